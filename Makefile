@@ -1,0 +1,62 @@
+# OR Vault. `make` lists the commands. Every one does its own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+CONFIG ?= ray_config.yaml
+# Installed once per requirements file; the stamp is newer than what it stands for.
+RUN_STAMP := .venv/.installed-run
+DEV_STAMP := .venv/.installed-dev
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes
+LINK := $(BIN)/python scripts/link_project.py
+SOURCES := cluster actors api player orvault benchmarks tests scripts
+
+.PHONY: help demo up test check bench format requirements clean
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+demo: $(RUN_STAMP) ## record, request, mask, package, verify and play: the whole path, on two synthetic cameras
+	$(BIN)/orvault demo --config $(CONFIG)
+
+up: $(RUN_STAMP) ## keep the system serving; prints the address of the API's docs
+	$(BIN)/orvault init --config $(CONFIG) --if-needed
+	$(BIN)/orvault up --config $(CONFIG)
+
+test: packages $(DEV_STAMP) check ## set-up, format, lint, types, import contracts and all tests
+	$(BIN)/python -m pytest
+
+check: $(DEV_STAMP) ## format, lint, types, import contracts
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+bench: $(DEV_STAMP) ## every benchmark, as a table
+	$(BIN)/python -m benchmarks
+
+format: $(DEV_STAMP) ## put the code into its standard form
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+packages: ## Debian packages that the tests need (as root; otherwise says what is missing)
+	scripts/debian-packages.sh
+
+requirements: $(DEV_STAMP) ## resolve the pinned, hashed requirements again
+	scripts/compile-requirements.sh
+
+clean: ## remove what was built and the demonstration's data
+	rm -rf .venv demo .mypy_cache .ruff_cache .pytest_cache
+
+.venv/bin/python:
+	$(PYTHON) scripts/make_venv.py .venv
+
+$(RUN_STAMP): .venv/bin/python requirements.txt
+	@echo "installing what orvault needs (about 1 GB, once)"
+	$(PIP_INSTALL) -r requirements.txt
+	$(LINK)
+	@touch $@
+
+$(DEV_STAMP): .venv/bin/python requirements-dev.txt
+	@echo "installing what the tests need (about 1 GB, once)"
+	$(PIP_INSTALL) -r requirements-dev.txt
+	$(LINK)
+	@touch $@ $(RUN_STAMP)
+.PHONY: packages

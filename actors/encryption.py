@@ -1,0 +1,141 @@
+"""Seals what the cameras of one node record and makes it durable; holds no key that opens anything.
+
+Camera -> `seal` -> disk -> index. The index may be away: records wait here, and after a restart the disk is
+read again, so nothing that was made durable is ever forgotten by the ledger.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from orvault.container.keys import PublicKey
+from orvault.container.segment import SegmentMeta, SegmentSealer
+from orvault.container.trust import Identity
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.recorder import Gap
+from orvault.recording.store import SegmentRecord, SegmentStore
+
+RETRY_S = 1.0  # how long the outbox waits before it offers its records to the index again
+BATCH = 64  # records per call while catching up
+
+
+class Index(Protocol):
+    """Where segment rows are written (actors/index.py)."""
+
+    def index(self, records: Sequence[SegmentRecord]) -> None:
+        """Write these rows; the same record twice is one row."""
+        ...
+
+    def gap(self, gap: Gap) -> None:
+        """Write this gap; the same gap twice is one row."""
+        ...
+
+
+class EncryptionActor:
+    """One per client node."""
+
+    def __init__(self, identity_folder: Path, store_root: Path, index: Index) -> None:
+        self._sealer = SegmentSealer(Identity.load(identity_folder))
+        self._store = SegmentStore(store_root)
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._tails: dict[str, tuple[int, str]] = {}
+        self._outbox = Outbox(index)
+        self._store.clean()
+        self._outbox.offer(list(self._store.scan()))
+        for gap in self._store.gaps():
+            self._outbox.offer_gap(gap)
+        self._outbox.start()
+
+    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey) -> str:
+        """Seal one fragment and make it durable; returns its digest. A repeated call is answered from disk."""
+        with self._locks[meta.run_id]:
+            stored = self._store.find(meta)
+            if stored is None:
+                _, previous = self._tail(meta)
+                stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
+                self._outbox.offer([stored])
+            self._tails[meta.run_id] = (meta.sequence + 1, stored.digest)
+            return stored.digest
+
+    def next_sequence(self, case_id: str, camera_id: str, run_id: str) -> int:
+        """Where a restarted camera goes on counting in its run."""
+        return self._store.tail(case_id, camera_id, run_id)[0]
+
+    def record_gap(self, gap: Gap) -> None:
+        """Make a gap durable and tell the index."""
+        self._store.write_gap(gap)
+        self._outbox.offer_gap(gap)
+
+    def read(self, path: str) -> bytes:
+        """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND."""
+        return self._store.read(path)
+
+    def waiting(self) -> int:
+        """How many records the ledger has not confirmed yet."""
+        return len(self._outbox)
+
+    def _tail(self, meta: SegmentMeta) -> tuple[int, str]:
+        if meta.run_id not in self._tails:
+            self._tails[meta.run_id] = self._store.tail(meta.case_id, meta.camera_id, meta.run_id)
+        return self._tails[meta.run_id]
+
+
+class Outbox:
+    """Records on their way to the ledger: in order, again and again until it has them.
+
+    Holds no truth: what is lost with the process is read from disk at the next start.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._records: list[SegmentRecord] = []
+        self._gaps: list[Gap] = []
+        self._ready = threading.Condition()
+
+    def __len__(self) -> int:
+        with self._ready:
+            return len(self._records) + len(self._gaps)
+
+    def start(self) -> None:
+        """Begin delivering, in a thread of its own."""
+        threading.Thread(target=self._deliver_for_ever, name="outbox", daemon=True).start()
+
+    def offer(self, records: Sequence[SegmentRecord]) -> None:
+        """Take records over for delivery."""
+        with self._ready:
+            self._records.extend(records)
+            self._ready.notify()
+
+    def offer_gap(self, gap: Gap) -> None:
+        """Take a gap over for delivery."""
+        with self._ready:
+            self._gaps.append(gap)
+            self._ready.notify()
+
+    def deliver_once(self) -> None:
+        """One attempt at what waits. Errors: UNAVAILABLE while the index is away; what waits then stays."""
+        with self._ready:
+            records, gaps = self._records[:BATCH], list(self._gaps)
+        if records:
+            self._index.index(records)
+            with self._ready:
+                del self._records[: len(records)]
+        for gap in gaps:
+            self._index.gap(gap)
+            with self._ready:
+                self._gaps.remove(gap)
+
+    def _deliver_for_ever(self) -> None:
+        while True:
+            with self._ready:
+                self._ready.wait_for(lambda: bool(self._records or self._gaps))
+            try:
+                self.deliver_once()
+            except OrvaultError as error:
+                if error.kind is not ErrorKind.UNAVAILABLE:
+                    raise
+                threading.Event().wait(RETRY_S)

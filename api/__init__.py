@@ -1,0 +1,1 @@
+"""The export server's HTTP face."""

@@ -1,0 +1,1 @@
+"""Measured ratios against named peers; each module prints one JSON line."""

@@ -1,0 +1,1 @@
+"""Where things run: settings, placement, bring-up and the command line."""

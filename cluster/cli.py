@@ -1,0 +1,165 @@
+"""`orvault`: the command line of whoever runs the system. Each command says what it did, or why it did not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from cluster import setup
+from cluster.console import err, errors_in_words, out
+from cluster.environment import prepare
+from cluster.settings import Settings, load_settings
+from orvault.custody.access import Role
+
+app = typer.Typer(
+    help="OR Vault: protects the video of operating-room cameras.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # a trace must not print secrets that a frame holds
+)
+keys_app = typer.Typer(help="Keys and trust.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The site's settings.")]
+DEFAULT_CONFIG = Path("ray_config.yaml")
+ADMINISTRATOR = "admin"
+
+
+@app.command()
+def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Read the settings and say what runs where; changes nothing."""
+    with errors_in_words():
+        settings = load_settings(config)
+        cameras = Table("camera", "title", "room", "node", "source", title=settings.site)
+        for camera in settings.cameras:
+            cameras.add_row(camera.id, camera.title, camera.room, camera.node, camera.source)
+        nodes = Table("node", "roles")
+        for node in settings.nodes:
+            nodes.add_row(node.name, ", ".join(sorted(node.roles)))
+        out.print(cameras, nodes)
+        state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
+        out.print(f"{config} is in order. The site {state}.")
+
+
+@app.command()
+def init(
+    config: ConfigOption = DEFAULT_CONFIG,
+    if_needed: Annotated[bool, typer.Option("--if-needed", help="Say nothing when all is there.")] = False,
+) -> None:
+    """Make keys, ledger and the first administrator; prints its password once."""
+    with errors_in_words():
+        settings = load_settings(config)
+        if if_needed and setup.is_set_up(settings):
+            return
+        root = setup.set_up(settings, _new_passphrase(settings))
+        password = _create_account(settings, ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, setup.make_password())
+        out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
+        out.print(f"Move {settings.data / 'keys' / 'root'} to a medium that is kept off line.")
+        out.print(f"First account: [bold]{ADMINISTRATOR}[/], password [bold]{password}[/] (shown once).")
+
+
+@app.command()
+def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Start Ray here, or join the cluster that the settings name, and run the site until interrupted."""
+    with errors_in_words():
+        settings = _ready(config)
+        from cluster.bringup import running  # noqa: PLC0415 - Ray reads the environment when it is imported
+
+        with running(settings) as site:
+            if not site.unlocked:
+                site.unlock(typer.prompt("Passphrase of the key store", hide_input=True, err=True))
+            out.print(f"API docs   [bold]{site.api_url}/docs[/]")
+            out.print(f"API        {site.api_url}/api/v1")
+            out.print(f"downloads  {site.media_url}")
+            out.print(f"detection  {', '.join(site.providers)}")
+            out.print("Running. Interrupt (Ctrl-C) ends it.")
+            site.watch(lambda line: err.print(line))
+
+
+@app.command()
+def node(
+    name: Annotated[str, typer.Argument(help="The node's name in the settings.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    head: Annotated[int, typer.Option("--head", help="Start the cluster's head on this port.")] = 0,
+    join: Annotated[str, typer.Option("--join", help="HOST:PORT of the head to join.")] = "",
+) -> None:
+    """Make this machine a node of the cluster; runs until interrupted."""
+    with errors_in_words():
+        settings = load_settings(config)
+        prepare(settings.cluster.token_file)
+        from cluster.bringup import run_node  # noqa: PLC0415 - Ray reads the environment when it is imported
+
+        run_node(settings, name, head, join)
+
+
+@app.command()
+def account(
+    name: Annotated[str, typer.Argument(help="The sign-in name.")],
+    role: Annotated[Role, typer.Argument(help="What the account is for.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Add an account; asks for its password."""
+    with errors_in_words():
+        settings = load_settings(config)
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        _create_account(settings, name, role, password)
+        out.print(f"Account {name} ({role.value}) was added.")
+
+
+@app.command()
+def demo(
+    config: ConfigOption = DEFAULT_CONFIG,
+    seconds: Annotated[int, typer.Option(min=4, max=120, help="How long to record.")] = 12,
+) -> None:
+    """The whole path on two cameras: record, request, approve, mask, package, download, verify, play."""
+    with errors_in_words():
+        settings = load_settings(config)
+        from cluster.demo import run_demo  # noqa: PLC0415 - Ray reads the environment when it is imported
+
+        run_demo(settings, seconds)
+
+
+@keys_app.command()
+def fingerprint(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Print the root's fingerprint, to compare with paper."""
+    with errors_in_words():
+        out.print(setup.root_fingerprint(_ready(config)))
+
+
+@keys_app.command()
+def unlock(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Open the key store of a running site after an unattended restart."""
+    with errors_in_words():
+        settings = _ready(config)
+        from cluster.bringup import unlock_running  # noqa: PLC0415 - Ray reads the environment when it is imported
+
+        unlock_running(settings, typer.prompt("Passphrase of the key store", hide_input=True, err=True))
+        out.print("The key store is open.")
+
+
+def _ready(config: Path) -> Settings:
+    settings = load_settings(config)
+    setup.require_set_up(settings)
+    prepare(settings.cluster.token_file)
+    return settings
+
+
+def _new_passphrase(settings: Settings) -> str:
+    if settings.keys.passphrase_file is not None:
+        return setup.make_password()
+    return str(typer.prompt("New passphrase of the key store", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _create_account(settings: Settings, name: str, role: Role, password: str) -> str:
+    from cluster.services import open_custody  # noqa: PLC0415 - only here does the command line need the ledger
+
+    open_custody(settings).create_account(name, role, password)
+    return password
+
+
+def main() -> None:
+    """The program."""
+    app()

@@ -1,0 +1,49 @@
+"""What Ray must find in the environment before it is imported: token, loopback, no usage statistics.
+
+Ray reads these once, when its module is loaded; so the command line calls `prepare` first and imports after.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from orvault.durable import write_secret
+
+INLINE_BYTES = 64 << 20  # a call's arguments up to this size travel in the call itself, never in the object store
+LOOPBACK = "127.0.0.1"
+
+
+def ray_environment(token_file: Path) -> Mapping[str, str]:
+    """The variables of every Ray process of the cluster.
+
+    - token authentication: without it, whoever reaches a port runs code;
+    - loopback only until TLS is configured;
+    - large arguments inline: a clear fragment must never lie in the object store, which spills to disk
+      (docs/adr/0004).
+    """
+    return {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token_file),
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_max_direct_call_object_size": str(INLINE_BYTES),
+        "RAY_task_rpc_inlined_bytes_limit": str(INLINE_BYTES),
+        "RAY_task_events_report_interval_ms": "0",
+        "RAY_DEDUP_LOGS": "0",
+        "PYTHONDONTWRITEBYTECODE": "",
+    }
+
+
+def allow_joining() -> None:
+    """Let this process take part in a cluster of several nodes; a single one keeps to loopback without this."""
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
+
+
+def prepare(token_file: Path) -> None:
+    """Set the environment of this process and of all it starts; makes the token at the first call."""
+    if not token_file.exists():
+        write_secret(token_file, secrets.token_hex(32).encode())
+    os.environ.update(ray_environment(token_file))

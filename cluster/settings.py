@@ -1,0 +1,261 @@
+"""ray_config.yaml and the environment -> frozen, typed `Settings`.
+
+Nothing here opens a socket or reads a secret: secrets stand in files of their own, and this names them.
+An environment variable ORVAULT_API__PORT=8500 overrides `api: {port: ...}`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from cluster.yaml_places import YamlPlaces, read_yaml
+from orvault.container.keys import Kem
+from orvault.errors import ErrorKind, OrvaultError
+
+Role = Literal["server", "client", "detection"]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def _loopback(host: str) -> str:
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        raise ValueError("only a loopback address is served without TLS (127.0.0.1 or ::1)")
+    return host
+
+
+LoopbackHost = Annotated[str, AfterValidator(_loopback)]
+
+
+class Frozen(BaseModel):
+    """A group of settings; an unknown key in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NodeSettings(Frozen):
+    """One machine of the cluster and what it may do."""
+
+    name: Name = Field(description="The node's name; its certificate carries it.")
+    roles: frozenset[Role] = Field(min_length=1, description="server: export, keys, API. client: cameras.")
+
+
+class CameraSettings(Frozen):
+    """One camera feed."""
+
+    id: Name = Field(description="Stands in file names, the ledger and packages; never reuse one.")
+    title: str = Field(min_length=1, max_length=80, description="What people call it.")
+    room: str = Field(min_length=1, max_length=40, description="The operating room it looks at.")
+    node: Name = Field(description="The client node that records it.")
+    source: str = Field(
+        pattern=r"^(rtsp|rtsps|file):.+", description="rtsp://HOST/PATH, or file:PATH for a clip."
+    )
+    username: str = Field(default="", description="The camera account's name.")
+    password_file: Path | None = Field(
+        default=None, description="A file that holds nothing but its password."
+    )
+    timeout_s: float = Field(
+        default=5.0, gt=0, le=60, description="No packet for so long: the camera is lost."
+    )
+
+    @model_validator(mode="after")
+    def _no_password_in_url(self) -> Self:
+        if "@" in self.source.split("//", 1)[-1].split("/", 1)[0]:
+            raise ValueError("the address holds credentials; put them into username and password_file")
+        return self
+
+
+class ClusterSettings(Frozen):
+    """How Ray is started or joined."""
+
+    address: str | None = Field(
+        default=None, description="HOST:PORT of a running Ray head; empty starts one here."
+    )
+    object_store_mb: int = Field(default=256, ge=80, description="Shared memory for sealed bytes in flight.")
+    num_cpus: int | None = Field(default=None, ge=1, description="Cores that Ray may plan with; empty: all.")
+    token_file: Path = Field(default=Path("keys/ray.token"), description="The secret that every node shows.")
+
+
+class KeySettings(Frozen):
+    """Where keys lie. None of these files is ever written to by a client node."""
+
+    root_certificate: Path = Field(default=Path("keys/root.pem"), description="The hospital's root, public.")
+    server_identity: Path = Field(
+        default=Path("keys/server"), description="The export server's signing identity."
+    )
+    node_identities: Path = Field(default=Path("keys/nodes"), description="One folder per client node.")
+    store: Path = Field(
+        default=Path("keys/store"), description="Case private keys under the KEK; server only."
+    )
+    passphrase_file: Path | None = Field(
+        default=None, description="Unlocks the store at start; empty: it asks."
+    )
+    kem: Kem = Field(default=Kem.MLKEM768_X25519, description="How segment keys are sealed to a case.")
+
+
+class LedgerSettings(Frozen):
+    """The index of segments and the custody records."""
+
+    url: str = Field(
+        default="sqlite:///ledger.sqlite", description="sqlite:///PATH or mysql+pymysql://USER@HOST/DB."
+    )
+    password_file: Path | None = Field(default=None, description="The database account's password (MariaDB).")
+
+
+class VisionSettings(Frozen):
+    """Detection."""
+
+    provider: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="cuda: anything else is an error."
+    )
+    models: Path = Field(default=Path("models"), description="The folder of ONNX weights and SHA256SUMS.")
+    actors: int = Field(default=1, ge=1, le=64, description="How many detection actors.")
+    threads: int = Field(default=2, ge=1, le=64, description="CPU threads of each.")
+
+
+class ApiSettings(Frozen):
+    """The HTTP API (Ray Serve) and the byte server."""
+
+    host: LoopbackHost = Field(default="127.0.0.1", description="Address of both; beyond loopback needs TLS.")
+    port: Port = Field(default=8440, description="Port of the API; 0 takes a free one.")
+    media_port: Port = Field(default=8441, description="Port of downloads; 0 takes a free one.")
+    token_minutes: int = Field(default=15, ge=1, le=120, description="How long a sign-in lasts.")
+    link_minutes: int = Field(default=5, ge=1, le=60, description="How long a download link lasts.")
+
+
+class ExportSettings(Frozen):
+    """Packages."""
+
+    encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "medium"] = Field(
+        default="superfast", description="x264 speed."
+    )
+    encoder_crf: int = Field(
+        default=21, ge=10, le=35, description="x264 quality; lower is better and larger."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that a site configures."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="ORVAULT_", env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    site: str = Field(
+        min_length=1, max_length=80, description="The hospital's name; stands in every package."
+    )
+    data: Path = Field(
+        default=Path("var"), description="Segments, packages and the ledger; relative to this file."
+    )
+    nodes: tuple[NodeSettings, ...] = Field(min_length=1)
+    cameras: tuple[CameraSettings, ...] = Field(min_length=1)
+    cluster: ClusterSettings = ClusterSettings()
+    keys: KeySettings = KeySettings()
+    ledger: LedgerSettings = LedgerSettings()
+    vision: VisionSettings = VisionSettings()
+    api: ApiSettings = ApiSettings()
+    export: ExportSettings = ExportSettings()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        _unique("nodes", [node.name for node in self.nodes])
+        _unique("cameras", [camera.id for camera in self.cameras])
+        clients = [node.name for node in self.nodes if "client" in node.roles]
+        for camera in self.cameras:
+            if camera.node not in clients:
+                known = ", ".join(clients) or "none"
+                raise ValueError(f"camera {camera.id} names node {camera.node!r}; client nodes are: {known}")
+        for role in ("server", "detection"):
+            if not any(role in node.roles for node in self.nodes):
+                raise ValueError(f"no node has the role {role!r}; give it to one under nodes")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before the file: what was set for one run wins."""
+        return (env_settings, init_settings)
+
+
+def load_settings(path: Path) -> Settings:
+    """Read, check and anchor the settings; relative paths in them start at the file's folder.
+
+    Errors: BAD_SETTINGS naming file, line, key and what was expected.
+    """
+    document, places = read_yaml(path)
+    try:
+        settings = Settings(**document)
+    except ValidationError as error:
+        raise _explain(path, places, error) from None
+    return _anchored(settings, path.resolve().parent)
+
+
+def _unique(what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{what}: {', '.join(twice)} stands there twice")
+
+
+def _explain(path: Path, places: YamlPlaces, error: ValidationError) -> OrvaultError:
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
+        said = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            said = "unknown key; known here: " + ", ".join(_known_keys(problem["loc"][:-1]))
+        lines.append(f"{path.name}{places.line(problem['loc'])}: {key}: {said}")
+    return OrvaultError(
+        ErrorKind.BAD_SETTINGS, "\n".join(lines), advice="\nEvery setting is described in docs/OPERATIONS.md."
+    )
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Settings
+    groups: dict[str, type[BaseModel]] = {
+        "nodes": NodeSettings, "cameras": CameraSettings, "cluster": ClusterSettings, "keys": KeySettings,
+        "ledger": LedgerSettings, "vision": VisionSettings, "api": ApiSettings, "export": ExportSettings,
+    }  # fmt: skip
+    if location:
+        model = groups[str(location[0])]
+    return sorted(model.model_fields)
+
+
+def _anchored(settings: Settings, base: Path) -> Settings:
+    data = base / settings.data
+    keys = settings.keys.model_copy(
+        update={
+            name: None if value is None else data / value
+            for name in ("root_certificate", "server_identity", "node_identities", "store", "passphrase_file")
+            for value in [getattr(settings.keys, name)]
+        }
+    )
+    cameras = tuple(_anchored_camera(camera, base, data) for camera in settings.cameras)
+    ledger = settings.ledger
+    if ledger.url.startswith("sqlite:///") and not ledger.url.startswith("sqlite:////"):
+        ledger = ledger.model_copy(
+            update={"url": f"sqlite:///{data / ledger.url.removeprefix('sqlite:///')}"}
+        )
+    if ledger.password_file is not None:
+        ledger = ledger.model_copy(update={"password_file": data / ledger.password_file})
+    vision = settings.vision.model_copy(update={"models": base / settings.vision.models})
+    cluster = settings.cluster.model_copy(update={"token_file": data / settings.cluster.token_file})
+    changes = {"data": data, "cluster": cluster, "keys": keys, "cameras": cameras, "ledger": ledger, "vision": vision}
+    return settings.model_copy(update=changes)
+
+
+def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSettings:
+    changes: dict[str, object] = {}
+    if camera.source.startswith("file:"):
+        changes["source"] = f"file:{base / camera.source.removeprefix('file:')}"
+    if camera.password_file is not None:
+        changes["password_file"] = data / camera.password_file
+    return camera.model_copy(update=changes)

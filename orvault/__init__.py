@@ -1,0 +1,1 @@
+"""The pure core of OR Vault: no Ray, no web framework."""

@@ -1,0 +1,316 @@
+"""Reads an export package, distrusting every byte until it is verified; steps as in
+docs/format/package-v1.md, 5.
+
+Shows nothing (player), and does not decide which roots are believed: callers bring the pinned ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from cryptography.hazmat.primitives.constant_time import bytes_eq
+
+from orvault.clock import utc_iso
+from orvault.container import canonical, dsse
+from orvault.container.canonical import Fields
+from orvault.container.certificates import CertificateRole, Issuer, check_chain
+from orvault.container.frame_reader import Frame, read_frame
+from orvault.container.keys import PrivateKey, check_commitment, private_key_from_password, unwrap_key
+from orvault.container.label import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
+    CameraEntries,
+    Label,
+    PackageSlot,
+    SmallEntry,
+)
+from orvault.container.manifest import MANIFEST_TYPE, Manifest
+from orvault.container.package_writer import (
+    MANIFEST_CHUNK_BYTES,
+    associated_data,
+    commitment_context,
+    root_of_leaves,
+    slot_info,
+)
+from orvault.container.stream import OpeningReader, open_bytes
+from orvault.container.wire import Bytes, FileSource
+from orvault.errors import ErrorKind, OrvaultError
+
+Progress = Callable[[int, int], None]
+
+
+class PackageReader:
+    """One package file. Use: `open`, `verify_label`, `unlock`, then `manifest`, `media`, `verify_all`.
+
+    The order is enforced: no secret is taken before everything that needs none has been checked.
+    """
+
+    def __init__(self, file: BinaryIO, frame: Frame) -> None:
+        self._file = file
+        self._frame = frame
+        self._lock = threading.Lock()
+        self._leaves: dict[str, bytes] = {}
+        self._issuer: Issuer | None = None
+        self._key = b""
+        self._manifest: Manifest | None = None
+
+    @classmethod
+    def open(cls, path: Path, *, partial: bool = False) -> PackageReader:
+        """Steps 1 to 3: frame, label and its signature, headers and directory. Reads only those.
+
+        With `partial`, a file whose tail is missing is opened all the same: `damage` says what is missing,
+        and what is there can be used.
+
+        Raises:
+            OrvaultError: NOT_FOUND, NOT_A_PACKAGE, DAMAGED (it ends too soon, and where), ALTERED (what).
+        """
+        try:
+            file = path.open("rb")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such file.", where=str(path)) from error
+        except IsADirectoryError as error:
+            raise OrvaultError(ErrorKind.NOT_A_PACKAGE, "This is a folder.", where=str(path)) from error
+        except (OSError, ValueError) as error:
+            raise OrvaultError(
+                ErrorKind.STORAGE, f"It could not be opened: {error}.", where=path.name
+            ) from error
+        try:
+            return cls(file, read_frame(file, partial=partial))
+        except BaseException:
+            file.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file and drop the key; readers from `media` stop working."""
+        self._key = b""
+        self._file.close()
+
+    def __enter__(self) -> PackageReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def label(self) -> Label:
+        """The label; its signature is verified, its signer only by `verify_label`."""
+        return self._frame.label
+
+    @property
+    def damage(self) -> OrvaultError | None:
+        """What is missing of a file opened with `partial`."""
+        return self._frame.damage
+
+    @property
+    def slots(self) -> tuple[PackageSlot, ...]:
+        """The key slots that are in this copy."""
+        return self._frame.slots
+
+    @property
+    def wants_password(self) -> bool:
+        """Whether some recipient opens this package with a password."""
+        return any(slot.password_salt is not None for slot in self.slots)
+
+    def verify_label(self, roots: Sequence[bytes], now_us: int) -> Issuer:
+        """Steps 4 to 6: who issued it (`roots`: pinned root certificates, DER), is it valid now, are the
+        papers whole.
+
+        Raises:
+            OrvaultError: UNTRUSTED (bad chain; an unknown root is no error but `Issuer.pinned` False),
+            NOT_YET_VALID, EXPIRED, ALTERED, DAMAGED.
+        """
+        issuer = self.check_issuer(roots)
+        self.check_time(now_us)
+        self._check_papers()
+        self._issuer = issuer
+        return issuer
+
+    def check_issuer(self, roots: Sequence[bytes]) -> Issuer:
+        """Step 4 alone."""
+        leaf, *chain = self.label.certificates
+        return check_chain(leaf, chain, roots, CertificateRole.EXPORT_SERVER, self.label.issued_us)
+
+    def check_time(self, now_us: int) -> None:
+        """Step 5 alone."""
+        if now_us < self.label.not_before_us:
+            raise OrvaultError(
+                ErrorKind.NOT_YET_VALID, f"It may be opened from {utc_iso(self.label.not_before_us)} on."
+            )
+        if now_us >= self.label.not_after_us:
+            raise OrvaultError(
+                ErrorKind.EXPIRED, f"It could be opened until {utc_iso(self.label.not_after_us)}."
+            )
+
+    def _check_papers(self) -> None:
+        """Step 6: the sealed manifest and the chunk hashes are those that the label names."""
+        if self._frame.has(MANIFEST):
+            self._read_small(self.label.manifest)
+        for camera in self.label.cameras:
+            if not self._frame.has(camera.leaves.name):
+                continue
+            leaves = self._read_small(camera.leaves)
+            if root_of_leaves(leaves) != camera.media.merkle_root:
+                raise OrvaultError(ErrorKind.ALTERED, "Its hashes do not add up.", where=camera.leaves.name)
+            self._leaves[camera.camera_id] = leaves
+
+    def _read_small(self, entry: SmallEntry) -> bytes:
+        data = bytes(self._source(entry.name).read_at(0, entry.bytes))
+        if len(data) < entry.bytes:
+            raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It ends too soon.", where=entry.name)
+        if hashlib.sha256(data).hexdigest() != entry.sha256:
+            raise OrvaultError(ErrorKind.ALTERED, "It is not what was signed.", where=entry.name)
+        return data
+
+    def _source(self, name: str) -> FileSource:
+        entry = self._frame.entries[name]
+        return FileSource(self._file, entry.data_offset, entry.bytes, self._lock)
+
+    def unlock(self, secret: str | PrivateKey) -> Manifest:
+        """Steps 7 and 8: find the slot for a password or a private key, check the key, open the manifest.
+
+        Raises:
+            OrvaultError: WRONG_PASSWORD, NOT_FOR_YOU, ALTERED; CONFLICT if `verify_label` has not passed.
+        """
+        if self._issuer is None:
+            raise OrvaultError(ErrorKind.CONFLICT, "The label is to be verified before a key is used.")
+        key = self._by_password(secret) if isinstance(secret, str) else self._by_key(secret)
+        check_commitment(
+            key, commitment_context(self.label.package_id), self.label.key_commitment, "slots.json"
+        )
+        self._manifest = self._open_manifest(key)
+        self._key = key
+        return self._manifest
+
+    def _by_key(self, private: PrivateKey) -> bytes:
+        thumbprint = private.public().thumbprint
+        for each in self.slots:
+            if each.slot.key_thumbprint == thumbprint:
+                return unwrap_key(each.slot, private, slot_info(self.label.package_id))
+        raise OrvaultError(ErrorKind.NOT_FOR_YOU, "It was not made for this key.")
+
+    def _by_password(self, password: str) -> bytes:
+        if not self.wants_password:
+            raise OrvaultError(
+                ErrorKind.NOT_FOR_YOU,
+                "No password opens it: it was made for key files.",
+                advice="Use your key file.",
+            )
+        for each in self.slots:
+            if each.password_salt is None or each.argon2id is None:
+                continue
+            private = private_key_from_password(password, each.password_salt, each.argon2id, each.slot.kem)
+            if private.public().thumbprint == each.slot.key_thumbprint:
+                return unwrap_key(each.slot, private, slot_info(self.label.package_id))
+        raise OrvaultError(ErrorKind.WRONG_PASSWORD, "The password does not open it.")
+
+    def _open_manifest(self, key: bytes) -> Manifest:
+        label = self.label
+        if not self._frame.has(MANIFEST):
+            raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It is missing.", where=MANIFEST)
+        sealed = self._read_small(label.manifest)
+        opened = open_bytes(sealed, key, associated_data(label.package_id, MANIFEST), MANIFEST_CHUNK_BYTES)
+        envelope = dsse.read_envelope(opened, MANIFEST_TYPE, MANIFEST, MAX_MANIFEST_BYTES)
+        envelope.verify(label.certificates[0])
+        value = canonical.decode(envelope.payload, max_bytes=MAX_MANIFEST_BYTES, where=MANIFEST)
+        manifest = Manifest.read(Fields(value, MANIFEST))
+        terms = manifest.terms
+        stated = (terms.package_id, terms.issued_us, terms.not_before_us, terms.not_after_us)
+        if stated != (label.package_id, label.issued_us, label.not_before_us, label.not_after_us) or [
+            info.camera_id for info in manifest.media
+        ] != [camera.camera_id for camera in label.cameras]:
+            raise OrvaultError(ErrorKind.ALTERED, "It does not agree with the label.", where=MANIFEST)
+        return manifest
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest; CONFLICT before `unlock`."""
+        if self._manifest is None:
+            raise OrvaultError(ErrorKind.CONFLICT, "The package was not unlocked.")
+        return self._manifest
+
+    def media(self, camera_id: str) -> OpeningReader:
+        """Step 9: a camera's video as a seekable file that verifies each chunk before it gives a byte of it.
+
+        Raises:
+            OrvaultError: NOT_FOUND if there is no such camera, CONFLICT before `unlock`; reading: ALTERED,
+            DAMAGED.
+        """
+        camera = self._camera(camera_id)
+        if not self._key:
+            raise OrvaultError(ErrorKind.CONFLICT, "The package was not unlocked.")
+        name = camera.media.name
+        return OpeningReader(
+            self._source(name),
+            self._key,
+            associated_data(self.label.package_id, name),
+            camera.media.chunk_bytes,
+            where=name,
+            check=self._chunk_check(camera),
+        )
+
+    def _camera(self, camera_id: str) -> CameraEntries:
+        for camera in self.label.cameras:
+            if camera.camera_id == camera_id:
+                return camera
+        known = ", ".join(camera.camera_id for camera in self.label.cameras)
+        raise OrvaultError(
+            ErrorKind.NOT_FOUND,
+            "The package has no such camera.",
+            where=camera_id[:80],
+            advice=f"It has: {known}.",
+        )
+
+    def _chunk_check(self, camera: CameraEntries) -> Callable[[int, Bytes], None]:
+        leaves = self._leaves.get(camera.camera_id)
+        if leaves is None:
+            raise self.damage or OrvaultError(ErrorKind.CONFLICT, "The label was not verified.")
+        chunks = camera.media.chunks
+
+        def check(index: int, chunk: Bytes) -> None:
+            if not bytes_eq(hashlib.sha256(chunk).digest(), leaves[32 * index : 32 * index + 32]):
+                raise OrvaultError(
+                    ErrorKind.ALTERED,
+                    f"Chunk {index + 1} of {chunks} is not what was signed.",
+                    where=camera.media.name,
+                )
+
+        return check
+
+    def verify_all(self, progress: Progress | None = None) -> None:
+        """Check every chunk of every video: its signed hash, and, once unlocked, that it opens.
+
+        `progress(done, total)` is called in bytes of ciphertext.
+
+        Raises:
+            OrvaultError: ALTERED, DAMAGED; CONFLICT before `verify_label`.
+        """
+        total = sum(camera.media.bytes for camera in self.label.cameras)
+        done = 0
+        for camera in self.label.cameras:
+            check = self._chunk_check(camera)
+            source = self._source(camera.media.name)
+            opener = self.media(camera.camera_id) if self._key else None
+            buffer = bytearray(camera.media.chunk_bytes)
+            for index in range(camera.media.chunks):
+                start = index * camera.media.chunk_bytes
+                size = min(camera.media.chunk_bytes, camera.media.bytes - start)
+                if opener is None:
+                    check(index, self._whole(source, start, size, camera))
+                else:
+                    opener.readinto(buffer)
+                done += size
+                if progress is not None:
+                    progress(done, total)
+
+    def _whole(self, source: FileSource, start: int, size: int, camera: CameraEntries) -> bytes:
+        chunk = source.read_at(start, size)
+        if len(chunk) < size:
+            raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It ends too soon.", where=camera.media.name)
+        return chunk

@@ -1,0 +1,295 @@
+"""Builds an export package: seals the video as it is encoded, then papers, key slots, label and frame.
+
+Nothing clear touches the disk. Who may have a package made, and of what, is custody's business.
+Source: docs/format/package-v1.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from orvault.container import canonical, dsse
+from orvault.container.canonical import Fields
+from orvault.container.files import storage_error
+from orvault.container.frame_writer import Content, pieces_of, write_frame
+from orvault.container.keys import Recipient, key_commitment, wrap_key
+from orvault.container.label import (
+    LABEL,
+    MANIFEST,
+    MAX_CAMERAS,
+    MAX_LEAVES_BYTES,
+    MAX_MANIFEST_BYTES,
+    MAX_PASSWORD_SLOTS,
+    MAX_SLOTS,
+    SLOTS,
+    CameraEntries,
+    Label,
+    MediaEntry,
+    PackageSlot,
+    SmallEntry,
+    check_camera_id,
+    leaves_name,
+    media_name,
+    write_slots,
+)
+from orvault.container.manifest import MANIFEST_TYPE, Manifest, MediaInfo, PackageTerms
+from orvault.container.proof import leaf_hash, merkle_root
+from orvault.container.stream import CHUNK_BYTES, SealingWriter, seal_bytes
+from orvault.container.trust import CertificateRole, Identity, check_chain
+from orvault.container.wire import KEY_BYTES, check_chunk_bytes
+from orvault.errors import ErrorKind, OrvaultError
+
+PACKAGE_CONTEXT = b"orvault/package/v1\n"
+SLOT_CONTEXT = b"orvault/package-key/v1\n"
+MANIFEST_CHUNK_BYTES = 1 << 16
+
+
+def commitment_context(package_id: str) -> bytes:
+    """Context of the package key's commitment (package-v1, 2.4)."""
+    return PACKAGE_CONTEXT + package_id.encode("ascii")
+
+
+def slot_info(package_id: str) -> bytes:
+    """HPKE info of a package key's slot (package-v1, 3.1)."""
+    return SLOT_CONTEXT + package_id.encode("ascii")
+
+
+def associated_data(package_id: str, entry: str) -> bytes:
+    """Associated data of a sealed entry (package-v1, 4.1): with it each entry has a key of its own."""
+    return PACKAGE_CONTEXT + package_id.encode("ascii") + b"\n" + entry.encode("ascii")
+
+
+@dataclass(frozen=True)
+class PackageSummary:
+    """A finished package; `sha256` is over the whole file."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    package_id: str
+
+
+class _SealedFile:
+    """A file of ciphertext that remembers what the label will say of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bytes = 0
+        self.crc32 = 0
+        self.leaves = bytearray()
+        self._file = path.open("xb")
+
+    def write(self, chunk: memoryview, /) -> int:
+        """Take one whole ciphertext chunk."""
+        if len(self.leaves) >= MAX_LEAVES_BYTES:
+            raise OrvaultError(
+                ErrorKind.BAD_REQUEST, "The video is too long for one package.", where=self.path.name
+            )
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        self.leaves += hashlib.sha256(chunk).digest()
+        self.crc32 = zlib.crc32(chunk, self.crc32)
+        self.bytes += len(chunk)
+        return len(chunk)
+
+    def close(self) -> None:
+        """Hand what is buffered to the system; fsync comes when it is copied into the package."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+
+
+class MediaSink(SealingWriter):
+    """Takes one camera's fragmented MP4 in order, seals it, and keeps only ciphertext. `close` ends it."""
+
+    def __init__(self, path: Path, key: bytes, aad: bytes, chunk_bytes: int) -> None:
+        self.sealed = _SealedFile(path)
+        self.whole = False
+        super().__init__(self.sealed, key, aad, chunk_bytes)
+
+    def close(self) -> None:
+        """Seal the last chunk; the video is whole now."""
+        if not self.closed:
+            super().close()
+            self.sealed.close()
+            self.whole = True
+
+    def abort(self) -> None:
+        """Give the video up: `finish` will refuse."""
+        super().abort()
+        self.sealed.close()
+
+
+class PackageBuilder:
+    """Builds one package; as a context manager it leaves no work files behind, whatever happens.
+
+    Raises:
+        OrvaultError: BAD_REQUEST if terms or chunk size are outside the format, UNTRUSTED if this identity
+        may not sign packages.
+    """
+
+    def __init__(
+        self, workdir: Path, identity: Identity, terms: PackageTerms, chunk_bytes: int = CHUNK_BYTES
+    ) -> None:
+        check_chunk_bytes(chunk_bytes)
+        PackageTerms.read(Fields(terms.to_json(), "terms of the package", ErrorKind.BAD_REQUEST))
+        check_chain(
+            identity.certificate_der, identity.chain_ders, (), CertificateRole.EXPORT_SERVER, terms.issued_us
+        )
+        self._workdir, self._identity, self._terms, self._chunk_bytes = workdir, identity, terms, chunk_bytes
+        self._key = os.urandom(KEY_BYTES)
+        self._sinks: dict[str, MediaSink] = {}
+
+    def __enter__(self) -> PackageBuilder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the work files and drop the key."""
+        self._key = b""
+        for sink in self._sinks.values():
+            with contextlib.suppress(
+                OrvaultError
+            ):  # it is being thrown away: that it cannot be flushed is no news
+                sink.abort()
+            sink.sealed.path.unlink(missing_ok=True)
+        self._sinks.clear()
+
+    def media_sink(self, camera_id: str) -> MediaSink:
+        """Where one camera's fragmented MP4 goes. Several may be open at once. BAD_REQUEST, CONFLICT,
+        STORAGE.
+        """
+        check_camera_id(camera_id)
+        if not self._key or camera_id.lower() in {known.lower() for known in self._sinks}:
+            raise OrvaultError(ErrorKind.CONFLICT, "This camera's video was begun already.", where=camera_id)
+        if len(self._sinks) >= MAX_CAMERAS:
+            raise OrvaultError(ErrorKind.BAD_REQUEST, f"A package holds at most {MAX_CAMERAS} cameras.")
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="sealing-", dir=self._workdir))
+            path = folder / f"{camera_id}.mp4.enc"
+            sink = MediaSink(path, self._key, self._aad(media_name(camera_id)), self._chunk_bytes)
+        except OSError as error:
+            raise storage_error(self._workdir, error) from error
+        self._sinks[camera_id] = sink
+        return sink
+
+    def _aad(self, entry: str) -> bytes:
+        return associated_data(self._terms.package_id, entry)
+
+    def finish(
+        self, out: Path, media: Sequence[MediaInfo], recipients: Sequence[Recipient]
+    ) -> PackageSummary:
+        """Write the package. `media` describes every sink, in the order the package shall have.
+
+        Raises:
+            OrvaultError: CONFLICT if a sink is open or not described, BAD_REQUEST if there is no recipient
+            or a description is outside the format, STORAGE.
+        """
+        # 1. Everything that was begun is whole and described.
+        sinks = self._checked_sinks(media)
+        # 2. The manifest, signed and sealed.
+        manifest = self._seal_manifest(media)
+        # 3. One slot per recipient.
+        slots = self._wrap(recipients)
+        # 4. The label over all of it.
+        leaves = {camera_id: bytes(sink.sealed.leaves) for camera_id, sink in sinks.items()}
+        label = self._label(manifest, slots, sinks)
+        # 5. The frame, durably.
+        contents = [
+            _in_memory(LABEL, label),
+            _in_memory(SLOTS, write_slots(slots)),
+            _in_memory(MANIFEST, manifest),
+        ]
+        for camera_id, sink in sinks.items():
+            contents.append(_in_memory(leaves_name(camera_id), leaves[camera_id]))
+            sealed = sink.sealed
+            name = media_name(camera_id)
+            contents.append(Content(name, sealed.bytes, sealed.crc32, partial(pieces_of, sealed.path)))
+        size, digest = write_frame(out, contents)
+        # 6. Nothing is left behind.
+        self.discard()
+        return PackageSummary(out, size, digest, self._terms.package_id)
+
+    def _checked_sinks(self, media: Sequence[MediaInfo]) -> dict[str, MediaSink]:
+        if not media or sorted(info.camera_id for info in media) != sorted(self._sinks):
+            raise OrvaultError(
+                ErrorKind.CONFLICT, "The cameras described are not those whose video was sealed."
+            )
+        for camera_id, sink in self._sinks.items():
+            if not sink.whole:
+                raise OrvaultError(
+                    ErrorKind.CONFLICT, "The camera's video was not finished.", where=camera_id
+                )
+        return {info.camera_id: self._sinks[info.camera_id] for info in media}
+
+    def _seal_manifest(self, media: Sequence[MediaInfo]) -> bytes:
+        manifest = Manifest(self._terms, tuple(media))
+        payload = canonical.encode(manifest.to_json())
+        Manifest.read(Fields(manifest.to_json(), "manifest", ErrorKind.BAD_REQUEST))
+        envelope = dsse.seal_envelope(payload, MANIFEST_TYPE, self._identity)
+        sealed = seal_bytes(envelope, self._key, self._aad(MANIFEST), MANIFEST_CHUNK_BYTES)
+        if len(sealed) > MAX_MANIFEST_BYTES:
+            raise OrvaultError(ErrorKind.BAD_REQUEST, "The manifest is larger than the format allows.")
+        return sealed
+
+    def _wrap(self, recipients: Sequence[Recipient]) -> tuple[PackageSlot, ...]:
+        passwords = sum(recipient.password_salt is not None for recipient in recipients)
+        if not 1 <= len(recipients) <= MAX_SLOTS or passwords > MAX_PASSWORD_SLOTS:
+            raise OrvaultError(
+                ErrorKind.BAD_REQUEST,
+                f"A package has 1 to {MAX_SLOTS} recipients, at most {MAX_PASSWORD_SLOTS} of them by
+                password.",
+            )
+        info = slot_info(self._terms.package_id)
+        return tuple(
+            PackageSlot(wrap_key(self._key, each.public_key, info), each.password_salt, each.argon2id)
+            for each in recipients
+        )
+
+    def _label(self, manifest: bytes, slots: Sequence[PackageSlot], sinks: dict[str, MediaSink]) -> bytes:
+        terms = self._terms
+        return Label(
+            package_id=terms.package_id,
+            issued_us=terms.issued_us,
+            not_before_us=terms.not_before_us,
+            not_after_us=terms.not_after_us,
+            certificates=(self._identity.certificate_der, *self._identity.chain_ders),
+            key_commitment=key_commitment(self._key, commitment_context(terms.package_id)).hex(),
+            slots=tuple(slot.digest for slot in slots),
+            manifest=_small_entry(MANIFEST, manifest),
+            cameras=tuple(self._camera_entries(camera_id, sink.sealed) for camera_id, sink in sinks.items()),
+        ).seal(self._identity)
+
+    def _camera_entries(self, camera_id: str, sealed: _SealedFile) -> CameraEntries:
+        root = root_of_leaves(bytes(sealed.leaves))
+        media = MediaEntry(media_name(camera_id), sealed.bytes, sealed.crc32, self._chunk_bytes, root)
+        return CameraEntries(camera_id, _small_entry(leaves_name(camera_id), bytes(sealed.leaves)), media)
+
+
+def root_of_leaves(leaves: bytes) -> str:
+    """Merkle root (hexadecimal) over a leaves file: 32 bytes per chunk (package-v1, 2.3)."""
+    return merkle_root([leaf_hash(leaves[i : i + 32]) for i in range(0, len(leaves), 32)]).hex()
+
+
+def _small_entry(name: str, data: bytes) -> SmallEntry:
+    return SmallEntry(name, len(data), zlib.crc32(data), hashlib.sha256(data).hexdigest())
+
+
+def _in_memory(name: str, data: bytes) -> Content:
+    return Content(name, len(data), zlib.crc32(data), lambda: (data,))

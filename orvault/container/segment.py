@@ -1,0 +1,305 @@
+"""Seals, verifies and opens one segment of a recording.
+
+Does not decide whether the signing node is believed (certificates.py), nor where segments and their slots
+are kept.
+Source: docs/format/segment-v1.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from orvault.container import canonical
+from orvault.container.canonical import Fields
+from orvault.container.certificates import fingerprint, verify_signature
+from orvault.container.keys import (
+    KeySlot,
+    PrivateKey,
+    PublicKey,
+    check_commitment,
+    key_commitment,
+    unwrap_key,
+    wrap_key,
+)
+from orvault.container.stream import CHUNK_BYTES, ciphertext_size, open_bytes, seal_bytes
+from orvault.container.trust import Identity
+from orvault.container.wire import KEY_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTES
+from orvault.errors import ErrorKind, OrvaultError
+
+MAGIC = b"ORVSEG1\n"
+SIGNATURE_CONTEXT = b"orvault segment signature v1\n"
+CONTEXT = b"orvault/segment/v1\n"
+SLOT_CONTEXT = b"orvault/segment-dek/v1\n"
+FORMAT = "orvault-segment"
+PREAMBLE_BYTES = len(MAGIC) + 4
+SIGNATURE_BYTES = 64
+MAX_HEADER_BYTES = 1 << 16
+MAX_PLAINTEXT_BYTES = 1 << 30
+MAX_DIMENSION = 16_384
+MAX_FRAMES = 1_000_000
+CODECS = ("h264", "hevc")
+
+
+@dataclass(frozen=True)
+class SegmentMeta:
+    """Which stretch of which recording this is. Times are UTC microseconds; `sequence` counts from 0 in a
+    run.
+    """
+
+    segment_id: str
+    node_id: str
+    case_id: str
+    camera_id: str
+    run_id: str
+    sequence: int
+    epoch: int
+    start_us: int
+    end_us: int
+    codec: str
+    width: int
+    height: int
+    frames: int
+
+    def to_json(self) -> dict[str, object]:
+        """Canonical JSON fields."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, fields: Fields) -> SegmentMeta:
+        """Check every field; raises with the kind of `fields`."""
+        meta = cls(
+            **{
+                name: fields.identifier(name)
+                for name in ("segment_id", "node_id", "case_id", "camera_id", "run_id")
+            },
+            sequence=fields.integer("sequence"),
+            epoch=fields.integer("epoch"),
+            start_us=fields.integer("start_us"),
+            end_us=fields.integer("end_us"),
+            codec=fields.text("codec", 16),
+            width=fields.integer("width", 1, MAX_DIMENSION),
+            height=fields.integer("height", 1, MAX_DIMENSION),
+            frames=fields.integer("frames", 1, MAX_FRAMES),
+        )
+        fields.end()
+        if meta.codec not in CODECS:
+            raise fields.fail("codec", f"is not one of {', '.join(CODECS)}")
+        if meta.end_us < meta.start_us:
+            raise fields.fail("end_us", "lies before start_us")
+        return meta
+
+
+@dataclass(frozen=True)
+class SegmentHeader:
+    """What a segment says in clear and its node signed (segment-v1, section 3). Digests are hexadecimal."""
+
+    meta: SegmentMeta
+    previous: str
+    key_commitment: str
+    ciphertext_sha256: str
+    plaintext_bytes: int
+    chunk_bytes: int
+    node_certificate: str
+    key_thumbprint: str
+
+    def to_json(self) -> dict[str, object]:
+        """Canonical JSON fields."""
+        return asdict(self) | {"format": FORMAT, "version": 1}
+
+    @classmethod
+    def read(cls, fields: Fields) -> SegmentHeader:
+        """Check every field; raises with the kind of `fields`."""
+        fields.constant("format", FORMAT)
+        fields.constant("version", 1)
+        header = cls(
+            meta=SegmentMeta.read(fields.child("meta")),
+            previous=fields.digest("previous", empty=True),
+            key_commitment=fields.digest("key_commitment"),
+            ciphertext_sha256=fields.digest("ciphertext_sha256"),
+            plaintext_bytes=fields.integer("plaintext_bytes", 1, MAX_PLAINTEXT_BYTES),
+            chunk_bytes=fields.integer("chunk_bytes", MIN_CHUNK_BYTES, MAX_CHUNK_BYTES),
+            node_certificate=fields.digest("node_certificate"),
+            key_thumbprint=fields.digest("key_thumbprint"),
+        )
+        fields.end()
+        if (header.meta.sequence == 0) != (header.previous == ""):
+            raise fields.fail("previous", "must be empty for the first segment of a run and for no other")
+        return header
+
+    @classmethod
+    def from_json(cls, value: object) -> SegmentHeader:
+        """What `to_json` made, for example out of the ledger; ALTERED if it is anything else."""
+        return cls.read(Fields(value, "segment header"))
+
+    @property
+    def where(self) -> str:
+        """How errors name this segment."""
+        return f"segment {self.meta.segment_id}"
+
+
+@dataclass(frozen=True)
+class SealedSegment:
+    """A finished segment: the file's bytes, the slots that go beside it, and the digest the next one
+    names.
+    """
+
+    header: SegmentHeader
+    data: bytes = field(repr=False)
+    slots: tuple[KeySlot, ...]
+    digest: str
+
+
+class SegmentSealer:
+    """Seals with a node's identity. It has public keys only: what it sealed it cannot open again."""
+
+    def __init__(self, identity: Identity, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._identity = identity
+        self._fingerprint = identity.fingerprint
+        self._chunk_bytes = chunk_bytes
+
+    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SealedSegment:
+        """Seal one fragment of video under a fresh key, which is wrapped for `case_key` and then dropped.
+
+        `previous` is the digest of the segment before in this run, "" for the first. BAD_REQUEST if a field
+        of `meta` is outside the format.
+        """
+        SegmentMeta.read(Fields(meta.to_json(), "segment", ErrorKind.BAD_REQUEST))
+        dek = os.urandom(KEY_BYTES)
+        ciphertext = seal_bytes(fragment, dek, _associated_data(meta), self._chunk_bytes)
+        header = SegmentHeader(
+            meta=meta,
+            previous=previous,
+            key_commitment=key_commitment(dek, _commitment_context(meta)).hex(),
+            ciphertext_sha256=hashlib.sha256(ciphertext).hexdigest(),
+            plaintext_bytes=len(fragment),
+            chunk_bytes=self._chunk_bytes,
+            node_certificate=self._fingerprint,
+            key_thumbprint=case_key.thumbprint,
+        )
+        slot = wrap_key(dek, case_key, slot_info(meta))
+        SegmentHeader.read(Fields(header.to_json(), "segment", ErrorKind.BAD_REQUEST))
+        encoded = canonical.encode(header.to_json())
+        signed = MAGIC + struct.pack(">I", len(encoded)) + encoded
+        signed += self._identity.sign(SIGNATURE_CONTEXT + signed)
+        digest = hashlib.sha256(signed).hexdigest()
+        return SealedSegment(header, signed + ciphertext, (slot,), digest)
+
+
+def slot_info(meta: SegmentMeta) -> bytes:
+    """HPKE info of a DEK's slot (segment-v1, 6.4)."""
+    return SLOT_CONTEXT + meta.segment_id.encode("ascii")
+
+
+def _commitment_context(meta: SegmentMeta) -> bytes:
+    return CONTEXT + meta.segment_id.encode("ascii")
+
+
+def _associated_data(meta: SegmentMeta) -> bytes:
+    return CONTEXT + canonical.encode(meta.to_json())
+
+
+def read_header(data: bytes) -> SegmentHeader:
+    """The header at the beginning of a segment, not verified: good for an index, never for a verdict.
+
+    Raises:
+        OrvaultError: DAMAGED if the data ends before its header does, ALTERED if it is no segment's.
+    """
+    header, _ = _split(data)
+    return header
+
+
+def segment_digest(data: bytes) -> str:
+    """The digest that the next segment names as `previous`."""
+    _, start = _split(data)
+    return hashlib.sha256(data[:start]).hexdigest()
+
+
+def _split(data: bytes) -> tuple[SegmentHeader, int]:
+    """Header, and where the ciphertext begins."""
+    if not data.startswith(MAGIC[: len(data)]):
+        raise OrvaultError(ErrorKind.ALTERED, "It does not begin as a segment does.", where="segment")
+    if len(data) < PREAMBLE_BYTES:
+        raise _ends(len(data), "before its header")
+    (length,) = struct.unpack(">I", data[len(MAGIC) : PREAMBLE_BYTES])
+    if not 2 <= length <= MAX_HEADER_BYTES:
+        raise OrvaultError(
+            ErrorKind.ALTERED, f"Its header claims to be {length} bytes long.", where="segment"
+        )
+    start = PREAMBLE_BYTES + length + SIGNATURE_BYTES
+    if len(data) < start:
+        raise _ends(len(data), "within its header")
+    value = canonical.decode(
+        data[PREAMBLE_BYTES : PREAMBLE_BYTES + length], max_bytes=length, where="segment header"
+    )
+    return SegmentHeader.read(Fields(value, "segment header")), start
+
+
+def _ends(size: int, place: str) -> OrvaultError:
+    return OrvaultError(ErrorKind.DAMAGED, f"It ends after {size} bytes, {place}.", where="segment")
+
+
+def verify_segment(data: bytes, certificate_der: bytes) -> SegmentHeader:
+    """Check everything about a segment that needs no secret (segment-v1, section 7, steps 1 to 5).
+
+    Raises:
+        OrvaultError: DAMAGED if it ends too soon, ALTERED if a byte differs, UNTRUSTED if another
+        certificate than this one signed it.
+    """
+    # 1. Magic, length, and (3.) the fields: they are needed to name what fails below.
+    header, start = _split(data)
+    # 2. The certificate that the header names, and its signature.
+    if header.node_certificate != fingerprint(certificate_der):
+        raise OrvaultError(ErrorKind.UNTRUSTED, "Another node than this one sealed it.", where=header.where)
+    signed = start - SIGNATURE_BYTES
+    verify_signature(certificate_der, data[signed:start], SIGNATURE_CONTEXT + data[:signed], header.where)
+    # 4. The length.
+    expected = start + ciphertext_size(header.plaintext_bytes, header.chunk_bytes)
+    if len(data) < expected:
+        raise OrvaultError(
+            ErrorKind.DAMAGED, f"It ends after {len(data)} of {expected} bytes.", where=header.where
+        )
+    if len(data) > expected:
+        raise OrvaultError(
+            ErrorKind.ALTERED, f"{len(data) - expected} bytes were appended to it.", where=header.where
+        )
+    # 5. The ciphertext.
+    if hashlib.sha256(memoryview(data)[start:]).hexdigest() != header.ciphertext_sha256:
+        raise OrvaultError(ErrorKind.ALTERED, "Its ciphertext is not what was signed.", where=header.where)
+    return header
+
+
+def unwrap_dek(slots: Sequence[KeySlot], private_key: PrivateKey, header: SegmentHeader) -> bytes:
+    """The segment's key out of the slot for this private key, checked against the header's commitment.
+
+    Raises:
+        OrvaultError: NOT_FOR_YOU if no slot is for this key, ALTERED if the slot is not what was sealed.
+    """
+    thumbprint = private_key.public().thumbprint
+    for slot in slots:
+        if slot.key_thumbprint == thumbprint:
+            dek = unwrap_key(slot, private_key, slot_info(header.meta))
+            check_commitment(dek, _commitment_context(header.meta), header.key_commitment, header.where)
+            return dek
+    raise OrvaultError(
+        ErrorKind.NOT_FOR_YOU, "No key slot of this segment is for this key.", where=header.where
+    )
+
+
+def open_segment(data: bytes, dek: bytes) -> bytes:
+    """The fragment in a segment. Checks the commitment and every chunk; the signature is `verify_segment`'s.
+
+    Raises:
+        OrvaultError: ALTERED or DAMAGED.
+    """
+    header, start = _split(data)
+    check_commitment(dek, _commitment_context(header.meta), header.key_commitment, header.where)
+    fragment = open_bytes(memoryview(data)[start:], dek, _associated_data(header.meta), header.chunk_bytes)
+    if len(fragment) != header.plaintext_bytes:
+        raise OrvaultError(
+            ErrorKind.ALTERED, "It opens to another length than its header says.", where=header.where
+        )
+    return fragment

@@ -1,0 +1,140 @@
+"""Who may do what: the one function that decides a right, with its reason; what no rule grants is denied.
+
+Nothing here reads the database or knows HTTP; every entrance (API, command line, actors) asks `may`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orvault.custody.account import Account, Role
+from orvault.errors import ErrorKind, OrvaultError
+
+
+class Right(StrEnum):
+    """One kind of act; every route and every use case names exactly one."""
+
+    SESSION = "session"
+    ACCOUNT_MANAGE = "account-manage"
+    CAMERA_VIEW = "camera-view"
+    CASE_VIEW = "case-view"
+    CASE_PLAN = "case-plan"
+    CASE_ARM = "case-arm"
+    CASE_CLOSE = "case-close"
+    RECORDING_SWITCH = "recording-switch"
+    RECORDING_LIST = "recording-list"
+    EXPORT_SUBMIT = "export-submit"
+    EXPORT_VIEW = "export-view"
+    EXPORT_DECIDE = "export-decide"
+    EXPORT_DOWNLOAD = "export-download"
+    HISTORY_VIEW = "history-view"
+
+
+_RIGHTS: dict[Role, frozenset[Right]] = {
+    # Runs the machines; least of all may this role reach what the machines hold.
+    Role.SYSTEM_ADMINISTRATOR: frozenset({Right.SESSION, Right.ACCOUNT_MANAGE, Right.CAMERA_VIEW}),
+    Role.RECORDS_MANAGER: frozenset(
+        {
+            Right.SESSION,
+            Right.CAMERA_VIEW,
+            Right.CASE_VIEW,
+            Right.CASE_PLAN,
+            Right.CASE_ARM,
+            Right.CASE_CLOSE,
+            Right.RECORDING_SWITCH,
+            Right.RECORDING_LIST,
+            Right.EXPORT_SUBMIT,
+            Right.EXPORT_VIEW,
+            Right.EXPORT_DOWNLOAD,
+        }
+    ),
+    # Decides on requests and may file one for a court; never decides on its own (see `may`).
+    Role.PRIVACY_OFFICER: frozenset(
+        {
+            Right.SESSION,
+            Right.CAMERA_VIEW,
+            Right.CASE_VIEW,
+            Right.RECORDING_LIST,
+            Right.EXPORT_SUBMIT,
+            Right.EXPORT_VIEW,
+            Right.EXPORT_DECIDE,
+            Right.EXPORT_DOWNLOAD,
+            Right.HISTORY_VIEW,
+        }
+    ),
+    # Stands in the operating room: arms, switches and closes, and hands nothing out.
+    Role.CLINICAL_STAFF: frozenset(
+        {
+            Right.SESSION,
+            Right.CAMERA_VIEW,
+            Right.CASE_VIEW,
+            Right.CASE_ARM,
+            Right.CASE_CLOSE,
+            Right.RECORDING_SWITCH,
+        }
+    ),
+    Role.AUDITOR: frozenset(
+        {
+            Right.SESSION,
+            Right.CAMERA_VIEW,
+            Right.CASE_VIEW,
+            Right.RECORDING_LIST,
+            Right.EXPORT_VIEW,
+            Right.HISTORY_VIEW,
+        }
+    ),
+}
+# Rights that reach only what the account itself asked for, unless the role stands in `_SEES_ALL`.
+_OWN_ONLY = frozenset({Right.EXPORT_VIEW, Right.EXPORT_DOWNLOAD})
+_SEES_ALL: dict[Right, frozenset[Role]] = {
+    Right.EXPORT_VIEW: frozenset({Role.PRIVACY_OFFICER, Role.AUDITOR}),
+    # A package is handed over by whoever took the request in; nobody else needs the file.
+    Right.EXPORT_DOWNLOAD: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a right is given, why, and as which kind of error a refusal shows."""
+
+    allowed: bool
+    reason: str
+    kind: ErrorKind = ErrorKind.FORBIDDEN
+
+
+def may(account: Account, right: Right, *, owner_id: str | None = None) -> Decision:
+    """Decide whether `account` has `right`, over an object owned by `owner_id` where that is named.
+
+    Without `owner_id` the answer is about the role alone. Raises nothing.
+    """
+    if account.disabled:
+        return Decision(False, f"The account {account.name!r} is disabled.")
+    # Four eyes come before the role: even a role that decides never decides on what it asked for itself.
+    if right is Right.EXPORT_DECIDE and owner_id is not None and owner_id == account.account_id:
+        reason = "A request is approved by somebody other than the person who submitted it."
+        return Decision(False, reason, ErrorKind.SELF_APPROVAL)
+    role = account.role
+    if right not in _RIGHTS[role]:
+        return Decision(False, f"The role {role.value} does not include {right.value}.")
+    foreign = owner_id is not None and owner_id != account.account_id
+    if foreign and sees_only_own(account, right):
+        return Decision(False, f"The role {role.value} has {right.value} for its own requests only.")
+    return Decision(True, f"The role {role.value} includes {right.value}.")
+
+
+def sees_only_own(account: Account, right: Right) -> bool:
+    """Whether lists under this right are narrowed to what the account itself asked for."""
+    return right in _OWN_ONLY and account.role not in _SEES_ALL[right]
+
+
+def require(account: Account, right: Right, *, owner_id: str | None = None) -> None:
+    """Raise FORBIDDEN or SELF_APPROVAL, with the reason, unless `may` allows it."""
+    decision = may(account, right, owner_id=owner_id)
+    if not decision.allowed:
+        advice = (
+            "Ask another privacy officer to decide on it."
+            if decision.kind is ErrorKind.SELF_APPROVAL
+            else "Ask an account whose role includes it, or the person in charge of accounts."
+        )
+        raise OrvaultError(decision.kind, decision.reason, advice=advice)

@@ -1,0 +1,45 @@
+"""What every desk works with: transactions, the clock, and ports to recorders, keys and export workers."""
+
+from __future__ import annotations
+
+from orvault.clock import Clock
+from orvault.custody.passwords import Passwords
+from orvault.custody.ports import CaseKeys, Recorders, Renderers, UnitsOfWork
+from orvault.errors import ErrorKind, OrvaultError
+
+CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
+SYSTEM = "system"
+LONGEST_PAGE = 200
+
+
+class Desk:
+    """The shared state of the use cases; holds nothing that must survive a restart."""
+
+    def __init__(
+        self,
+        uow: UnitsOfWork,
+        clock: Clock,
+        recorders: Recorders,
+        case_keys: CaseKeys,
+        renderers: Renderers,
+        passwords: Passwords | None = None,
+    ) -> None:
+        self._uow = uow
+        self._clock = clock
+        self._recorders = recorders
+        self._case_keys = case_keys
+        self._renderers = renderers
+        self._passwords = passwords or Passwords()
+
+
+def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:
+    """The one answer for an object that is not there and for one that the asker may not know of."""
+    shown = object_id if len(object_id) <= 64 and object_id.isprintable() else "(unreadable)"
+    return OrvaultError(
+        ErrorKind.NOT_FOUND, f"There is no {what} {shown!r}.", where=where, advice="Check the identifier."
+    )
+
+
+def page_size(limit: int) -> int:
+    """A page's length between 1 and 200 rows."""
+    return max(1, min(limit, LONGEST_PAGE))

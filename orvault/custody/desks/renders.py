@@ -1,0 +1,204 @@
+"""The export workers' side: claiming approved requests, telling progress, and ending them, fenced by epoch.
+
+A worker that was replaced may go on for a second; whatever it says carries an old epoch and is turned away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from orvault.clock import US_PER_S
+from orvault.custody.case import Case
+from orvault.custody.desks.base import not_found
+from orvault.custody.desks.exports import ExportDesk
+from orvault.custody.history import Act
+from orvault.custody.ports import CameraInfo, UnitOfWork
+from orvault.custody.recorded import StoredGap, StoredSegment
+from orvault.custody.request import (
+    MAX_ATTEMPTS,
+    ExportRequest,
+    PackageFile,
+    Progress,
+    RequestState,
+    check_step,
+)
+from orvault.errors import ErrorKind, OrvaultError
+
+LEASE_US = 120 * US_PER_S
+MAX_OPENINGS = 20_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One camera's part of a job: its segments in order of time, and the gaps between them."""
+
+    camera: CameraInfo
+    segments: tuple[StoredSegment, ...]
+    gaps: tuple[StoredGap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderJob:
+    """An approved request with everything its rendering needs; `epoch` goes into every call about it."""
+
+    request: ExportRequest
+    case: Case
+    tracks: tuple[Track, ...]
+    epoch: int
+
+
+class RenderDesk(ExportDesk):
+    """What export workers call."""
+
+    def claim_render(self, worker: str = "export") -> RenderJob | None:
+        """Take the oldest approved request, or one whose worker is gone; None when there is nothing to do.
+
+        A worker asks between jobs, so one that asks again while a request is under its own name was
+        restarted and gets that request back at once. Another worker's is taken over after 2 minutes without
+        progress. After 3 workers ended over a request, it fails.
+        """
+        self.expire_due()
+        with self._uow() as uow:
+            now = self._clock.now_us()
+            for request in uow.requests.waiting():
+                if not _free(request, worker, now):
+                    continue
+                if request.worker_epoch >= MAX_ATTEMPTS:
+                    reason = f"{MAX_ATTEMPTS} workers ended while they made this package"
+                    self._end_failed(uow, request, reason, now)
+                    continue
+                job = self._claim(uow, request, worker, now)
+                uow.commit()
+                return job
+            uow.commit()
+        return None
+
+    def render_progress(self, request_id: str, epoch: int, stage: str, done: int, total: int) -> None:
+        """Say how far a job is; also the sign of life. CONFLICT when the job is somebody else's by now."""
+        with self._uow() as uow:
+            request = _held(uow, request_id, epoch)
+            progress = Progress(stage[:64], max(0, done), max(0, total))
+            seen = replace(request, progress=progress, worker_seen_us=self._clock.now_us())
+            uow.requests.put_state(seen)
+            uow.commit()
+
+    def finish_render(self, request_id: str, epoch: int, package_path: str, size: int, sha256: str) -> None:
+        """The package lies below the packages folder at `package_path` (relative), of `size` bytes.
+
+        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is
+        none.
+        """
+        path = PurePosixPath(package_path)
+        if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in package_path:
+            message = "The package's path does not lie below the packages folder."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="package_path")
+        if not _SHA256.fullmatch(sha256) or size <= 0:
+            message = "The package's size or SHA-256 is not usable."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
+        with self._uow() as uow:
+            request = _held(uow, request_id, epoch)
+            check_step(request, RequestState.READY)
+            assert request.package_id is not None, "given at the approval"
+            now = self._clock.now_us()
+            package = PackageFile(request.package_id, path.as_posix(), size, sha256)
+            progress = replace(request.progress, stage="ready", done=request.progress.total)
+            ready = replace(
+                request, state=RequestState.READY, package=package, progress=progress, ended_us=now
+            )
+            uow.requests.put_state(ready)
+            detail = {"package": package.package_id, "bytes": size, "sha256": sha256, "epoch": epoch}
+            uow.history.append(now, _actor(request), Act.RENDER_FINISHED, f"export:{request_id}", detail)
+            uow.commit()
+
+    def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
+        """End a job that cannot be done; `reason` is shown to the requester. CONFLICT as for progress."""
+        with self._uow() as uow:
+            self._end_failed(uow, _held(uow, request_id, epoch), reason, self._clock.now_us())
+            uow.commit()
+
+    def log_key_opening(self, request_id: str, segment_ids: Sequence[str]) -> None:
+        """Write into history, before any key is out, which segments are opened for an approved request.
+
+        Errors: GRANT_MISSING unless the request is being rendered and covers every one of these segments.
+        """
+        if not 1 <= len(segment_ids) <= MAX_OPENINGS:
+            message = f"{len(segment_ids)} segments are named; 1 to {MAX_OPENINGS} are opened at once."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="segment_ids")
+        with self._uow() as uow:
+            request = uow.requests.get(request_id)
+            if request is None or request.state is not RequestState.RENDERING:
+                message = "No approved request is being rendered under this identifier; no key is given out."
+                raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id[:64])
+            outside = set(segment_ids) - uow.segments.known_in(request, segment_ids)
+            if outside:
+                message = (
+                    f"{len(outside)} of the segments are not covered by the request; no key is given out."
+                )
+                raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id)
+            detail = {"segments": list(segment_ids), "purpose": "render", "epoch": request.worker_epoch}
+            now = self._clock.now_us()
+            uow.history.append(now, _actor(request), Act.KEYS_OPENED, f"export:{request_id}", detail)
+            uow.commit()
+
+    def _claim(self, uow: UnitOfWork, request: ExportRequest, worker: str, now: int) -> RenderJob:
+        check_step(request, RequestState.RENDERING)
+        epoch = request.worker_epoch + 1
+        claimed = replace(
+            request,
+            state=RequestState.RENDERING,
+            worker=worker,
+            worker_epoch=epoch,
+            worker_seen_us=now,
+            progress=Progress("starting", 0, 0),
+        )
+        uow.requests.put_state(claimed)
+        detail = {"epoch": epoch, "worker": worker}
+        uow.history.append(now, _actor(claimed), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
+        case = uow.cases.get(request.wish.case_id)
+        assert case is not None, "a foreign key holds the case"
+        tracks = tuple(_track(uow, request, camera_id) for camera_id in request.wish.camera_ids)
+        return RenderJob(claimed, case, tracks, epoch)
+
+    def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
+        check_step(request, RequestState.FAILED)
+        failed = replace(request, state=RequestState.FAILED, failure=reason[:500], ended_us=now)
+        uow.requests.put_state(failed)
+        detail = {"reason": reason[:500], "epoch": request.worker_epoch}
+        uow.history.append(now, _actor(request), Act.RENDER_FAILED, f"export:{request.request_id}", detail)
+
+
+def _free(request: ExportRequest, worker: str, now: int) -> bool:
+    if request.state is RequestState.APPROVED or request.worker == worker:
+        return True
+    return request.worker_seen_us is None or now - request.worker_seen_us >= LEASE_US
+
+
+def _held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
+    request = uow.requests.get(request_id)
+    if request is None:
+        raise not_found("export request", request_id)
+    if request.state is not RequestState.RENDERING or request.worker_epoch != epoch:
+        message = f"This request is {request.state.value} under epoch {request.worker_epoch}, not {epoch}."
+        raise OrvaultError(
+            ErrorKind.CONFLICT, message, advice="Drop the work: another worker has it, or it ended."
+        )
+    return request
+
+
+def _track(uow: UnitOfWork, request: ExportRequest, camera_id: str) -> Track:
+    wish = request.wish
+    camera = uow.cameras.get(camera_id)
+    assert camera is not None, "a foreign key holds the camera"
+    return Track(
+        camera,
+        tuple(uow.segments.of(wish.case_id, camera_id, wish.from_us, wish.to_us)),
+        tuple(uow.gaps.of(wish.case_id, camera_id, wish.from_us, wish.to_us)),
+    )
+
+
+def _actor(request: ExportRequest) -> str:
+    return f"worker:{request.worker or 'none'}"

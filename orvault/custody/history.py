@@ -1,0 +1,82 @@
+"""The history of acts: what one entry holds and how it is hashed into a Merkle leaf.
+
+Entries are written by the use cases in the transaction of the act itself, and never changed. Proofs over many
+entries (checkpoints, inclusion) belong to `orvault.container.proof`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orvault.container.canonical import encode
+from orvault.container.proof import leaf_hash
+
+Detail = Mapping[str, object]
+
+
+class Act(StrEnum):
+    """What can happen that must stay provable."""
+
+    SIGNED_IN = "signed-in"
+    SIGN_IN_FAILED = "sign-in-failed"
+    SIGN_IN_THROTTLED = "sign-in-throttled"
+    SIGNED_OUT = "signed-out"
+    ACCOUNT_CREATED = "account-created"
+    CASE_PLANNED = "case-planned"
+    CASE_ARMED = "case-armed"
+    CASE_CLOSED = "case-closed"
+    RECORDING_STARTED = "recording-started"
+    RECORDING_START_FAILED = "recording-start-failed"
+    RECORDING_STOP_ORDERED = "recording-stop-ordered"
+    RECORDING_STOPPED = "recording-stopped"
+    EXPORT_SUBMITTED = "export-submitted"
+    EXPORT_APPROVED = "export-approved"
+    EXPORT_REFUSED = "export-refused"
+    EXPORT_EXPIRED = "export-expired"
+    RENDER_STARTED = "render-started"
+    RENDER_FINISHED = "render-finished"
+    RENDER_FAILED = "render-failed"
+    KEYS_OPENED = "keys-opened"
+    LINK_ISSUED = "link-issued"
+    DOWNLOADED = "downloaded"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One act: its place in history, when, who, what, about which object, and the particulars as canonical
+    JSON.
+    """
+
+    seq: int
+    at_us: int
+    actor: str
+    act: str
+    subject: str
+    detail: str
+    leaf_hash: str
+
+
+def canonical(detail: Detail) -> str:
+    """Canonical JSON (docs/format/segment-v1.md, section 1), the one text that is stored and hashed."""
+    return encode(detail).decode()
+
+
+def entry_bytes(seq: int, at_us: int, actor: str, act: str, subject: str, detail: str) -> bytes:
+    """The canonical entry over which the leaf hash (RFC 6962, section 2.1) is taken."""
+    fields = {"seq": seq, "at_us": at_us, "actor": actor, "act": act, "subject": subject, "detail": detail}
+    return canonical(fields).encode()
+
+
+def make_entry(seq: int, at_us: int, actor: str, act: Act, subject: str, detail: Detail) -> Entry:
+    """The entry that is number `seq` (from 0) in history, with its leaf hash in hex."""
+    text = canonical(detail)
+    digest = leaf_hash(entry_bytes(seq, at_us, actor, act.value, subject, text)).hex()
+    return Entry(seq, at_us, actor, act.value, subject, text, digest)
+
+
+def entry_holds(entry: Entry, expected_seq: int) -> bool:
+    """Whether a stored entry stands in its place and still has the hash of what it says."""
+    data = entry_bytes(entry.seq, entry.at_us, entry.actor, entry.act, entry.subject, entry.detail)
+    return entry.seq == expected_seq and leaf_hash(data).hex() == entry.leaf_hash

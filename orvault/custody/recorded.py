@@ -1,0 +1,123 @@
+"""What was recorded, as the ledger knows it: segments, gaps, and the summary of a run; and how spans are
+found.
+
+The types mirror those of `orvault.recording` by structure, because the two stand side by side and neither
+imports the other: a `SegmentRecord` is a `SegmentLike`, a `Gap` is a `GapLike`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from orvault.clock import US_PER_S
+from orvault.container.keys import KeySlot
+from orvault.container.segment import SegmentHeader
+
+# Segments of one run follow each other to within a frame or two; a hole of this size is worth showing.
+_JOIN_US = US_PER_S
+
+
+class SegmentLike(Protocol):
+    """A sealed segment on a node's disk: its signed header, digest, size, relative path and key slots."""
+
+    @property
+    def header(self) -> SegmentHeader: ...  # noqa: D102 - see the class
+    @property
+    def digest(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def slots(self) -> tuple[KeySlot, ...]: ...  # noqa: D102
+
+
+class GapLike(Protocol):
+    """A time in which a camera should have recorded and did not."""
+
+    @property
+    def camera_id(self) -> str: ...  # noqa: D102 - see the class
+    @property
+    def case_id(self) -> str: ...  # noqa: D102
+    @property
+    def run_id(self) -> str: ...  # noqa: D102
+    @property
+    def from_us(self) -> int: ...  # noqa: D102
+    @property
+    def to_us(self) -> int: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSegment:
+    """A segment as the ledger gives it back; fields as in `SegmentLike`."""
+
+    header: SegmentHeader
+    digest: str
+    bytes: int
+    path: str
+    slots: tuple[KeySlot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGap:
+    """A gap as the ledger gives it back; fields as in `GapLike`."""
+
+    camera_id: str
+    case_id: str
+    run_id: str
+    from_us: int
+    to_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of recorded time, UTC microseconds, end exclusive."""
+
+    start_us: int
+    end_us: int
+
+    def overlaps(self, from_us: int, to_us: int) -> bool:
+        """Whether any of it lies in from-to."""
+        return self.start_us < to_us and self.end_us > from_us
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One camera's recording in one run: what is there, how big, and what is missing in it."""
+
+    run_id: str
+    case_id: str
+    camera_id: str
+    start_us: int
+    end_us: int
+    segments: int
+    frames: int
+    bytes: int
+    missing_segments: int
+    recording: bool
+    gaps: tuple[StoredGap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What became of segments offered: new ones, known ones, and (id, reason) of refused ones."""
+
+    added: int
+    known: int
+    refused: tuple[tuple[str, str], ...]
+
+
+def join_spans(pieces: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Spans out of (start_us, end_us) pieces in order of their start; holes under a second do not divide."""
+    spans: list[Span] = []
+    for start, end in pieces:
+        if spans and start - spans[-1].end_us < _JOIN_US:
+            spans[-1] = Span(spans[-1].start_us, max(spans[-1].end_us, end))
+        else:
+            spans.append(Span(start, end))
+    return tuple(spans)

@@ -1,0 +1,195 @@
+"""Export requests: what is asked for, the states it goes through, and the checks at submit and at each step.
+
+Rights are decided in `access`; the legal basis in `basis`; the work of rendering is done elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orvault.clock import US_PER_S
+from orvault.container.keys import Recipient
+from orvault.custody.basis import LegalBasis
+from orvault.custody.case import MAX_CAMERAS
+from orvault.custody.recorded import Span
+from orvault.custody.terms import Redaction, Validity, check_recipients, check_terms
+from orvault.custody.text import check_range, clean_text, show_time
+from orvault.errors import ErrorKind, OrvaultError
+
+LONGEST_RANGE_US = 48 * 3600 * US_PER_S
+MAX_ATTEMPTS = 3
+
+
+class RequestState(StrEnum):
+    """Where a request stands. `failed` and `expired` are ends; a new request takes their place."""
+
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    RENDERING = "rendering"
+    READY = "ready"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+_NEXT: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.SUBMITTED: frozenset({RequestState.APPROVED, RequestState.REFUSED, RequestState.EXPIRED}),
+    RequestState.APPROVED: frozenset({RequestState.RENDERING, RequestState.EXPIRED}),
+    # rendering again: the worker that had it is gone and another takes over
+    RequestState.RENDERING: frozenset(
+        {RequestState.RENDERING, RequestState.READY, RequestState.FAILED, RequestState.EXPIRED}
+    ),
+    RequestState.READY: frozenset({RequestState.EXPIRED}),
+    RequestState.REFUSED: frozenset(),
+    RequestState.FAILED: frozenset(),
+    RequestState.EXPIRED: frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for: these cameras of a case, from-to (UTC microseconds), why, on which basis, for
+    whom, how.
+    """
+
+    case_id: str
+    camera_ids: tuple[str, ...]
+    from_us: int
+    to_us: int
+    purpose: str
+    basis: LegalBasis
+    recipients: tuple[Recipient, ...]
+    redaction: Redaction
+    terms: str = ""
+
+    def checked(self) -> Wish:
+        """The wish with texts cleaned and sizes bounded; BAD_REQUEST says which field is wrong."""
+        if not 1 <= len(self.camera_ids) <= MAX_CAMERAS or len(set(self.camera_ids)) != len(self.camera_ids):
+            message = f"Name 1 to {MAX_CAMERAS} cameras, each once."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="camera_ids")
+        check_range(self.from_us, self.to_us)
+        if self.to_us - self.from_us > LONGEST_RANGE_US:
+            message = "The period is longer than 48 hours."
+            raise OrvaultError(
+                ErrorKind.BAD_REQUEST, message, where="from, to", advice="Ask for less at once."
+            )
+        return Wish(
+            case_id=self.case_id,
+            camera_ids=self.camera_ids,
+            from_us=self.from_us,
+            to_us=self.to_us,
+            purpose=clean_text(self.purpose, "purpose", longest=500),
+            basis=self.basis.checked(),
+            recipients=check_recipients(self.recipients),
+            redaction=self.redaction.checked(),
+            terms=check_terms(self.terms),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the rendering is: `done` of `total` units of a stage named in words."""
+
+    stage: str = ""
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """The finished package: its file's path below the packages folder, size and SHA-256 (hex)."""
+
+    package_id: str
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """One request with everything decided about it so far; times are UTC microseconds."""
+
+    request_id: str
+    wish: Wish
+    validity: Validity
+    state: RequestState
+    requested_by: str
+    requested_us: int
+    decided_by: str | None = None
+    decided_us: int | None = None
+    refusal_reason: str | None = None
+    package_id: str | None = None
+    progress: Progress = Progress()
+    worker: str | None = None
+    worker_epoch: int = 0
+    worker_seen_us: int | None = None
+    package: PackageFile | None = None
+    failure: str | None = None
+    ended_us: int | None = None
+
+    def due_to_expire(self, now_us: int) -> bool:
+        """Whether its validity is over while something could still be made or fetched under it."""
+        return RequestState.EXPIRED in _NEXT[self.state] and now_us >= self.validity.until_us
+
+
+def check_step(request: ExportRequest, to: RequestState) -> None:
+    """Raise, saying how the request stands, when it may not take this step (CONFLICT, NOT_APPROVED for
+    rendering).
+    """
+    if to in _NEXT[request.state]:
+        return
+    if to is RequestState.RENDERING and request.state is RequestState.SUBMITTED:
+        raise OrvaultError(ErrorKind.NOT_APPROVED, "This request has not been approved.")
+    message = f"This request is {request.state.value} and cannot become {to.value}."
+    raise OrvaultError(ErrorKind.CONFLICT, message, advice="Look at the request before the next step.")
+
+
+def check_ready(request: ExportRequest, now_us: int) -> PackageFile:
+    """The package that may be handed out now; NOT_APPROVED, EXPIRED or CONFLICT says why there is none."""
+    if request.state is RequestState.EXPIRED or request.due_to_expire(now_us):
+        message = f"The validity of this export ended at {show_time(request.validity.until_us)}."
+        raise OrvaultError(ErrorKind.EXPIRED, message, advice="Submit a new request.")
+    if request.state in {RequestState.SUBMITTED, RequestState.REFUSED}:
+        word = "waits for approval" if request.state is RequestState.SUBMITTED else "was refused"
+        raise OrvaultError(ErrorKind.NOT_APPROVED, f"This request {word}; there is nothing to download.")
+    if request.package is None or request.state is not RequestState.READY:
+        message = f"This request is {request.state.value}; the package is not ready."
+        raise OrvaultError(ErrorKind.CONFLICT, message, advice="Wait until its state is ready.")
+    return request.package
+
+
+def check_recorded(
+    wish: Wish, recorded: Mapping[str, Sequence[Span]], titles: Mapping[str, str], now_us: int
+) -> None:
+    """Raise EMPTY_RANGE, saying what was recorded when, if a camera has nothing in the period.
+
+    `recorded` holds per camera every span that was recorded under the case, `titles` how cameras are called.
+    """
+    if wish.from_us >= now_us:
+        message = "The period lies in the future; nothing has been recorded in it."
+        raise OrvaultError(ErrorKind.EMPTY_RANGE, message, where="from, to")
+    empty = [
+        camera
+        for camera in wish.camera_ids
+        if not any(span.overlaps(wish.from_us, wish.to_us) for span in recorded.get(camera, ()))
+    ]
+    if not empty:
+        return
+    names = ", ".join(titles.get(camera, camera) for camera in empty)
+    period = f"{show_time(wish.from_us)} and {show_time(wish.to_us)}"
+    lines = [f"{titles.get(c, c)} {_show_spans(recorded.get(c, ()))}" for c in wish.camera_ids]
+    raise OrvaultError(
+        ErrorKind.EMPTY_RANGE,
+        f"Nothing was recorded by {names} between {period}. Recorded under this case: {'; '.join(lines)}.",
+        where="from, to",
+        advice="Choose a period in which each of these cameras recorded, or leave the camera out.",
+    )
+
+
+def _show_spans(spans: Sequence[Span]) -> str:
+    if not spans:
+        return "nothing"
+    shown = ", ".join(f"{show_time(s.start_us)} to {show_time(s.end_us)}" for s in spans[:5])
+    return shown + (f" and {len(spans) - 5} more spans" if len(spans) > 5 else "")

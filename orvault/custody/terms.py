@@ -1,0 +1,126 @@
+"""What a recipient gets and on which conditions: masking, watermark, validity and terms of use, each with
+its bounds.
+
+The pictures are made by `orvault.rendition`; here only the choice is checked. The words for modes, styles
+and positions are those of `orvault.vision` (a test holds the two together), written out because custody
+needs no images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from orvault.clock import US_PER_S
+from orvault.container.keys import Recipient
+from orvault.custody.text import MAX_TIME_US, clean_text, show_time
+from orvault.errors import ErrorKind, OrvaultError
+
+DAY_US = 24 * 3600 * US_PER_S
+DEFAULT_VALIDITY_US = 30 * DAY_US
+LONGEST_VALIDITY_US = 366 * DAY_US
+MAX_RECIPIENTS = 20
+WATERMARK_CHARACTERS = 64
+
+DEFAULT_TERMS = (
+    "이 영상은 요청서에 적힌 목적으로만 볼 수 있으며, 복제하거나 다른 사람에게 제공할 수 없고, "
+    "목적을 달성하면 지체 없이 파기해야 합니다(개인정보 보호법 제18조 제5항).\n"
+    "This video may be viewed for the stated purpose only. It may not be copied or passed on, and must be "
+    "destroyed without delay once the purpose is met (Personal Information Protection Act, art. 18 (5))."
+)
+
+
+class Masking(StrEnum):
+    """How much of each person is hidden; clear output is not offered."""
+
+    FACE = "face"
+    HEAD = "head"
+    BODY = "body"
+    PICTURE = "picture"
+
+
+class Style(StrEnum):
+    """With what it is hidden."""
+
+    SOLID = "solid"
+    MOSAIC = "mosaic"
+    FROST = "frost"
+
+
+class Position(StrEnum):
+    """Where the watermark stands in the picture."""
+
+    TOP_LEFT = "top-left"
+    TOP_RIGHT = "top-right"
+    BOTTOM_LEFT = "bottom-left"
+    BOTTOM_RIGHT = "bottom-right"
+    CENTRE = "centre"
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """The masking and the visible watermark of every picture in the package."""
+
+    masking: Masking
+    style: Style
+    watermark: str
+    position: Position
+
+    def checked(self) -> Redaction:
+        """With the watermark cleaned; BAD_REQUEST when it is empty, too long or not one printable line."""
+        text = clean_text(self.watermark, "watermark.text", longest=WATERMARK_CHARACTERS)
+        return Redaction(self.masking, self.style, text, self.position)
+
+
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a package may be opened: from and until, UTC microseconds."""
+
+    from_us: int
+    until_us: int
+
+
+def make_validity(from_us: int | None, until_us: int | None, now_us: int) -> Validity:
+    """The period asked for, or 30 days from now; BAD_REQUEST when it is over, reversed, or longer than 366
+    days.
+    """
+    start = now_us if from_us is None else from_us
+    end = start + DEFAULT_VALIDITY_US if until_us is None else until_us
+    problem = ""
+    if not 0 <= start < end <= MAX_TIME_US:
+        problem = "The validity ends before it begins."
+    elif end <= now_us:
+        problem = f"The validity ended at {show_time(end)}, before now."
+    elif end - start > LONGEST_VALIDITY_US or start > now_us + LONGEST_VALIDITY_US:
+        problem = "The validity is longer, or begins later, than 366 days."
+    if problem:
+        advice = "Choose a period that ends in the future and lasts at most 366 days."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, problem, where="valid_from, valid_until", advice=advice)
+    return Validity(start, end)
+
+
+def check_recipients(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
+    """The recipients, names cleaned; BAD_REQUEST unless there are 1 to 20, each with a name of its own."""
+    if not 1 <= len(recipients) <= MAX_RECIPIENTS:
+        message = f"{len(recipients)} recipients are named; a package is for 1 to {MAX_RECIPIENTS}."
+        raise OrvaultError(
+            ErrorKind.BAD_REQUEST, message, where="recipients", advice="Name who will open it."
+        )
+    cleaned = tuple(
+        replace(recipient, name=clean_text(recipient.name, f"recipients[{i}].name", longest=80))
+        for i, recipient in enumerate(recipients)
+    )
+    if len({recipient.name.casefold() for recipient in cleaned}) != len(cleaned):
+        raise OrvaultError(
+            ErrorKind.BAD_REQUEST,
+            "A recipient is named twice.",
+            where="recipients",
+            advice="Give each recipient a name of their own; a leak is traced by it.",
+        )
+    return cleaned
+
+
+def check_terms(text: str) -> str:
+    """The terms of use that travel in the package; the hospital's standing ones where none were given."""
+    return clean_text(text, "terms", longest=4000, lines=True) if text.strip() else DEFAULT_TERMS

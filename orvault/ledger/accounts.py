@@ -1,0 +1,110 @@
+"""Accounts, sessions and failed sign-ins in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+
+from orvault.custody.account import Account, Role, Session
+from orvault.ledger import tables as t
+from orvault.ledger.rows import Row
+
+
+class Accounts:
+    """`AccountRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, account: Account) -> None:
+        """Insert an account; its name must be free."""
+        self._db.execute(
+            insert(t.accounts).values(
+                id=account.account_id,
+                name=account.name,
+                display_name=account.display_name,
+                role=account.role.value,
+                password_phc=account.password_phc,
+                created_us=account.created_us,
+                created_by=account.created_by,
+                disabled_us=account.disabled_us,
+            )
+        )
+
+    def get(self, account_id: str) -> Account | None:
+        """The account with this id."""
+        return self._one(t.accounts.c.id == account_id)
+
+    def by_name(self, name: str) -> Account | None:
+        """The account with this cleaned name."""
+        return self._one(t.accounts.c.name == name)
+
+    def page(self, limit: int, after: str) -> Sequence[Account]:
+        """In order of the id, from behind `after`."""
+        query = select(t.accounts).where(t.accounts.c.id > after).order_by(t.accounts.c.id).limit(limit)
+        return [_account(row) for row in self._db.execute(query).mappings()]
+
+    def names(self, account_ids: Collection[str]) -> dict[str, str]:
+        """Display names of those of the ids that exist."""
+        query = select(t.accounts.c.id, t.accounts.c.display_name).where(t.accounts.c.id.in_(account_ids))
+        return {str(row[0]): str(row[1]) for row in self._db.execute(query)}
+
+    def add_session(self, session: Session) -> None:
+        """Insert an open session."""
+        self._db.execute(
+            insert(t.sessions).values(
+                id=session.session_id,
+                account_id=session.account_id,
+                issued_us=session.issued_us,
+                expires_us=session.expires_us,
+                ended_us=session.ended_us,
+            )
+        )
+
+    def session(self, session_id: str) -> Session | None:
+        """The session with this id."""
+        row = self._db.execute(select(t.sessions).where(t.sessions.c.id == session_id)).mappings().first()
+        if row is None:
+            return None
+        return Session(row["id"], row["account_id"], row["issued_us"], row["expires_us"], row["ended_us"])
+
+    def end_session(self, session_id: str, at_us: int) -> None:
+        """Mark it ended."""
+        self._db.execute(update(t.sessions).where(t.sessions.c.id == session_id).values(ended_us=at_us))
+
+    def drop_sessions(self, expired_before_us: int) -> None:
+        """Drop sessions that are over anyway; the sign-ins themselves are in history."""
+        self._db.execute(delete(t.sessions).where(t.sessions.c.expires_us < expired_before_us))
+
+    def add_failure(self, name_key: str, at_us: int) -> None:
+        """Count one attempt against this name."""
+        self._db.execute(insert(t.sign_in_failures).values(name_key=name_key, at_us=at_us))
+
+    def failures(self, name_key: str, since_us: int) -> Sequence[int]:
+        """Times of this name's failures after `since_us`, oldest first."""
+        f = t.sign_in_failures.c
+        query = select(f.at_us).where(f.name_key == name_key, f.at_us > since_us).order_by(f.at_us)
+        return [int(at) for at in self._db.execute(query).scalars()]
+
+    def clear_failures(self, name_key: str, before_us: int) -> None:
+        """Forget this name's failures, and everybody's before `before_us`."""
+        f = t.sign_in_failures.c
+        self._db.execute(delete(t.sign_in_failures).where(or_(f.name_key == name_key, f.at_us < before_us)))
+
+    def _one(self, condition: ColumnElement[bool]) -> Account | None:
+        row = self._db.execute(select(t.accounts).where(condition)).mappings().first()
+        return None if row is None else _account(row)
+
+
+def _account(row: Row) -> Account:
+    return Account(
+        account_id=row["id"],
+        name=row["name"],
+        display_name=row["display_name"],
+        role=Role(row["role"]),
+        password_phc=row["password_phc"],
+        created_us=row["created_us"],
+        created_by=row["created_by"],
+        disabled_us=row["disabled_us"],
+    )

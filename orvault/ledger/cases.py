@@ -1,0 +1,215 @@
+"""Cameras, cases and runs in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from orvault.container.keys import PublicKey
+from orvault.custody.case import Case, CaseState, Run
+from orvault.custody.ports import CameraInfo
+from orvault.ledger import tables as t
+from orvault.ledger.rows import Row, Values, from_text, to_text
+
+
+class Cameras:
+    """`CameraRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def put(self, camera: CameraInfo, at_us: int) -> None:
+        """Insert or update; a codec once seen is kept until another is."""
+        values: Values = {
+            "title": camera.title,
+            "room": camera.room,
+            "node_id": camera.node_id,
+            "updated_us": at_us,
+        }
+        if camera.codec is not None:
+            values["codec"] = camera.codec
+        if self.get(camera.camera_id) is None:
+            self._db.execute(insert(t.cameras).values(id=camera.camera_id, registered_us=at_us, **values))
+        else:
+            self._db.execute(update(t.cameras).where(t.cameras.c.id == camera.camera_id).values(**values))
+
+    def get(self, camera_id: str) -> CameraInfo | None:
+        """The camera with this id."""
+        row = self._db.execute(select(t.cameras).where(t.cameras.c.id == camera_id)).mappings().first()
+        return None if row is None else _camera(row)
+
+    def all(self) -> Sequence[CameraInfo]:
+        """Every camera, by room and title."""
+        query = select(t.cameras).order_by(t.cameras.c.room, t.cameras.c.title, t.cameras.c.id)
+        return [_camera(row) for row in self._db.execute(query).mappings()]
+
+
+class Cases:
+    """`CaseRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, case: Case) -> None:
+        """Insert a case with its participants."""
+        self._db.execute(
+            insert(t.cases).values(
+                id=case.case_id,
+                number=case.number,
+                room=case.room,
+                planned_us=case.planned_us,
+                recording_request=case.recording_request,
+                created_us=case.created_us,
+                created_by=case.created_by,
+                **_case_state(case),
+            )
+        )
+        for position, name in enumerate(case.participants):
+            values = {"case_id": case.case_id, "position": position, "name": name}
+            self._db.execute(insert(t.case_participants).values(values))
+
+    def get(self, case_id: str) -> Case | None:
+        """The case with this id."""
+        row = self._db.execute(select(t.cases).where(t.cases.c.id == case_id)).mappings().first()
+        return None if row is None else self._with_participants([row])[0]
+
+    def by_number(self, number: str) -> Case | None:
+        """The case with this hospital number."""
+        row = self._db.execute(select(t.cases).where(t.cases.c.number == number)).mappings().first()
+        return None if row is None else self._with_participants([row])[0]
+
+    def put_state(self, case: Case) -> None:
+        """Write the state and what came with it."""
+        self._db.execute(update(t.cases).where(t.cases.c.id == case.case_id).values(**_case_state(case)))
+
+    def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]:
+        """The newest first, from before the id `before` ("" for the newest)."""
+        query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(t.cases.c.state == state.value)
+        if before:
+            query = query.where(t.cases.c.id < before)
+        return self._with_participants(list(self._db.execute(query).mappings()))
+
+    def _with_participants(self, rows: Sequence[Row]) -> list[Case]:
+        p = t.case_participants.c
+        ids = [row["id"] for row in rows]
+        query = select(p.case_id, p.name).where(p.case_id.in_(ids)).order_by(p.case_id, p.position)
+        names: dict[str, list[str]] = {case_id: [] for case_id in ids}
+        for case_id, name in self._db.execute(query):
+            names[case_id].append(name)
+        return [_case(row, tuple(names[row["id"]])) for row in rows]
+
+
+class Runs:
+    """`RunRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, run: Run) -> None:
+        """Insert a run; its camera must have no open one."""
+        self._db.execute(
+            insert(t.runs).values(
+                id=run.run_id,
+                case_id=run.case_id,
+                camera_id=run.camera_id,
+                epoch=run.epoch,
+                started_us=run.started_us,
+                started_by=run.started_by,
+                **_run_state(run),
+            )
+        )
+
+    def get(self, run_id: str) -> Run | None:
+        """The run with this id."""
+        row = self._db.execute(select(t.runs).where(t.runs.c.id == run_id)).mappings().first()
+        return None if row is None else _run(row)
+
+    def put(self, run: Run) -> None:
+        """Write how far the stop is."""
+        self._db.execute(update(t.runs).where(t.runs.c.id == run.run_id).values(**_run_state(run)))
+
+    def of_case(self, case_id: str) -> Sequence[Run]:
+        """The case's runs in order of their start."""
+        query = select(t.runs).where(t.runs.c.case_id == case_id).order_by(t.runs.c.id)
+        return [_run(row) for row in self._db.execute(query).mappings()]
+
+    def open_on(self, camera_id: str) -> Run | None:
+        """The camera's run that is not confirmed to have stopped."""
+        row = self._db.execute(select(t.runs).where(t.runs.c.open_camera_id == camera_id)).mappings().first()
+        return None if row is None else _run(row)
+
+    def stopping(self) -> Sequence[Run]:
+        """Runs whose stop is ordered and not confirmed."""
+        r = t.runs.c
+        # open_camera_id is indexed and NULL for nearly all rows
+        query = select(t.runs).where(r.open_camera_id.is_not(None), r.stop_ordered_us.is_not(None))
+        return [_run(row) for row in self._db.execute(query).mappings()]
+
+    def last_epoch(self, camera_id: str) -> int:
+        """The camera's highest epoch, 0 before its first run."""
+        query = select(func.max(t.runs.c.epoch)).where(t.runs.c.camera_id == camera_id)
+        return int(self._db.execute(query).scalar() or 0)
+
+
+def _camera(row: Row) -> CameraInfo:
+    return CameraInfo(row["id"], row["title"], row["room"], row["node_id"], row["codec"])
+
+
+def _case_state(case: Case) -> Values:
+    return {
+        "state": case.state.value,
+        "case_key": None if case.case_key is None else to_text(case.case_key.to_json()),
+        "armed_us": case.armed_us,
+        "armed_by": case.armed_by,
+        "closed_us": case.closed_us,
+        "closed_by": case.closed_by,
+    }
+
+
+def _case(row: Row, participants: tuple[str, ...]) -> Case:
+    where = f"cases {row['id']}"
+    key = None if row["case_key"] is None else PublicKey.from_json(from_text(row["case_key"], where))
+    return Case(
+        case_id=row["id"],
+        number=row["number"],
+        room=row["room"],
+        planned_us=row["planned_us"],
+        recording_request=row["recording_request"],
+        participants=participants,
+        state=CaseState(row["state"]),
+        created_us=row["created_us"],
+        created_by=row["created_by"],
+        case_key=key,
+        armed_us=row["armed_us"],
+        armed_by=row["armed_by"],
+        closed_us=row["closed_us"],
+        closed_by=row["closed_by"],
+    )
+
+
+def _run_state(run: Run) -> Values:
+    return {
+        "open_camera_id": run.camera_id if run.open else None,
+        "stop_ordered_us": run.stop_ordered_us,
+        "stop_ordered_by": run.stop_ordered_by,
+        "stop_reason": run.stop_reason,
+        "stopped_us": run.stopped_us,
+    }
+
+
+def _run(row: Row) -> Run:
+    return Run(
+        run_id=row["id"],
+        case_id=row["case_id"],
+        camera_id=row["camera_id"],
+        epoch=row["epoch"],
+        started_us=row["started_us"],
+        started_by=row["started_by"],
+        stop_ordered_us=row["stop_ordered_us"],
+        stop_ordered_by=row["stop_ordered_by"],
+        stop_reason=row["stop_reason"],
+        stopped_us=row["stopped_us"],
+    )

@@ -1,0 +1,73 @@
+"""The append-only history in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select, update
+
+from orvault.custody.history import Act, Detail, Entry, make_entry
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.rows import Row
+from orvault.ledger.tables_exports import history, history_head
+
+
+class History:
+    """`HistoryRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def append(self, at_us: int, actor: str, act: Act, subject: str, detail: Detail) -> Entry:
+        """Write the next entry; it becomes durable together with the act, when the transaction commits."""
+        entry = make_entry(self.size(), at_us, actor, act, subject, detail)
+        self._db.execute(
+            insert(history).values(
+                seq=entry.seq,
+                at_us=entry.at_us,
+                actor=entry.actor,
+                act=entry.act,
+                subject=entry.subject,
+                detail=entry.detail,
+                leaf_hash=entry.leaf_hash,
+            )
+        )
+        self._db.execute(update(history_head).values(size=entry.seq + 1))
+        return entry
+
+    def size(self) -> int:
+        """The number of entries."""
+        size = self._db.execute(select(history_head.c.size)).scalar()
+        if size is None:
+            raise OrvaultError(ErrorKind.INTERNAL, "The ledger's history has no head.", where="history_head")
+        return int(size)
+
+    def page(
+        self, before_seq: int | None, limit: int, *, subject: str | None, actor: str | None, act: str | None
+    ) -> Sequence[Entry]:
+        """The newest first, from before `before_seq`."""
+        query = select(history).order_by(history.c.seq.desc()).limit(limit)
+        wanted = ((history.c.subject, subject), (history.c.actor, actor), (history.c.act, act))
+        for column, value in wanted:
+            if value is not None:
+                query = query.where(column == value)
+        if before_seq is not None:
+            query = query.where(history.c.seq < before_seq)
+        return [_entry(row) for row in self._db.execute(query).mappings()]
+
+    def run_through(self, from_seq: int, limit: int) -> Sequence[Entry]:
+        """The oldest first, from `from_seq` on."""
+        query = select(history).where(history.c.seq >= from_seq).order_by(history.c.seq).limit(limit)
+        return [_entry(row) for row in self._db.execute(query).mappings()]
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(
+        seq=row["seq"],
+        at_us=row["at_us"],
+        actor=row["actor"],
+        act=row["act"],
+        subject=row["subject"],
+        detail=row["detail"],
+        leaf_hash=row["leaf_hash"],
+    )

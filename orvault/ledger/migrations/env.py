@@ -1,0 +1,18 @@
+"""Alembic's entry: runs the steps on the connection that `orvault.ledger.migrate` opened."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from orvault.ledger import tables_exports
+from orvault.ledger.tables import metadata
+
+assert tables_exports.history.metadata is metadata, "both halves of the schema are one"
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    compare_type=True,
+)
+context.run_migrations()

@@ -1,0 +1,198 @@
+"""Segments and gaps in the ledger: an index over the nodes' disks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select
+
+from orvault.container.canonical import Fields
+from orvault.container.keys import KeySlot
+from orvault.container.segment import SegmentHeader
+from orvault.custody.recorded import (
+    GapLike,
+    RunSummary,
+    SegmentLike,
+    Span,
+    StoredGap,
+    StoredSegment,
+    join_spans,
+)
+from orvault.custody.request import ExportRequest
+from orvault.errors import ErrorKind
+from orvault.ledger import tables as t
+from orvault.ledger.rows import Row, from_text, list_from_text, to_text
+
+_IDS_AT_ONCE = 500
+
+
+class Segments:
+    """`SegmentRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def digest_of(self, segment_id: str) -> str | None:
+        """The digest of the segment with this id."""
+        return self._digest(t.segments.c.id == segment_id)
+
+    def digest_at(self, run_id: str, sequence: int) -> str | None:
+        """The digest of the segment at this place of a run."""
+        return self._digest(t.segments.c.run_id == run_id, t.segments.c.sequence == sequence)
+
+    def add(self, segment: SegmentLike, at_us: int) -> None:
+        """Insert one that is not known."""
+        meta = segment.header.meta
+        self._db.execute(
+            insert(t.segments).values(
+                id=meta.segment_id,
+                case_id=meta.case_id,
+                camera_id=meta.camera_id,
+                run_id=meta.run_id,
+                sequence=meta.sequence,
+                start_us=meta.start_us,
+                end_us=meta.end_us,
+                frames=meta.frames,
+                bytes=segment.bytes,
+                digest=segment.digest,
+                path=segment.path,
+                header=to_text(segment.header.to_json()),
+                slots=to_text({"items": [slot.to_json() for slot in segment.slots]}),
+                indexed_us=at_us,
+            )
+        )
+
+    def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredSegment]:
+        """Those that overlap from-to, in order of their start."""
+        s = t.segments.c
+        query = (
+            select(t.segments)
+            .where(s.case_id == case_id, s.camera_id == camera_id, s.start_us < to_us, s.end_us > from_us)
+            .order_by(s.start_us, s.run_id, s.sequence)
+        )
+        return [_segment(row) for row in self._db.execute(query).mappings()]
+
+    def spans(self, case_id: str, camera_id: str) -> Sequence[Span]:
+        """What the camera recorded under the case, joined to stretches."""
+        s = t.segments.c
+        query = select(s.start_us, s.end_us).where(s.case_id == case_id, s.camera_id == camera_id)
+        return join_spans((int(a), int(b)) for a, b in self._db.execute(query.order_by(s.start_us)))
+
+    def known_in(self, request: ExportRequest, segment_ids: Sequence[str]) -> set[str]:
+        """Those of the ids that belong to the request's case, cameras and period."""
+        s, wish = t.segments.c, request.wish
+        found: set[str] = set()
+        for start in range(0, len(segment_ids), _IDS_AT_ONCE):
+            query = select(s.id).where(
+                s.id.in_(segment_ids[start : start + _IDS_AT_ONCE]),
+                s.case_id == wish.case_id,
+                s.camera_id.in_(wish.camera_ids),
+                s.start_us < wish.to_us,
+                s.end_us > wish.from_us,
+            )
+            found.update(self._db.execute(query).scalars())
+        return found
+
+    def summaries(
+        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
+    ) -> Sequence[RunSummary]:
+        """Runs with segments that overlap from-to, the newest first, summed up over those segments."""
+        s, r = t.segments.c, t.runs.c
+        first = func.min(s.start_us)
+        query = (
+            select(
+                s.run_id,
+                s.case_id,
+                s.camera_id,
+                r.stop_ordered_us,
+                first.label("start_us"),
+                func.max(s.end_us).label("end_us"),
+                func.count().label("segments"),
+                func.sum(s.frames).label("frames"),
+                func.sum(s.bytes).label("bytes"),
+                (func.max(s.sequence) - func.min(s.sequence) + 1 - func.count()).label("missing"),
+            )
+            .join(t.runs, r.id == s.run_id)
+            .where(s.start_us < to_us, s.end_us > from_us)
+            .group_by(s.run_id, s.case_id, s.camera_id, r.stop_ordered_us)
+            .order_by(first.desc(), s.run_id)
+            .limit(limit)
+        )
+        if case_id is not None:
+            query = query.where(s.case_id == case_id)
+        if camera_id is not None:
+            query = query.where(s.camera_id == camera_id)
+        rows = list(self._db.execute(query).mappings())
+        gaps = self._gaps([row["run_id"] for row in rows], from_us, to_us)
+        return [_summary(row, gaps) for row in rows]
+
+    def _gaps(self, run_ids: Sequence[str], from_us: int, to_us: int) -> list[StoredGap]:
+        g = t.gaps.c
+        query = select(t.gaps).where(g.run_id.in_(run_ids), g.from_us < to_us, g.to_us > from_us)
+        return [_gap(row) for row in self._db.execute(query.order_by(g.from_us)).mappings()]
+
+    def _digest(self, *conditions: ColumnElement[bool]) -> str | None:
+        return self._db.execute(select(t.segments.c.digest).where(*conditions)).scalar()
+
+
+class Gaps:
+    """`GapRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, gap: GapLike, at_us: int) -> bool:
+        """Insert it; False when the run has one from the same moment."""
+        g = t.gaps.c
+        known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us)
+        if self._db.execute(known).first() is not None:
+            return False
+        self._db.execute(
+            insert(t.gaps).values(
+                run_id=gap.run_id,
+                case_id=gap.case_id,
+                camera_id=gap.camera_id,
+                from_us=gap.from_us,
+                to_us=gap.to_us,
+                reason=gap.reason[:500],
+                recorded_us=at_us,
+            )
+        )
+        return True
+
+    def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredGap]:
+        """Those that overlap from-to, in order of time."""
+        g = t.gaps.c
+        query = select(t.gaps).where(
+            g.case_id == case_id, g.camera_id == camera_id, g.from_us < to_us, g.to_us > from_us
+        )
+        return [_gap(row) for row in self._db.execute(query.order_by(g.from_us)).mappings()]
+
+
+def _segment(row: Row) -> StoredSegment:
+    where = f"segments {row['id']}"
+    header = SegmentHeader.read(Fields(from_text(row["header"], where), where, ErrorKind.INTERNAL))
+    slots = tuple(KeySlot.from_json(item) for item in list_from_text(row["slots"], where))
+    return StoredSegment(header, row["digest"], row["bytes"], row["path"], slots)
+
+
+def _gap(row: Row) -> StoredGap:
+    return StoredGap(
+        row["camera_id"], row["case_id"], row["run_id"], row["from_us"], row["to_us"], row["reason"]
+    )
+
+
+def _summary(row: Row, gaps: Sequence[StoredGap]) -> RunSummary:
+    return RunSummary(
+        run_id=row["run_id"],
+        case_id=row["case_id"],
+        camera_id=row["camera_id"],
+        start_us=row["start_us"],
+        end_us=row["end_us"],
+        segments=int(row["segments"]),
+        frames=int(row["frames"]),  # MariaDB sums integers as DECIMAL
+        bytes=int(row["bytes"]),
+        missing_segments=int(row["missing"]),
+        recording=row["stop_ordered_us"] is None,
+        gaps=tuple(gap for gap in gaps if gap.run_id == row["run_id"]),
+    )

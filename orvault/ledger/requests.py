@@ -1,0 +1,227 @@
+"""Export requests and download links in the ledger."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Select, Table, insert, select, update
+
+from orvault.container.keys import Recipient
+from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
+from orvault.custody.ports import Link
+from orvault.custody.request import ExportRequest, PackageFile, Progress, RequestState, Wish
+from orvault.custody.terms import Masking, Position, Redaction, Style, Validity
+from orvault.ledger import tables_exports as t
+from orvault.ledger.rows import Row, Values, from_text, to_text
+
+_ENDED = ("refused", "failed", "expired")
+
+
+class Requests:
+    """`RequestRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, request: ExportRequest) -> None:
+        """Insert a request with cameras, recipients and consents."""
+        self._db.execute(insert(t.requests).values(**_wish_values(request), **_state_values(request)))
+        wish = request.wish
+        self._add_parts(request, t.request_cameras, [{"camera_id": c} for c in wish.camera_ids])
+        recipients = [{"name": r.name, "recipient": to_text(r.to_json())} for r in wish.recipients]
+        self._add_parts(request, t.request_recipients, recipients)
+        consents = [
+            {"subject": c.subject.value, "name": c.name, "document": c.document} for c in wish.basis.consents
+        ]
+        self._add_parts(request, t.request_consents, consents)
+
+    def get(self, request_id: str) -> ExportRequest | None:
+        """The request with this id."""
+        found = self._read(select(t.requests).where(t.requests.c.id == request_id))
+        return found[0] if found else None
+
+    def put_state(self, request: ExportRequest) -> None:
+        """Write what was decided or done."""
+        self._db.execute(
+            update(t.requests).where(t.requests.c.id == request.request_id).values(**_state_values(request))
+        )
+
+    def page(
+        self, state: RequestState | None, owner: str | None, case_id: str | None, limit: int, before: str
+    ) -> Sequence[ExportRequest]:
+        """The newest first, from before the id `before`; `owner` narrows to one account's."""
+        r = t.requests.c
+        query = select(t.requests).order_by(r.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(r.state == state.value)
+        if owner is not None:
+            query = query.where(r.requested_by == owner)
+        if case_id is not None:
+            query = query.where(r.case_id == case_id)
+        if before:
+            query = query.where(r.id < before)
+        return self._read(query)
+
+    def waiting(self) -> Sequence[ExportRequest]:
+        """Approved and rendering ones, the oldest decision first."""
+        r = t.requests.c
+        query = select(t.requests).where(r.state.in_(("approved", "rendering")))
+        return self._read(query.order_by(r.decided_us, r.id).limit(100))
+
+    def outlived(self, now_us: int) -> Sequence[ExportRequest]:
+        """Those whose validity is over and that have not ended, at most 500."""
+        r = t.requests.c
+        query = select(t.requests).where(r.valid_until_us <= now_us, r.state.not_in(_ENDED))
+        return self._read(query.order_by(r.id).limit(500))
+
+    def add_link(self, link: Link) -> None:
+        """Insert a link that was handed out."""
+        self._db.execute(
+            insert(t.download_links).values(
+                id=link.link_id,
+                request_id=link.request_id,
+                issued_to=link.issued_to,
+                issued_us=link.issued_us,
+                expires_us=link.expires_us,
+                first_used_us=link.first_used_us,
+            )
+        )
+
+    def link(self, link_id: str) -> Link | None:
+        """The link with this id."""
+        d = t.download_links
+        row = self._db.execute(select(d).where(d.c.id == link_id)).mappings().first()
+        if row is None:
+            return None
+        return Link(
+            row["id"],
+            row["request_id"],
+            row["issued_to"],
+            row["issued_us"],
+            row["expires_us"],
+            row["first_used_us"],
+        )
+
+    def mark_link_used(self, link_id: str, at_us: int) -> None:
+        """Write its first use."""
+        d = t.download_links
+        self._db.execute(update(d).where(d.c.id == link_id).values(first_used_us=at_us))
+
+    def _add_parts(self, request: ExportRequest, table: Table, parts: Sequence[dict[str, str]]) -> None:
+        for position, values in enumerate(parts):
+            self._db.execute(insert(table).values(request_id=request.request_id, position=position, **values))
+
+    def _read(self, query: Select[*tuple[object, ...]]) -> list[ExportRequest]:
+        rows = list(self._db.execute(query).mappings())
+        ids = [row["id"] for row in rows]
+        cameras = self._parts(t.request_cameras, ids)
+        recipients = self._parts(t.request_recipients, ids)
+        consents = self._parts(t.request_consents, ids)
+        return [_request(row, cameras[row["id"]], recipients[row["id"]], consents[row["id"]]) for row in rows]
+
+    def _parts(self, table: Table, ids: Sequence[str]) -> dict[str, list[Row]]:
+        query = (
+            select(table).where(table.c.request_id.in_(ids)).order_by(table.c.request_id, table.c.position)
+        )
+        parts: dict[str, list[Row]] = defaultdict(list)
+        for row in self._db.execute(query).mappings():
+            parts[row["request_id"]].append(row)
+        return parts
+
+
+def _wish_values(request: ExportRequest) -> Values:
+    wish = request.wish
+    return {
+        "id": request.request_id,
+        "case_id": wish.case_id,
+        "from_us": wish.from_us,
+        "to_us": wish.to_us,
+        "purpose": wish.purpose,
+        "basis_kind": wish.basis.kind.value,
+        "document_number": wish.basis.document_number,
+        "proceedings_number": wish.basis.proceedings_number,
+        "masking": wish.redaction.masking.value,
+        "style": wish.redaction.style.value,
+        "watermark": wish.redaction.watermark,
+        "watermark_position": wish.redaction.position.value,
+        "terms": wish.terms,
+        "valid_from_us": request.validity.from_us,
+        "valid_until_us": request.validity.until_us,
+        "requested_by": request.requested_by,
+        "requested_us": request.requested_us,
+    }
+
+
+def _state_values(request: ExportRequest) -> Values:
+    package = request.package
+    return {
+        "state": request.state.value,
+        "decided_by": request.decided_by,
+        "decided_us": request.decided_us,
+        "refusal_reason": request.refusal_reason,
+        "package_id": request.package_id,
+        "stage": request.progress.stage,
+        "done": request.progress.done,
+        "total": request.progress.total,
+        "worker": request.worker,
+        "worker_epoch": request.worker_epoch,
+        "worker_seen_us": request.worker_seen_us,
+        "package_path": package.path if package else None,
+        "package_bytes": package.bytes if package else None,
+        "package_sha256": package.sha256 if package else None,
+        "failure": request.failure,
+        "ended_us": request.ended_us,
+    }
+
+
+def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> Wish:
+    where = f"requests {row['id']}"
+    return Wish(
+        case_id=row["case_id"],
+        camera_ids=tuple(part["camera_id"] for part in cameras),
+        from_us=row["from_us"],
+        to_us=row["to_us"],
+        purpose=row["purpose"],
+        basis=LegalBasis(
+            BasisKind(row["basis_kind"]),
+            row["document_number"],
+            row["proceedings_number"],
+            tuple(Consent(Subject(part["subject"]), part["name"], part["document"]) for part in consents),
+        ),
+        recipients=tuple(Recipient.from_json(from_text(part["recipient"], where)) for part in recipients),
+        redaction=Redaction(
+            Masking(row["masking"]),
+            Style(row["style"]),
+            row["watermark"],
+            Position(row["watermark_position"]),
+        ),
+        terms=row["terms"],
+    )
+
+
+def _request(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> ExportRequest:
+    package = None
+    if row["package_sha256"] is not None:
+        package = PackageFile(
+            row["package_id"], row["package_path"], row["package_bytes"], row["package_sha256"]
+        )
+    return ExportRequest(
+        request_id=row["id"],
+        wish=_wish(row, cameras, recipients, consents),
+        validity=Validity(row["valid_from_us"], row["valid_until_us"]),
+        state=RequestState(row["state"]),
+        requested_by=row["requested_by"],
+        requested_us=row["requested_us"],
+        decided_by=row["decided_by"],
+        decided_us=row["decided_us"],
+        refusal_reason=row["refusal_reason"],
+        package_id=row["package_id"],
+        progress=Progress(row["stage"], row["done"], row["total"]),
+        worker=row["worker"],
+        worker_epoch=row["worker_epoch"],
+        worker_seen_us=row["worker_seen_us"],
+        package=package,
+        failure=row["failure"],
+        ended_us=row["ended_us"],
+    )

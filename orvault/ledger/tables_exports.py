@@ -1,0 +1,165 @@
+"""The schema, second part: export requests, download links, and the history of acts."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+)
+
+from orvault.ledger.tables import DIGEST, EXTERNAL_ID, ID, LONG, make_table, moment
+
+requests = make_table(
+    "requests",
+    "Export requests with what was decided and done; owner: custody exports desk, progress: export worker",
+    Column("id", ID, primary_key=True, comment="UUIDv7"),
+    Column("case_id", ID, ForeignKey("cases.id"), nullable=False, comment="whose recordings"),
+    moment("from_us", "beginning of the period asked for"),
+    moment("to_us", "end of the period asked for"),
+    Column("purpose", String(500), nullable=False, comment="why; binds the recipients"),
+    Column("basis_kind", String(16), nullable=False, comment="court, investigator, mediation or consent"),
+    Column(
+        "document_number", String(120), nullable=False, comment="of the court or investigator; may be empty"
+    ),
+    Column(
+        "proceedings_number", String(120), nullable=False, comment="of the mediation agency; may be empty"
+    ),
+    Column("masking", String(16), nullable=False, comment="face, head, body or picture"),
+    Column("style", String(16), nullable=False, comment="solid, mosaic or frost"),
+    Column("watermark", String(64), nullable=False, comment="text in the picture"),
+    Column("watermark_position", String(16), nullable=False, comment="corner or centre"),
+    Column("terms", LONG, nullable=False, comment="terms of use that travel in the package"),
+    moment("valid_from_us", "the package opens from"),
+    moment("valid_until_us", "the package opens until; the request expires then"),
+    Column("state", String(16), nullable=False, comment="one of orvault.custody.request.RequestState"),
+    Column(
+        "requested_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that submitted it"
+    ),
+    moment("requested_us", "when it was submitted"),
+    Column(
+        "decided_by",
+        ID,
+        ForeignKey("accounts.id"),
+        comment="account that approved or refused; never the requester",
+    ),
+    moment("decided_us", "when that was", nullable=True),
+    Column("refusal_reason", String(500), comment="why it was refused; kept 3 years"),
+    Column("package_id", ID, comment="UUIDv7 given at the approval; unique"),
+    Column("stage", String(64), nullable=False, comment="what the worker does now, in words"),
+    Column("done", BigInteger, nullable=False, comment="units of the stage that are done"),
+    Column("total", BigInteger, nullable=False, comment="units of the stage; 0: not known"),
+    Column("worker", String(64), comment="export worker that has or had it"),
+    Column("worker_epoch", Integer, nullable=False, comment="number of claims; fences replaced workers"),
+    moment("worker_seen_us", "the worker's last sign of life", nullable=True),
+    Column("package_path", String(512), comment="file below the packages folder, once ready"),
+    Column("package_bytes", BigInteger, comment="size of the package in bytes, once ready"),
+    Column("package_sha256", DIGEST, comment="SHA-256 (hex) of the package file, once ready"),
+    Column("failure", String(500), comment="why the rendering failed"),
+    moment("ended_us", "when it became ready, refused, failed or expired", nullable=True),
+    UniqueConstraint("package_id"),
+    CheckConstraint(
+        "state IN ('submitted','approved','rendering','ready','refused','failed','expired')", "state"
+    ),
+    CheckConstraint("basis_kind IN ('court','investigator','mediation','consent')", "basis_kind"),
+    CheckConstraint("masking IN ('face','head','body','picture')", "masking"),
+    CheckConstraint("style IN ('solid','mosaic','frost')", "style"),
+    CheckConstraint("to_us > from_us", "period"),
+    CheckConstraint("valid_until_us > valid_from_us", "validity"),
+    # Four eyes stand in the schema too: no code path can let a request be decided by who made it.
+    CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", "four_eyes"),
+    CheckConstraint(
+        "state NOT IN ('approved','rendering','ready','failed')"
+        " OR (decided_by IS NOT NULL AND package_id IS NOT NULL)",
+        "approved_by_somebody",
+    ),
+    CheckConstraint("state <> 'refused' OR refusal_reason IS NOT NULL", "refused_has_reason"),
+    CheckConstraint("state <> 'ready' OR package_sha256 IS NOT NULL", "ready_has_package"),
+    Index(None, "case_id"),
+    Index(None, "state", "decided_us"),
+    Index(None, "requested_by"),
+    Index(None, "valid_until_us"),
+)
+
+request_cameras = make_table(
+    "request_cameras",
+    "Cameras of a request; owner: custody exports desk",
+    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the camera"),
+    UniqueConstraint("request_id", "camera_id"),
+)
+
+request_recipients = make_table(
+    "request_recipients",
+    "Who can open the package; nothing here opens anything; owner: custody exports desk",
+    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    Column("name", String(80), nullable=False, comment="the recipient; leaks are traced by it"),
+    Column("recipient", LONG, nullable=False, comment="public key, and salt for a password recipient, JSON"),
+    UniqueConstraint("request_id", "name"),
+)
+
+request_consents = make_table(
+    "request_consents",
+    "Consents that a request names; owner: custody exports desk",
+    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    Column("subject", String(16), nullable=False, comment="patient or staff"),
+    Column("name", String(80), nullable=False, comment="whose consent"),
+    Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),
+    CheckConstraint("subject IN ('patient','staff')", "subject"),
+)
+
+download_links = make_table(
+    "download_links",
+    "Download links handed out; owner: custody exports desk",
+    Column("id", ID, primary_key=True, comment="UUIDv7; the signed URL's jti"),
+    Column("request_id", ID, ForeignKey("requests.id"), nullable=False, comment="whose package"),
+    Column("issued_to", ID, ForeignKey("accounts.id"), nullable=False, comment="account it was given to"),
+    moment("issued_us", "when"),
+    moment("expires_us", "end of its life"),
+    moment("first_used_us", "first use, which is in history; NULL: never used", nullable=True),
+    CheckConstraint("expires_us > issued_us", "period"),
+    Index(None, "request_id"),
+)
+
+history = make_table(
+    "history",
+    "Every act, append-only (triggers refuse UPDATE and DELETE); owner: all custody desks",
+    Column(
+        "seq",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="place, from 0 without holes; Merkle leaf",
+    ),
+    moment("at_us", "when"),
+    Column(
+        "actor", String(80), nullable=False, comment="account:ID, worker:NAME, console, system or anonymous"
+    ),
+    Column("act", String(32), nullable=False, comment="one of orvault.custody.history.Act"),
+    Column("subject", String(160), nullable=False, comment="about what, KIND:ID"),
+    Column("detail", LONG, nullable=False, comment="particulars, canonical JSON as it was hashed"),
+    Column("leaf_hash", DIGEST, nullable=False, comment="RFC 6962 leaf hash (hex) over the canonical entry"),
+    CheckConstraint("seq >= 0", "seq"),
+    Index(None, "subject", "seq"),
+    Index(None, "actor", "seq"),
+    Index(None, "act", "seq"),
+)
+
+history_head = make_table(
+    "history_head",
+    "One row: the size of history; writers take turns by locking it; owner: ledger unit of work",
+    Column("id", Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    Column(
+        "size", BigInteger, nullable=False, comment="number of history rows; a cut-off end shows against it"
+    ),
+    CheckConstraint("id = 1", "one_row"),
+    CheckConstraint("size >= 0", "size"),
+)

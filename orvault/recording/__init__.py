@@ -1,0 +1,1 @@
+"""What is being recorded now, and how a segment reaches the disk."""

@@ -1,0 +1,118 @@
+"""The few acts on the file system that durable storage is made of, one at a time, so that a test can stop after each.
+
+Which acts, and in which order, is for `store`, `gaps` and `orders`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+from orvault.errors import ErrorKind, OrvaultError
+
+PART = ".part"  # the ending of a file that is not whole yet
+
+
+class Disk(Protocol):
+    """What storage needs of a file system. Every act raises OSError and changes nothing else."""
+
+    def make_folder(self, folder: Path) -> None:
+        """Make one folder (0700) and its entry in the parent durable; one that exists is left as it is."""
+        ...
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file (0600) anew, its contents durable, its name not yet."""
+        ...
+
+    def publish(self, part: Path, final: Path) -> None:
+        """Give a file its final name; FileExistsError if the name is taken."""
+        ...
+
+    def replace(self, part: Path, final: Path) -> None:
+        """Give a file its final name in place of whatever has it, in one step."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a name; one that is gone is no error."""
+        ...
+
+    def sync(self, folder: Path) -> None:
+        """Make the names in a folder durable."""
+        ...
+
+
+class RealDisk:
+    """A POSIX file system (servers run Linux)."""
+
+    def make_folder(self, folder: Path) -> None:
+        """See `Disk`."""
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return
+        self.sync(folder.parent)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """See `Disk`."""
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+
+    def publish(self, part: Path, final: Path) -> None:
+        """See `Disk`. A hard link, because it refuses a taken name in one step; a rename would overwrite it."""
+        final.hardlink_to(part)
+        self.remove(part)
+
+    def replace(self, part: Path, final: Path) -> None:
+        """See `Disk`."""
+        part.replace(final)
+
+    def remove(self, path: Path) -> None:
+        """See `Disk`."""
+        path.unlink(missing_ok=True)
+
+    def sync(self, folder: Path) -> None:
+        """See `Disk`."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def make_folders(disk: Disk, root: Path, below: tuple[str, ...]) -> Path:
+    """root/A/B/..., each made durably; the folder."""
+    folder = root
+    for name in below:
+        folder = folder / name
+        if not folder.is_dir():
+            disk.make_folder(folder)
+    return folder
+
+
+def part_of(path: Path) -> Path:
+    """The name under which a file is written before it is whole."""
+    return path.with_name(path.name + PART)
+
+
+def storage_error(what: str, path: Path, error: OSError) -> OrvaultError:
+    """An OSError for a person: what could not be done, where, why, and how much room is left."""
+    reason = error.strerror or type(error).__name__
+    message = f"{what}: {reason}.{_room(path)}"
+    advice = "Make room or repair the disk; recording goes on by itself when it can be written again."
+    return OrvaultError(ErrorKind.STORAGE, message, where=str(path), advice=advice)
+
+
+def _room(path: Path) -> str:
+    for folder in path.parents:
+        try:
+            usage = shutil.disk_usage(folder)
+        except OSError:
+            continue
+        return f" {usage.free // 2**20} of {usage.total // 2**20} MiB are free there."
+    return ""

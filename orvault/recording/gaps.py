@@ -1,0 +1,63 @@
+"""Keeps gap records beside the segments they interrupt, so that a hole in a recording is never silent.
+
+It decides nothing about gaps (`recorder`), and does not sign them yet: what will be signed is a file's
+content.
+
+Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same gap told twice is one file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from orvault.container import canonical
+from orvault.container.canonical import is_identifier
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.recorder import Gap
+
+MAX_GAP_BYTES = 8 * 1024
+
+
+class GapStore:
+    """The gap records under a segment store's root.
+
+    `write`: 1. folders, each synced into its parent; 2. FROM-TO.json.part written and synced; 3. renamed;
+    4. folder synced.
+    """
+
+    def __init__(self, root: Path, disk: Disk | None = None) -> None:
+        self._root = root
+        self._disk = disk or RealDisk()
+
+    def write(self, gap: Gap) -> str:
+        """Make a gap record durable; its path below the root. Errors: BAD_REQUEST (ids), STORAGE."""
+        names = (gap.case_id, gap.camera_id, gap.run_id)
+        if not all(map(is_identifier, names)) or not 0 <= gap.from_us < gap.to_us:
+            raise OrvaultError(ErrorKind.BAD_REQUEST, "This is no gap of a recording.", where="gap record")
+        relative = PurePosixPath(*names, "gaps", f"{gap.from_us:016d}-{gap.to_us:016d}.json")
+        path = self._root / relative
+        try:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder = make_folders(self._disk, self._root, (*names, "gaps"))  # 1
+            if not path.exists():
+                self._disk.write(part_of(path), canonical.encode(gap.to_json()))  # 2
+                self._disk.replace(part_of(path), path)  # 3
+                self._disk.sync(folder)  # 4
+        except OSError as error:
+            raise storage_error("The gap record could not be stored", path, error) from error
+        return str(relative)
+
+    def scan(self) -> Iterator[Gap]:
+        """Every gap, by case, camera, run and time. Errors: STORAGE; DAMAGED for a file that is no gap record."""
+        for path in sorted(self._root.glob("*/*/*/gaps/*.json")):
+            try:
+                with path.open("rb") as file:
+                    data = file.read(MAX_GAP_BYTES + 1)
+            except OSError as error:
+                raise storage_error("The gap record could not be read", path, error) from error
+            where = str(path)
+            yield Gap.from_json(
+                canonical.decode(data, max_bytes=MAX_GAP_BYTES, where=where, kind=ErrorKind.DAMAGED), where
+            )

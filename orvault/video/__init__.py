@@ -1,0 +1,1 @@
+"""Packets, GOPs and frames."""

@@ -1,0 +1,117 @@
+"""Writes one stretch of video as a fragmented MP4 that plays alone: description, one fragment, its pictures.
+
+FFmpeg writes the description (`init_segment`, once per parameter set); the fragment itself is written here,
+because its times must be exact and its NAL units untouched, and because this is done for every picture of
+every camera.
+Source: ISO/IEC 14496-12 (moof, traf, tfhd, tfdt, trun), ISO/IEC 14496-15 (samples).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video import nal
+from orvault.video.packet import TICKS_PER_S
+
+_TRACK = 1
+_SYNC_SAMPLE = 0x02000000  # depends on no other
+_OTHER_SAMPLE = 0x01010000  # depends on others, not a sync sample
+_BASE_IS_MOOF = 0x020000
+_TRUN_FIELDS = (
+    0x000001 | 0x000100 | 0x000200 | 0x000400 | 0x000800
+)  # offset; duration, size, flags, composition
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One picture: an MP4 sample, its time on the screen in 1/90000 s, whether decoding can start at it."""
+
+    data: bytes = field(repr=False)
+    pts_90k: int
+    sync: bool
+
+
+def init_segment(
+    codec: str, width: int, height: int, parameter_sets: Sequence[bytes], picture: bytes
+) -> bytes:
+    """The boxes before the first fragment (ftyp, moov) for this stream.
+
+    `picture` is any picture of the stream with start codes: FFmpeg looks into one to find the parameter sets.
+    Errors: BAD_MEDIA when the parameter sets make no sense.
+    """
+    buffer = io.BytesIO()
+    packet = av.Packet(nal.with_start_codes(parameter_sets) + picture)
+    packet.pts = packet.dts = 0
+    packet.time_base = Fraction(1, TICKS_PER_S)
+    packet.is_keyframe = True
+    options = {"movflags": "empty_moov+default_base_moof+frag_keyframe", "fflags": "+bitexact"}
+    try:
+        with av.open(buffer, mode="w", format="mp4", options=options) as container:
+            stream = container.add_mux_stream(codec, width=width, height=height)
+            stream.time_base = Fraction(1, TICKS_PER_S)
+            packet.stream = stream
+            container.mux(packet)
+    except (av.FFmpegError, ValueError) as error:
+        raise OrvaultError(
+            ErrorKind.BAD_MEDIA,
+            "The camera's description of its stream makes no sense.",
+            where="video stream",
+            advice="Restart the camera, or choose another profile in its settings.",
+        ) from error
+    return _before_first_fragment(buffer.getvalue())
+
+
+def _before_first_fragment(data: bytes) -> bytes:
+    at = 0
+    while data[at + 4 : at + 8] in (b"ftyp", b"moov"):
+        at += int.from_bytes(data[at : at + 4])
+    return data[:at]
+
+
+def fragment(samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int) -> bytes:
+    """One fragment (moof, mdat) of samples in decoding order.
+
+    `decode_90k` are their decoding times, growing strictly; the last sample lasts to `end_90k`. The first
+    sample's time on the screen becomes 0. Composition offsets are signed (trun version 1), so no edit list is
+    needed.
+    """
+    durations = [after - before for before, after in zip(decode_90k, [*decode_90k[1:], end_90k], strict=True)]
+    shift = decode_90k[0] - samples[0].pts_90k
+    rows = b"".join(
+        struct.pack(
+            ">IIIi",
+            duration,
+            len(sample.data),
+            _SYNC_SAMPLE if sample.sync else _OTHER_SAMPLE,
+            sample.pts_90k - decode + shift,
+        )
+        for sample, decode, duration in zip(samples, decode_90k, durations, strict=True)
+    )
+    # The offset to the samples counts from the moof's first byte, so its size must be known: it depends on
+    # nothing else.
+    moof_bytes = len(_moof(len(samples), rows, 0))
+    media = b"".join(sample.data for sample in samples)
+    return _moof(len(samples), rows, moof_bytes + 8) + _box(b"mdat", media)
+
+
+def _moof(count: int, rows: bytes, data_offset: int) -> bytes:
+    run = _full_box(b"trun", 1, _TRUN_FIELDS, struct.pack(">Ii", count, data_offset), rows)
+    header = _full_box(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", _TRACK))
+    begin = _full_box(b"tfdt", 1, 0, struct.pack(">Q", 0))
+    number = _full_box(b"mfhd", 0, 0, struct.pack(">I", 1))
+    return _box(b"moof", number, _box(b"traf", header, begin, run))
+
+
+def _full_box(name: bytes, version: int, flags: int, *parts: bytes) -> bytes:
+    return _box(name, struct.pack(">I", version << 24 | flags), *parts)
+
+
+def _box(name: bytes, *parts: bytes) -> bytes:
+    return b"".join((struct.pack(">I", 8 + sum(map(len, parts))), name, *parts))

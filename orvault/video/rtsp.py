@@ -1,0 +1,183 @@
+"""Reads one camera over RTSP in TCP, packet by packet: H.264 or H.265, undecoded, sound never asked for.
+
+It connects once and says why it ended; connecting again is `recording.reconnect`'s part.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import av
+from av.container import InputContainer
+
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video import demux
+from orvault.video.packet import Packet, StreamInfo
+
+DEFAULT_TIMEOUT_S = 5.0
+MAX_URL_CHARACTERS = 2_048
+
+_OPTIONS = {
+    "rtsp_transport": "tcp",  # over UDP pictures get lost on the way
+    "allowed_media_types": "video",  # sound is not even set up: it needs consents of its own
+    "fpsprobesize": "0",  # measuring the frame rate would hold every connection back by 1.3 s
+    "protocol_whitelist": "rtsp,rtp,tcp,tls",  # a redirecting camera cannot make FFmpeg open a file
+}
+_CHECK_PASSWORD = "Check the camera's user name and password in the configuration."  # noqa: S105 - advice
+_CHECK_NETWORK = "Check its power, its network and the address in the configuration."
+
+
+class RtspSource:
+    """An open RTSP camera, a `PacketSource`.
+
+    `url` is rtsp:// or rtsps:// without user name and password; those are fields of their own, so that no
+    message, log or representation ever shows them. `timeout_s` is how long the camera may take to answer, and
+    how long it may then send nothing.
+
+    Errors: BAD_SETTINGS (url), CAMERA_UNREACHABLE, CAMERA_REFUSED (password, unknown path),
+    UNSUPPORTED_CODEC, BAD_MEDIA; while iterating also CAMERA_STALLED.
+    """
+
+    def __init__(
+        self, url: str, username: str = "", password: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> None:
+        self.where = shown(url)
+        self._timeout_s = timeout_s
+        self._container = _open(_with_credentials(url, username, password), self.where, timeout_s)
+        try:
+            self._stream = demux.video_stream(self._container, self.where)
+            self._info = demux.stream_info(self._stream, self.where)
+        except OrvaultError:
+            self.close()
+            raise
+
+    def __repr__(self) -> str:
+        return f"RtspSource({self.where})"
+
+    @property
+    def info(self) -> StreamInfo:
+        """The stream, as the camera described it."""
+        return self._info
+
+    def __iter__(self) -> Iterator[Packet]:
+        """Packets as they arrive; ends only by an OrvaultError that says why."""
+        raw = self._container.demux(self._stream)
+        base = self._stream.time_base
+        assert base is not None, "an RTSP stream always has a time base"
+        try:
+            yield from demux.packets(raw, base, self._info, self.where)
+            failure = _ended(self.where)
+        except (av.FFmpegError, OSError) as error:
+            failure = _broken(error, self.where, self._timeout_s)
+        # Raised out here: FFmpeg's own error holds the URL with the password and must not travel along as
+        # context.
+        raise failure
+
+    def close(self) -> None:
+        """Hang up."""
+        self._container.close()
+
+
+def shown(url: str) -> str:
+    """The address as people may see it: without user name, password and query.
+
+    Errors: BAD_SETTINGS for what is not an RTSP address, or holds a user name or password.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = None, None
+    if (
+        parts is None
+        or parts.scheme not in ("rtsp", "rtsps")
+        or not parts.hostname
+        or len(url) > MAX_URL_CHARACTERS
+        or not url.isprintable()
+    ):
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            "The camera's address is not an RTSP address.",
+            where="camera",
+            advice="Write it as rtsp://HOST:PORT/PATH or rtsps://HOST:PORT/PATH.",
+        )
+    if parts.username is not None or parts.password is not None:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            "The camera's address holds a user name or password.",
+            where=f"camera {parts.hostname}",
+            advice="Take them out of the address and write them in their own fields, where they stay secret.",
+        )
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return (
+        f"camera {urlunsplit((parts.scheme, host if port is None else f'{host}:{port}', parts.path, '', ''))}"
+    )
+
+
+def _with_credentials(url: str, username: str, password: str) -> str:
+    if not username:
+        return url
+    parts = urlsplit(url)
+    secret = f"{quote(username, safe='')}:{quote(password, safe='')}@"
+    return urlunsplit(parts._replace(netloc=secret + parts.netloc))
+
+
+def _open(secret_url: str, where: str, timeout_s: float) -> InputContainer:
+    started_s = time.monotonic()
+    try:
+        # A read that times out is tried once more inside FFmpeg, so each gets half of the time.
+        return av.open(secret_url, mode="r", options=dict(_OPTIONS), timeout=(timeout_s, timeout_s / 2))
+    except (av.FFmpegError, OSError) as error:
+        # FFmpeg reports its own time limit as "invalid data" here.
+        if time.monotonic() - started_s >= timeout_s:
+            failure = _silent(where, timeout_s)
+        else:
+            failure = _not_opened(error, where)
+    raise failure
+
+
+def _not_opened(error: av.FFmpegError | OSError, where: str) -> OrvaultError:
+    if isinstance(error, (av.HTTPUnauthorizedError, av.HTTPForbiddenError)):
+        kind, message, advice = ErrorKind.CAMERA_REFUSED, "The camera refused the user name or password.", ""
+        advice = _CHECK_PASSWORD
+    elif isinstance(error, av.HTTPNotFoundError):
+        kind, message = ErrorKind.CAMERA_REFUSED, "The camera answers, but knows no stream at this path."
+        advice = "Check the path in the camera's address; the maker's manual names it."
+    elif isinstance(error, av.InvalidDataError):
+        kind, message = (
+            ErrorKind.CAMERA_UNREACHABLE,
+            "What answers there does not speak RTSP as a camera does.",
+        )
+        advice = "Check host and port in the camera's address."
+    else:
+        kind, message = ErrorKind.CAMERA_UNREACHABLE, f"The camera cannot be reached ({_reason(error)})."
+        advice = _CHECK_NETWORK
+    return OrvaultError(kind, message, where=where, advice=advice)
+
+
+def _silent(where: str, timeout_s: float) -> OrvaultError:
+    message = f"The camera did not answer within {timeout_s:g} s."
+    return OrvaultError(ErrorKind.CAMERA_UNREACHABLE, message, where=where, advice=_CHECK_NETWORK)
+
+
+def _ended(where: str) -> OrvaultError:
+    # FFmpeg's iterator just ends when the other side is gone, as if a file were over.
+    message = "The camera closed the connection."
+    return OrvaultError(ErrorKind.CAMERA_UNREACHABLE, message, where=where, advice=_CHECK_NETWORK)
+
+
+def _broken(error: av.FFmpegError | OSError, where: str, timeout_s: float) -> OrvaultError:
+    if isinstance(error, (av.ExitError, TimeoutError)):
+        message = f"The camera is connected but sent no picture for {timeout_s:g} s."
+        return OrvaultError(
+            ErrorKind.CAMERA_STALLED, message, where=where, advice="Restart the camera if it stays so."
+        )
+    message = f"The connection to the camera broke ({_reason(error)})."
+    return OrvaultError(ErrorKind.CAMERA_UNREACHABLE, message, where=where, advice=_CHECK_NETWORK)
+
+
+def _reason(error: av.FFmpegError | OSError) -> str:
+    """The error's plain words; never its full text, which holds the URL with the password."""
+    return str(error.strerror or type(error).__name__)

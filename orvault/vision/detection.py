@@ -1,0 +1,71 @@
+"""What a detector says about one picture.
+
+The detectors themselves: detector.py, and one file for each model.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from orvault.video.codec import Image
+from orvault.vision.boxes import Floats
+
+
+class Kind(StrEnum):
+    """What lies in a detection's box."""
+
+    PERSON = "person"
+    FACE = "face"
+    HEAD = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One finding: a box in picture pixels (it may reach over the edge), a score 0..1, and its source."""
+
+    kind: Kind
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    score: float
+    source: str  # one of the SOURCE_ names of detector.py, or a site's own
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2."""
+        return (self.x1, self.y1, self.x2, self.y2)
+
+    @property
+    def plausible(self) -> bool:
+        """All numbers are finite and the box is not inside out: anything else is a broken detector's word."""
+        numbers = (*self.box, self.score)
+        return all(math.isfinite(n) for n in numbers) and self.x1 <= self.x2 and self.y1 <= self.y2
+
+
+def detections(kind: Kind, boxes: Floats, scores: Floats, source: str) -> list[Detection]:
+    """One Detection for each row of `boxes` (n, 4) with its score of `scores` (n,)."""
+    return [
+        Detection(kind, x1, y1, x2, y2, score, source)
+        for (x1, y1, x2, y2), score in zip(boxes.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+class Detector(Protocol):
+    """Finds what has to be covered in one picture; it keeps nothing between pictures."""
+
+    def detect(self, bgr: Image) -> list[Detection]:
+        """All findings in one picture (h, w, 3). An empty list means "looked, and nobody is there"."""
+        ...
+
+
+@runtime_checkable
+class ThoroughDetector(Detector, Protocol):
+    """A detector that can also look slowly, for what is hard to see and does not move (a lying patient)."""
+
+    def detect_thoroughly(self, bgr: Image) -> list[Detection]:
+        """`detect` and the slow looks, for one picture in every second or two."""
+        ...

@@ -1,0 +1,57 @@
+"""Faces by YuNet (2023mar): fast, good on faces that fill some tens of pixels, bare or masked.
+
+Model: OpenCV Zoo, MIT; anchor-free, score = sqrt(class * objectness), centre and log size relative to the
+cell.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from orvault.video.codec import Image
+from orvault.vision.boxes import Floats, cell_centres, letterbox, suppress, to_planes
+from orvault.vision.detection import Detection, Kind, detections
+from orvault.vision.session import Session
+
+SOURCE = "yunet"
+_STRIDES = (8, 16, 32)
+_MOST_LOG_SIZE = 8.0  # e^8 cells is larger than any picture: bounds the exponential of a wild output
+
+
+class FaceDetector:
+    """FACE boxes; `long_side` in model pixels (0: the picture's own size), `least_score` 0..1."""
+
+    def __init__(self, session: Session, long_side: int = 1280, least_score: float = 0.5) -> None:
+        self._session = session
+        self._long_side = long_side
+        self._least = least_score
+        self._outputs = [f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "obj", "bbox")]
+
+    def detect(self, bgr: Image) -> list[Detection]:
+        """The faces in one picture, boxes in its pixels."""
+        return detections(Kind.FACE, *self.find(bgr), SOURCE)
+
+    def find(self, bgr: Image) -> tuple[Floats, Floats]:
+        """Boxes (n, 4) and scores (n,): the same as `detect`, for callers that go on calculating."""
+        boxed = letterbox(bgr, self._long_side or max(bgr.shape[:2]))
+        out = self._session.run(self._outputs, to_planes(boxed.image))
+        rows, columns = boxed.image.shape[:2]
+        parts = [
+            self._level(
+                out[3 * k][0], out[3 * k + 1][0], out[3 * k + 2][0], stride, rows // stride, columns // stride
+            )
+            for k, stride in enumerate(_STRIDES)
+        ]
+        boxes = (np.concatenate([part[0] for part in parts]) / boxed.scale).astype(np.float32)
+        scores = np.concatenate([part[1] for part in parts])
+        kept = suppress(boxes, scores, 0.3)
+        return boxes[kept], scores[kept]
+
+    def _level(
+        self, cls: Floats, obj: Floats, bbox: Floats, stride: int, rows: int, columns: int
+    ) -> tuple[Floats, Floats]:
+        scores: Floats = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
+        hit = np.flatnonzero(scores > self._least)
+        centre = (cell_centres(rows, columns)[hit] + bbox[hit, :2]) * stride
+        half = np.exp(np.minimum(bbox[hit, 2:], _MOST_LOG_SIZE)) * (stride / 2)
+        return np.concatenate([centre - half, centre + half], axis=1).astype(np.float32), scores[hit]

@@ -1,0 +1,151 @@
+"""ONNX Runtime sessions over verified model files, with the execution provider said aloud.
+
+A model whose bytes are not those of SHA256SUMS is never loaded: a tampered detector is a camera without a
+mask.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from orvault.errors import ErrorKind, OrvaultError
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+PROVIDERS = ("auto", "cpu", "cuda")
+SUMS_FILE = "SHA256SUMS"
+MAX_MODEL_BYTES = 512 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+# ONNX Runtime's exceptions share no base class but Exception.
+_ORT_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,
+    ValueError,
+    *(e for e in vars(ort_errors).values() if isinstance(e, type) and issubclass(e, Exception)),
+)
+
+
+class Session:
+    """One loaded model. `provider` is what ONNX Runtime really uses, not what was asked for."""
+
+    def __init__(self, name: str, native: Any) -> None:
+        self.name = name
+        self._native = native
+        self.provider: str = native.get_providers()[0]
+        self.input: str = native.get_inputs()[0].name
+
+    def run(self, outputs: Sequence[str] | None, batch: npt.NDArray[Any]) -> list[npt.NDArray[np.float32]]:
+        """The named outputs (None: all, in the model's order) for one input; UNAVAILABLE if it fails."""
+        try:
+            return list(self._native.run(outputs, {self.input: batch}))
+        except _ORT_ERRORS as error:
+            raise OrvaultError(
+                ErrorKind.UNAVAILABLE,
+                f"The model failed on a picture ({type(error).__name__}).",
+                where=self.name,
+                advice="The picture is masked whole; look at the accelerator and its memory.",
+            ) from error
+
+
+def open_session(path: Path, provider: str = "auto", *, threads: int = 1) -> Session:
+    """Load one ONNX model, checked against the SHA256SUMS that lies beside it.
+
+    `provider`: "cuda" (nothing else will do: PROVIDER_MISSING), "cpu", or "auto" (CUDA where it works, else
+    the CPU, with a warning if CUDA was offered and did not start). `threads` is the number of CPU threads of
+    one run. BAD_MODEL: missing, not listed, altered, or not a model.
+    """
+    wanted = _providers(provider, path.name)
+    content = verified_model(path)
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin while they wait take the core from the actor beside this one.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = Session(path.name, ort.InferenceSession(content, options, providers=wanted))
+    except _ORT_ERRORS as error:
+        raise OrvaultError(
+            ErrorKind.BAD_MODEL,
+            f"The file is no usable ONNX model ({type(error).__name__}).",
+            where=path.name,
+        ) from error
+    _check_obtained(session, provider, wanted)
+    return session
+
+
+def _providers(provider: str, model: str) -> list[str]:
+    if provider not in PROVIDERS:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            f"Unknown provider {provider!r}.",
+            advice=f"Take one of {', '.join(PROVIDERS)}.",
+        )
+    offered = CUDA in ort.get_available_providers()
+    if provider == "cuda" and not offered:
+        raise _no_cuda(model, "the installed onnxruntime has no CUDA provider")
+    return [CUDA, CPU] if offered and provider != "cpu" else [CPU]
+
+
+def _check_obtained(session: Session, provider: str, wanted: Sequence[str]) -> None:
+    # onnxruntime-gpu falls back to the CPU without a word where driver, CUDA or cuDNN are missing.
+    if session.provider == wanted[0]:
+        return
+    if provider == "cuda":
+        raise _no_cuda(session.name, f"onnxruntime fell back to {session.provider}")
+    _log.warning("%s: CUDA is installed but did not start; running on %s", session.name, session.provider)
+
+
+def _no_cuda(model: str, why: str) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.PROVIDER_MISSING,
+        f'The provider "cuda" was asked for, but {why}.',
+        where=model,
+        advice='Install the "gpu" extra with its driver, or set the provider to "auto" or "cpu".',
+    )
+
+
+def verified_model(path: Path) -> bytes:
+    """The bytes of a model file whose SHA-256 is the one in SHA256SUMS beside it; BAD_MODEL otherwise.
+
+    The bytes that were checked are the bytes that are loaded: a file exchanged in between changes nothing.
+    """
+    expected = _sums(path.parent).get(path.name)
+    if expected is None:
+        raise _bad_model(path, f"The model is not listed in {SUMS_FILE}.")
+    try:
+        if path.stat().st_size > MAX_MODEL_BYTES:
+            raise _bad_model(path, f"The model is larger than {MAX_MODEL_BYTES >> 20} MiB.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise _bad_model(path, f"The model cannot be read ({error.strerror}).") from error
+    if hashlib.sha256(content).hexdigest() != expected:
+        raise _bad_model(path, f"The model is not the one of {SUMS_FILE}: it is damaged or was exchanged.")
+    return content
+
+
+def _bad_model(path: Path, message: str) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.BAD_MODEL,
+        message,
+        where=path.name,
+        advice="Install the models again from a trusted release.",
+    )
+
+
+def _sums(folder: Path) -> Mapping[str, str]:
+    try:
+        lines = (folder / SUMS_FILE).read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _bad_model(folder / SUMS_FILE, "The list of the models' sums cannot be read.") from error
+    pairs = (line.split() for line in lines if line.strip())
+    return {pair[1].lstrip("*"): pair[0].lower() for pair in pairs if len(pair) == 2}

@@ -1,0 +1,102 @@
+"""Every bad setting is refused with its place and what was expected; a good file becomes frozen settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from cluster.settings import load_settings
+from orvault.errors import ErrorKind, OrvaultError
+
+PROJECT = Path(__file__).parents[2]
+GOOD = """\
+site: Test Hospital
+data: var
+nodes:
+  - name: server-1
+    roles: [server, detection]
+  - name: client-1
+    roles: [client]
+cameras:
+  - id: cam-1
+    title: One
+    room: OR-1
+    node: client-1
+    source: rtsp://camera.example/stream
+    username: viewer
+    password_file: secrets/cam-1
+"""
+
+
+def load(tmp_path: Path, text: str) -> object:
+    path = tmp_path / "ray_config.yaml"
+    path.write_text(text)
+    return load_settings(path)
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    with pytest.raises(OrvaultError) as error:
+        load(tmp_path, text)
+    assert error.value.kind is ErrorKind.BAD_SETTINGS
+    return str(error.value)
+
+
+def test_a_good_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD)
+    assert settings.data == tmp_path / "var"
+    assert settings.keys.store == tmp_path / "var/keys/store"
+    assert settings.ledger.url == f"sqlite:///{tmp_path}/var/ledger.sqlite"
+    assert settings.cameras[0].password_file == tmp_path / "var/secrets/cam-1"
+
+
+def test_settings_are_frozen(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        load(tmp_path, GOOD).api.port = 1
+
+
+def test_the_projects_own_file_is_good() -> None:
+    assert load_settings(PROJECT / "ray_config.yaml").cameras
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("title: One", "titel: One", ["ray_config.yaml:10", "cameras.0.titel", "unknown key", "title"]),
+        ("site: Test", "sight: x\nsite: Test", ["ray_config.yaml:1", "sight", "unknown key", "site"]),
+        ("roles: [client]", "roles: [clinet]", ["ray_config.yaml:7", "nodes.1.roles", "'client'"]),
+        ("node: client-1", "node: client-9", ["cam-1", "'client-9'", "client-1"]),
+        ("rtsp://camera", "http://camera", ["ray_config.yaml:13", "cameras.0.source", "rtsp"]),
+        ("id: cam-1", "id: ../etc", ["ray_config.yaml:9", "cameras.0.id"]),
+        ("data: var", "data: var\ndata: other", ["ray_config.yaml:3", "'data'", "twice"]),
+        ("data: var", "data: [var", ["ray_config.yaml", "YAML"]),
+        ("data: var", "api: {host: 0.0.0.0}", ["api.host", "TLS"]),
+        ("data: var", "api: {port: 99999}", ["api.port", "65535"]),
+        ("data: var", "vision: {provider: tpu}", ["vision.provider", "'cuda'"]),
+        ("[server, detection]", "[detection]", ["no node has the role 'server'"]),
+    ],
+)
+def test_a_bad_setting_is_refused_with_its_place(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    assert old in GOOD
+    message = refused(tmp_path, GOOD.replace(old, new))
+    for part in expected:
+        assert part in message
+
+
+def test_credentials_in_a_camera_address_are_refused_and_not_repeated(tmp_path: Path) -> None:
+    message = refused(tmp_path, GOOD.replace("rtsp://camera", "rtsp://viewer:hunter2@camera"))
+    assert "password_file" in message
+    assert "hunter2" not in message
+
+
+def test_missing_file_and_other_content(tmp_path: Path) -> None:
+    with pytest.raises(OrvaultError, match="no such file"):
+        load_settings(tmp_path / "none.yaml")
+    assert "key: value" in refused(tmp_path, "- a\n- b\n")
+    assert "key: value" in refused(tmp_path, "")
+
+
+def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORVAULT_API__PORT", "8500")
+    assert load(tmp_path, GOOD + "api:\n  port: 8440\n").api.port == 8500
