@@ -6,9 +6,9 @@ read again, so nothing that was made durable is ever forgotten by the ledger.
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,11 +16,15 @@ from orvault.container.keys import PublicKey
 from orvault.container.segment import SegmentMeta, SegmentSealer
 from orvault.container.trust import Identity
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.gaps import GapStore
 from orvault.recording.recorder import Gap
-from orvault.recording.store import SegmentRecord, SegmentStore
+from orvault.recording.records import SegmentRecord, Tail
+from orvault.recording.store import SegmentStore
 
 RETRY_S = 1.0  # how long the outbox waits before it offers its records to the index again
 BATCH = 64  # records per call while catching up
+
+log = logging.getLogger(__name__)
 
 
 class Index(Protocol):
@@ -41,47 +45,45 @@ class EncryptionActor:
     def __init__(self, identity_folder: Path, store_root: Path, index: Index) -> None:
         self._sealer = SegmentSealer(Identity.load(identity_folder))
         self._store = SegmentStore(store_root)
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._tails: dict[str, tuple[int, str]] = {}
+        self._gaps = GapStore(store_root)
         self._outbox = Outbox(index)
         self._store.clean()
-        self._outbox.offer(list(self._store.scan()))
-        for gap in self._store.gaps():
-            self._outbox.offer_gap(gap)
+        self._outbox.offer(self._store.scan(on_fault=_tell_fault))
+        self._outbox.offer_gaps(self._gaps.scan())
         self._outbox.start()
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey) -> str:
-        """Seal one fragment and make it durable; returns its digest. A repeated call is answered from disk."""
-        with self._locks[meta.run_id]:
-            stored = self._store.find(meta)
-            if stored is None:
-                _, previous = self._tail(meta)
-                stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
-                self._outbox.offer([stored])
-            self._tails[meta.run_id] = (meta.sequence + 1, stored.digest)
-            return stored.digest
+    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
+        """Seal one fragment and make it durable. A call that is repeated after a crash is answered from disk.
 
-    def next_sequence(self, case_id: str, camera_id: str, run_id: str) -> int:
-        """Where a restarted camera goes on counting in its run."""
-        return self._store.tail(case_id, camera_id, run_id)[0]
+        Errors: STORAGE, CONFLICT (another segment has this number).
+        """
+        stored = self._store.find(meta)
+        if stored is None:
+            stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
+            self._outbox.offer([stored])
+        return stored
+
+    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+        """Where a run stands on this node's disk: what a restarted camera goes on from."""
+        return self._store.tail(case_id, camera_id, run_id)
 
     def record_gap(self, gap: Gap) -> None:
         """Make a gap durable and tell the index."""
-        self._store.write_gap(gap)
-        self._outbox.offer_gap(gap)
+        self._gaps.write(gap)
+        self._outbox.offer_gaps([gap])
 
     def read(self, path: str) -> bytes:
-        """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND."""
+        """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
         return self._store.read(path)
 
     def waiting(self) -> int:
         """How many records the ledger has not confirmed yet."""
         return len(self._outbox)
 
-    def _tail(self, meta: SegmentMeta) -> tuple[int, str]:
-        if meta.run_id not in self._tails:
-            self._tails[meta.run_id] = self._store.tail(meta.case_id, meta.camera_id, meta.run_id)
-        return self._tails[meta.run_id]
+
+def _tell_fault(path: str, error: OrvaultError) -> None:
+    """A segment that cannot be read must not keep a node from recording; `orvault fsck` is for looking into it."""
+    log.error("segment %s cannot be read: %s", path, error)
 
 
 class Outbox:
@@ -104,16 +106,16 @@ class Outbox:
         """Begin delivering, in a thread of its own."""
         threading.Thread(target=self._deliver_for_ever, name="outbox", daemon=True).start()
 
-    def offer(self, records: Sequence[SegmentRecord]) -> None:
+    def offer(self, records: Iterable[SegmentRecord]) -> None:
         """Take records over for delivery."""
         with self._ready:
             self._records.extend(records)
             self._ready.notify()
 
-    def offer_gap(self, gap: Gap) -> None:
-        """Take a gap over for delivery."""
+    def offer_gaps(self, gaps: Iterable[Gap]) -> None:
+        """Take gaps over for delivery."""
         with self._ready:
-            self._gaps.append(gap)
+            self._gaps.extend(gaps)
             self._ready.notify()
 
     def deliver_once(self) -> None:

@@ -55,7 +55,9 @@ class ExportActor:
         request_id = job.request.request_id
         try:
             summary = Rendering(job, self._custody, self._tools).carry_out()
-            self._custody.finish_render(request_id, job.epoch, summary.path.name, summary.bytes, summary.sha256)
+            self._custody.finish_render(
+                request_id, job.epoch, summary.path.name, summary.bytes, summary.sha256
+            )
         except OrvaultError as error:
             if error.kind in PASSING:
                 raise

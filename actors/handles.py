@@ -8,27 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from actors.camera import CameraActor, CameraFeed
-from actors.detection import DetectionActor
-from actors.encryption import EncryptionActor
-from actors.export import ExportActor
-from actors.index import IndexActor
-from actors.keys import KeyActor
-from actors.media import MediaActor
-from actors.rendering import Answer
 from orvault.container.keys import PublicKey
 from orvault.container.segment import SegmentMeta
-from orvault.custody.ports import CameraStatus
+from orvault.custody.ports import CameraStatus, StartOrder
+from orvault.custody.recorded import SegmentLike
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.recorder import Gap, RecordingOrder
-from orvault.recording.store import SegmentRecord
-from orvault.vision.mask import FrameDetections
+from orvault.recording.records import SegmentRecord, Tail
+
+if TYPE_CHECKING:
+    # Every actor's process loads this module: it must not load the vision libraries with it.
+    from actors.rendering import Answer
+    from orvault.vision.mask import FrameDetections
 
 NAMESPACE = "orvault"
 INDEX, KEYS, EXPORT, MEDIA = "index", "keys", "export", "media"
@@ -64,14 +60,27 @@ def detection_name(index: int) -> str:
     return f"detection:{index}"
 
 
+@dataclass(frozen=True)
+class Starting:
+    """An actor on its way up."""
+
+    name: str
+    reference: Any
+
+    def node_id(self) -> str:
+        """Wait until it is up; the Ray node that it runs on.
+
+        Errors: what its constructor raises; UNAVAILABLE when it does not come up.
+        """
+        return cast("str", _wait(self.name, self.reference, START_S))
+
+
 def start(
     name: str, actor: Callable[P, object], place: Placed, threads: int, /, *args: P.args, **kwargs: P.kwargs
-) -> str:
-    """Start a named, detached actor that Ray restarts for ever, or find the one that runs; returns its node id.
-
-    Errors: what the actor's constructor raises; UNAVAILABLE when it does not come up.
-    """
-    remote = ray.remote(cast("type", actor)).options(
+) -> Starting:
+    """Start a named, detached actor that Ray restarts for ever, or find the one that runs; does not wait."""
+    remote: Any = ray.remote(cast("type", actor))
+    handle = remote.options(
         name=name,
         namespace=NAMESPACE,
         lifetime="detached",
@@ -81,9 +90,8 @@ def start(
         resources=dict(place.resources),
         max_restarts=-1,
         max_concurrency=threads,
-    )
-    handle = remote.remote(*args, **kwargs)
-    return cast("str", _wait(name, handle.__ray_call__.remote(_node_id), START_S))
+    ).remote(*args, **kwargs)
+    return Starting(name, handle.__ray_call__.remote(_node_id))
 
 
 def stop(name: str) -> None:
@@ -95,7 +103,7 @@ def stop(name: str) -> None:
 
 
 def _node_id(_actor: object) -> str:
-    return cast("str", ray.get_runtime_context().get_node_id())
+    return ray.get_runtime_context().get_node_id()
 
 
 def _submit(name: str, method: str, *args: object) -> Any:
@@ -116,7 +124,9 @@ def _wait(name: str, reference: Any, timeout_s: float) -> Any:
     except RayActorError as error:
         raise _start_failure(name, error) from None
     except RayError as error:
-        raise OrvaultError(ErrorKind.UNAVAILABLE, f"{name} cannot be reached ({type(error).__name__}).") from None
+        raise OrvaultError(
+            ErrorKind.UNAVAILABLE, f"{name} cannot be reached ({type(error).__name__})."
+        ) from None
 
 
 def _start_failure(name: str, error: RayActorError) -> BaseException:
@@ -150,13 +160,14 @@ class EncryptionHandle:
 
     node: str
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey) -> str:
-        """Seal a fragment durably; its digest."""
-        return cast("str", call(encryption_name(self.node), "seal", meta, fragment, case_key))
+    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
+        """Seal a fragment durably."""
+        name = encryption_name(self.node)
+        return cast("SegmentRecord", call(name, "seal", meta, fragment, case_key, previous))
 
-    def next_sequence(self, case_id: str, camera_id: str, run_id: str) -> int:
-        """Where a run goes on."""
-        return cast("int", call(encryption_name(self.node), "next_sequence", case_id, camera_id, run_id))
+    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+        """Where a run stands."""
+        return cast("Tail", call(encryption_name(self.node), "tail", case_id, camera_id, run_id))
 
     def record_gap(self, gap: Gap) -> None:
         """Make a gap durable."""
@@ -181,9 +192,10 @@ class CamerasHandle:
 
     camera_ids: tuple[str, ...]
 
-    def start(self, order: RecordingOrder) -> None:
+    def start(self, order: StartOrder) -> None:
         """Begin recording."""
-        call(camera_name(order.camera_id), "start", order)
+        told = RecordingOrder(order.run_id, order.case_id, order.camera_id, order.case_key, order.epoch)
+        call(camera_name(order.camera_id), "start", told)
 
     def stop(self, camera_id: str, run_id: str) -> None:
         """End recording; returns when the last fragment is durable."""
@@ -279,16 +291,3 @@ class MediaHandle:
     def address(self) -> str:
         """HOST:PORT of the byte server."""
         return cast("str", call(MEDIA, "address", timeout_s=START_S))
-
-
-__all__ = [
-    "CameraActor",
-    "CameraFeed",
-    "DetectionActor",
-    "EncryptionActor",
-    "ExportActor",
-    "IndexActor",
-    "KeyActor",
-    "MediaActor",
-    "Path",
-]

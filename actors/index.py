@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from orvault.custody.ports import CameraInfo
 from orvault.custody.service import CustodyService
 from orvault.recording.recorder import Gap
-from orvault.recording.store import SegmentRecord
+from orvault.recording.records import SegmentRecord
 
 
 class IndexActor:

@@ -19,7 +19,9 @@ from orvault.errors import ErrorKind, OrvaultError
 class KeyActor:
     """One per cluster, on the export server."""
 
-    def __init__(self, folder: Path, passphrase_file: Path | None, open_custody: Callable[[], CustodyService]) -> None:
+    def __init__(
+        self, folder: Path, passphrase_file: Path | None, open_custody: Callable[[], CustodyService]
+    ) -> None:
         self._folder = folder
         self._custody = open_custody()
         self._store: KeyStore | None = None
@@ -68,7 +70,10 @@ def read_secret(path: Path) -> str:
     try:
         if path.stat().st_mode & 0o077:
             raise OrvaultError(
-                ErrorKind.BAD_SETTINGS, "is open to other accounts.", where=str(path), advice=f"chmod 600 {path}"
+                ErrorKind.BAD_SETTINGS,
+                "is open to other accounts.",
+                where=str(path),
+                advice=f"chmod 600 {path}",
             )
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -23,7 +23,12 @@ class MediaActor:
     def __init__(self, build: Callable[[], ASGIApp], host: str, port: int) -> None:
         self._socket = _listen(host, port)
         config = uvicorn.Config(
-            build(), lifespan="off", log_level="warning", access_log=False, server_header=False, log_config=None
+            build(),
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            log_config=None,
         )
         self._server = uvicorn.Server(config)
         thread = threading.Thread(target=self._server.run, args=([self._socket],), name="media", daemon=True)

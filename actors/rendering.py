@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from orvault.clock import Clock
+from orvault.clock import US_PER_S, Clock
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, verify_segment
 from orvault.container.trust import Identity
@@ -137,37 +137,49 @@ class Rendering:
 
     def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
         keys = self._tools.keys.open_for_render(self._job.request.request_id, track.segments)
-        meta = track.segments[0].header.meta
-        plans = self._plan(track, keys)
+        meta, wish = track.segments[0].header.meta, self._job.request.wish
+        fps = _frame_rate(track)
+        plans = self._plan(track, keys, fps)
         with builder.media_sink(track.camera.camera_id) as sink:
             rendition = Rendition(
-                sink, meta.width, meta.height, self._policy, self._watermark, self._tools.preset, self._tools.crf
+                sink,
+                meta.width,
+                meta.height,
+                fps,
+                self._policy,
+                self._watermark,
+                from_us=wish.from_us,
+                to_us=wish.to_us,
+                crf=self._tools.crf,
+                preset=self._tools.preset,
             )
             for (segment, fragment), frames in zip(self._opened(track, keys), plans, strict=True):
                 rendition.add(fragment, frames, segment.header.meta.start_us)
                 self._step(f"masking {track.camera.title}")
             report = rendition.close()
+        recorded = [(gap.from_us, gap.to_us) for gap in track.gaps]
         return MediaInfo(
             camera_id=track.camera.camera_id,
             title=track.camera.title,
             width=meta.width,
             height=meta.height,
-            fps=report.fps,
+            fps=round(fps, 3),
             frames=report.frames,
-            start_us=meta.start_us,
-            end_us=track.segments[-1].header.meta.end_us,
-            gaps=tuple((gap.from_us, gap.to_us) for gap in track.gaps),
+            start_us=report.start_us,
+            end_us=report.end_us,
+            gaps=tuple(sorted({*recorded, *report.gaps})),
             sources=tuple(
-                {"segment": segment.header.meta.segment_id, "digest": segment.digest} for segment in track.segments
+                {"segment_id": segment.header.meta.segment_id, "digest": segment.digest}
+                for segment in track.segments
             ),
         )
 
-    def _plan(self, track: Track, keys: Sequence[bytes]) -> list[list[FramePlan]]:
+    def _plan(self, track: Track, keys: Sequence[bytes], fps: float) -> list[list[FramePlan]]:
         """Per fragment the plan of each of its frames, made over the whole clip at once."""
         meta = track.segments[0].header.meta
         found = list(self._detected(track, keys))
         frames = [frame for fragment in found for frame in fragment]
-        plans = iter(plan_regions(frames, self._policy, meta.width, meta.height))
+        plans = iter(plan_regions(frames, self._policy, meta.width, meta.height, fps=fps))
         return [[next(plans) for _ in fragment] for fragment in found]
 
     def _detected(self, track: Track, keys: Sequence[bytes]) -> Iterator[list[FrameDetections]]:
@@ -215,7 +227,9 @@ class Rendering:
             return self._tools.node_certificates[node_id]
         except KeyError:
             raise OrvaultError(
-                ErrorKind.UNTRUSTED, f"node {node_id!r} has no certificate here.", where="keys.node_identities"
+                ErrorKind.UNTRUSTED,
+                f"node {node_id!r} has no certificate here.",
+                where="keys.node_identities",
             ) from None
 
     def _step(self, stage: str) -> None:
@@ -232,5 +246,14 @@ def _follows(before: SegmentLike, after: SegmentLike) -> bool:
     return first.run_id == second.run_id and second.sequence == first.sequence + 1
 
 
+def _frame_rate(track: Track) -> float:
+    """Pictures per second as recorded, over all segments of a camera."""
+    metas = [segment.header.meta for segment in track.segments]
+    length_us = sum(meta.end_us - meta.start_us for meta in metas)
+    return sum(meta.frames for meta in metas) * US_PER_S / max(1, length_us)
+
+
 def _altered(segment: SegmentLike, what: str) -> OrvaultError:
-    return OrvaultError(ErrorKind.ALTERED, f"segment {segment.header.meta.segment_id} {what}.", where=segment.path)
+    return OrvaultError(
+        ErrorKind.ALTERED, f"segment {segment.header.meta.segment_id} {what}.", where=segment.path
+    )

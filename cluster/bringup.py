@@ -21,11 +21,18 @@ from ray._private import services as ray_services
 from ray.scripts.scripts import main as ray_command
 
 from actors import handles
-from actors.handles import Placed
+from actors.camera import CameraActor, CameraFeed
+from actors.detection import DetectionActor
+from actors.encryption import EncryptionActor
+from actors.export import ExportActor
+from actors.handles import Placed, Starting
+from actors.index import IndexActor
+from actors.keys import KeyActor
+from actors.media import MediaActor
 from actors.rendering import RenderTools
-from api.app import ApiPlan, start_api, stop_api
-from api.media import build_media_app
-from cluster import services, setup
+from api.app import start_api, stop_api
+from cluster import services
+from cluster.custody import LedgerAddress, open_custody
 from cluster.environment import LOOPBACK, allow_joining
 from cluster.placement import NodeFacts, Place, facts_of, for_detection, node_resources, on_node, on_server
 from cluster.settings import CameraSettings, Settings
@@ -34,7 +41,7 @@ from orvault.errors import ErrorKind, OrvaultError
 
 WATCH_S = 2.0  # how often the state of the cameras is looked at
 FRAGMENT_THREADS = 4  # of an encryption actor: cameras seal side by side, AES-GCM leaves the interpreter lock
-MEDIA_FOLDER, SEGMENT_FOLDER, ORDER_FOLDER = "packages", "segments", "orders"
+SEGMENTS, ORDERS = "segments", "orders"  # folders below data
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,9 @@ class Site:
         pause = threading.Event()
         while True:
             for status in handles.CamerasHandle(services.camera_ids(self.settings)).statuses():
-                line = f"{status.camera_id}: {status.state}" + (f" ({status.detail})" if status.detail else "")
+                line = f"{status.camera_id}: {status.state}" + (
+                    f" ({status.detail})" if status.detail else ""
+                )
                 if known.get(status.camera_id) != line:
                     known[status.camera_id] = line
                     say(line)
@@ -110,7 +119,9 @@ def _ray(settings: Settings) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-        shutil.rmtree(folder, ignore_errors=True)  # logs of a run that is over; sockets may still vanish by themselves
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # logs of a run that is over; sockets may still vanish by themselves
 
 
 @contextmanager
@@ -140,11 +151,15 @@ def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
     node = next((node for node in settings.nodes if node.name == name), None)
     if node is None:
         known = ", ".join(node.name for node in settings.nodes)
-        raise OrvaultError(ErrorKind.BAD_SETTINGS, f"there is no node {name!r}; known: {known}.", where="nodes")
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, f"there is no node {name!r}; known: {known}.", where="nodes"
+        )
     if bool(head_port) == bool(join):
         raise OrvaultError(ErrorKind.BAD_SETTINGS, "give either --head PORT or --join HOST:PORT.")
     _stay_on_loopback(join)
-    arguments = [f"--address={join}"] if join else ["--head", f"--port={head_port}", "--include-dashboard=false"]
+    arguments = (
+        [f"--address={join}"] if join else ["--head", f"--port={head_port}", "--include-dashboard=false"]
+    )
     sys.argv = [
         "ray", "start", "--block", "--disable-usage-stats", *arguments,
         f"--node-ip-address={LOOPBACK}", "--dashboard-agent-listen-port=0",
@@ -152,7 +167,7 @@ def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
         f"--object-store-memory={settings.cluster.object_store_mb << 20}",
         f"--resources={json.dumps(node_resources(node.name, node.roles))}",
     ]  # fmt: skip
-    ray_command()
+    ray_command()  # type: ignore[no-untyped-call] # Ray's own lack
 
 
 def _stay_on_loopback(address: str) -> None:
@@ -193,94 +208,101 @@ def _actor_names(settings: Settings) -> list[str]:
 
 
 def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
-    """Each actor where it belongs; what a later one needs is up before it."""
-    facts = [facts_of(node["NodeID"], node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    """Every actor where it belongs. They start side by side: each waits by itself for what it needs of another."""
+    nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray's own lack
+    facts = [facts_of(node["NodeID"], node["Resources"]) for node in nodes if node["Alive"]]
     server = _placed(on_server(facts))
-    custody = partial(services.open_custody, services.ledger_address(settings), services.camera_ids(settings))
-    say("keys and index")
-    handles.start(
-        handles.KEYS, handles.KeyActor, server, 1, settings.keys.store, settings.keys.passphrase_file, custody
-    )
-    handles.start(handles.INDEX, handles.IndexActor, server, 1, custody, services.camera_infos(settings))
-    say("cameras")
-    _start_recording(settings, facts)
-    say("detection")
-    detection = _start_detection(settings, facts)
-    say("export and downloads")
-    links = setup.link_signer(settings)
-    packages = settings.data / MEDIA_FOLDER
-    packages.mkdir(parents=True, exist_ok=True)
-    handles.start(handles.EXPORT, handles.ExportActor, server, 2, custody, _render_tools(settings, detection, packages))
-    media_app = partial(build_media_app, custody, links, packages)
-    handles.start(handles.MEDIA, handles.MediaActor, server, 2, media_app, settings.api.host, settings.api.media_port)
-    media_url = f"http://{handles.MediaHandle().address()}"
+    starting = [
+        *_start_custody(settings, server),
+        *_start_recording(settings, facts),
+        *_start_detection(settings, facts),
+    ]
+    for actor in starting:
+        say(actor.name)
+        actor.node_id()
     say("API")
-    plan = ApiPlan(custody, setup.token_signer(settings), links, media_url, settings.site)
-    api_url = start_api(plan, settings.api.host, settings.api.port, dict(server.resources))
-    return Site(settings, api_url, media_url, tuple(detection.providers()))
+    media_url = f"http://{handles.MediaHandle().address()}"
+    api = partial(services.build_api, *_custody_at(settings), settings.data, media_url)
+    api_url = start_api(api, settings.api.host, settings.api.port, server.resources)
+    providers = handles.DetectionHandle(settings.vision.actors).providers()
+    return Site(settings, api_url, media_url, tuple(providers))
 
 
-def _start_recording(settings: Settings, facts: list[NodeFacts]) -> None:
+def _custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...]]:
+    return services.ledger_address(settings), services.camera_ids(settings)
+
+
+def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
+    """Keys, index, export and downloads: what works on the ledger, on the export server."""
+    keys, data, api = settings.keys, settings.data, settings.api
+    custody = partial(open_custody, *_custody_at(settings))
+    media = partial(services.build_media, *_custody_at(settings), data)
+    (data / services.PACKAGES).mkdir(parents=True, exist_ok=True, mode=0o700)
+    return [
+        handles.start(handles.KEYS, KeyActor, server, 1, keys.store, keys.passphrase_file, custody),
+        handles.start(handles.INDEX, IndexActor, server, 1, custody, services.camera_infos(settings)),
+        handles.start(handles.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
+        handles.start(handles.MEDIA, MediaActor, server, 2, media, api.host, api.media_port),
+    ]
+
+
+def _start_recording(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
+    starting = []
     for node in settings.nodes:
-        if "client" not in node.roles:
-            continue
-        handles.start(
-            handles.encryption_name(node.name),
-            handles.EncryptionActor,
-            _placed(on_node(node.name, facts)),
-            FRAGMENT_THREADS,
-            settings.keys.node_identities / node.name,
-            settings.data / SEGMENT_FOLDER / node.name,
-            handles.IndexHandle(),
-        )
+        if "client" in node.roles:
+            identity, store = settings.keys.node_identities / node.name, settings.data / SEGMENTS / node.name
+            name, place = handles.encryption_name(node.name), _placed(on_node(node.name, facts))
+            starting.append(
+                handles.start(
+                    name, EncryptionActor, place, FRAGMENT_THREADS, identity, store, handles.IndexHandle()
+                )
+            )
     for camera in settings.cameras:
-        handles.start(
-            handles.camera_name(camera.id),
-            handles.CameraActor,
-            _placed(on_node(camera.node, facts)),
-            2,
-            _feed(camera, settings),
-            handles.EncryptionHandle(camera.node),
-            SystemClock(),
+        name, place = handles.camera_name(camera.id), _placed(on_node(camera.node, facts))
+        sealer = handles.EncryptionHandle(camera.node)
+        starting.append(
+            handles.start(name, CameraActor, place, 2, _feed(camera, settings), sealer, SystemClock())
         )
+    return starting
 
 
-def _feed(camera: CameraSettings, settings: Settings) -> handles.CameraFeed:
-    return handles.CameraFeed(
+def _feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
+    return CameraFeed(
         camera_id=camera.id,
         node_id=camera.node,
         source=camera.source,
         username=camera.username,
         password_file=camera.password_file,
         timeout_s=camera.timeout_s,
-        orders=settings.data / ORDER_FOLDER / camera.node,
+        orders=settings.data / ORDERS / camera.node,
     )
 
 
-def _start_detection(settings: Settings, facts: list[NodeFacts]) -> handles.DetectionHandle:
+def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
     vision = settings.vision
-    for index, place in enumerate(for_detection(vision.actors, facts)):
+    return [
         handles.start(
             handles.detection_name(index),
-            handles.DetectionActor,
+            DetectionActor,
             _placed(place),
             1,
             vision.models,
             vision.provider,
             vision.threads,
         )
-    return handles.DetectionHandle(vision.actors)
+        for index, place in enumerate(for_detection(vision.actors, facts))
+    ]
 
 
-def _render_tools(settings: Settings, detection: handles.DetectionHandle, packages: Path) -> RenderTools:
+def _render_tools(settings: Settings) -> RenderTools:
     return RenderTools(
         segments=handles.SegmentsHandle(),
         keys=handles.KeysHandle(),
-        detection=detection,
+        detection=handles.DetectionHandle(settings.vision.actors),
         clock=SystemClock(),
         server_identity=settings.keys.server_identity,
         node_certificates=services.node_certificates(settings),
-        packages=packages,
+        packages=settings.data / services.PACKAGES,
         preset=settings.export.encoder_preset,
         crf=settings.export.encoder_crf,
     )

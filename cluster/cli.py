@@ -1,4 +1,8 @@
-"""`orvault`: the command line of whoever runs the system. Each command says what it did, or why it did not."""
+"""`orvault`: the command line of whoever runs the system. Each command says what it did, or why it did not.
+
+Ray reads its environment when it is imported, so what imports it is imported inside the commands, after
+`_settings` has set that environment.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster import setup
 from cluster.console import err, errors_in_words, out
-from cluster.environment import prepare
+from cluster.environment import set_environment
 from cluster.settings import Settings, load_settings
-from orvault.custody.access import Role
+from orvault.custody.account import Role
 
 app = typer.Typer(
     help="OR Vault: protects the video of operating-room cameras.",
@@ -32,7 +35,9 @@ ADMINISTRATOR = "admin"
 def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Read the settings and say what runs where; changes nothing."""
     with errors_in_words():
-        settings = load_settings(config)
+        settings = _settings(config)
+        from cluster import setup
+
         cameras = Table("camera", "title", "room", "node", "source", title=settings.site)
         for camera in settings.cameras:
             cameras.add_row(camera.id, camera.title, camera.room, camera.node, camera.source)
@@ -51,11 +56,14 @@ def init(
 ) -> None:
     """Make keys, ledger and the first administrator; prints its password once."""
     with errors_in_words():
-        settings = load_settings(config)
+        settings = _settings(config)
+        from cluster import setup
+
         if if_needed and setup.is_set_up(settings):
             return
         root = setup.set_up(settings, _new_passphrase(settings))
-        password = _create_account(settings, ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, setup.make_password())
+        password = setup.make_password()
+        setup.create_account(settings, ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, password)
         out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
         out.print(f"Move {settings.data / 'keys' / 'root'} to a medium that is kept off line.")
         out.print(f"First account: [bold]{ADMINISTRATOR}[/], password [bold]{password}[/] (shown once).")
@@ -66,7 +74,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start Ray here, or join the cluster that the settings name, and run the site until interrupted."""
     with errors_in_words():
         settings = _ready(config)
-        from cluster.bringup import running  # noqa: PLC0415 - Ray reads the environment when it is imported
+        from cluster.bringup import running
 
         with running(settings) as site:
             if not site.unlocked:
@@ -88,9 +96,8 @@ def node(
 ) -> None:
     """Make this machine a node of the cluster; runs until interrupted."""
     with errors_in_words():
-        settings = load_settings(config)
-        prepare(settings.cluster.token_file)
-        from cluster.bringup import run_node  # noqa: PLC0415 - Ray reads the environment when it is imported
+        settings = _settings(config)
+        from cluster.bringup import run_node
 
         run_node(settings, name, head, join)
 
@@ -103,9 +110,11 @@ def account(
 ) -> None:
     """Add an account; asks for its password."""
     with errors_in_words():
-        settings = load_settings(config)
+        settings = _settings(config)
+        from cluster import setup
+
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        _create_account(settings, name, role, password)
+        setup.create_account(settings, name, role, password)
         out.print(f"Account {name} ({role.value}) was added.")
 
 
@@ -116,8 +125,8 @@ def demo(
 ) -> None:
     """The whole path on two cameras: record, request, approve, mask, package, download, verify, play."""
     with errors_in_words():
-        settings = load_settings(config)
-        from cluster.demo import run_demo  # noqa: PLC0415 - Ray reads the environment when it is imported
+        settings = _settings(config)
+        from cluster.demo import run_demo
 
         run_demo(settings, seconds)
 
@@ -126,6 +135,8 @@ def demo(
 def fingerprint(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Print the root's fingerprint, to compare with paper."""
     with errors_in_words():
+        from cluster import setup
+
         out.print(setup.root_fingerprint(_ready(config)))
 
 
@@ -134,30 +145,34 @@ def unlock(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Open the key store of a running site after an unattended restart."""
     with errors_in_words():
         settings = _ready(config)
-        from cluster.bringup import unlock_running  # noqa: PLC0415 - Ray reads the environment when it is imported
+        from cluster.bringup import unlock_running
 
         unlock_running(settings, typer.prompt("Passphrase of the key store", hide_input=True, err=True))
         out.print("The key store is open.")
 
 
-def _ready(config: Path) -> Settings:
+def _settings(config: Path) -> Settings:
     settings = load_settings(config)
+    set_environment(settings.cluster.token_file)
+    return settings
+
+
+def _ready(config: Path) -> Settings:
+    settings = _settings(config)
+    from cluster import setup
+
     setup.require_set_up(settings)
-    prepare(settings.cluster.token_file)
     return settings
 
 
 def _new_passphrase(settings: Settings) -> str:
+    from cluster import setup
+
     if settings.keys.passphrase_file is not None:
         return setup.make_password()
-    return str(typer.prompt("New passphrase of the key store", hide_input=True, confirmation_prompt=True, err=True))
-
-
-def _create_account(settings: Settings, name: str, role: Role, password: str) -> str:
-    from cluster.services import open_custody  # noqa: PLC0415 - only here does the command line need the ledger
-
-    open_custody(settings).create_account(name, role, password)
-    return password
+    return str(
+        typer.prompt("New passphrase of the key store", hide_input=True, confirmation_prompt=True, err=True)
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """What Ray must find in the environment before it is imported: token, loopback, no usage statistics.
 
-Ray reads these once, when its module is loaded; so the command line calls `prepare` first and imports after.
+Ray reads these once, when its module is loaded; so the command line calls `set_environment` first and imports after.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from orvault.durable import write_secret
+from orvault.container.files import write_private
 
-INLINE_BYTES = 64 << 20  # a call's arguments up to this size travel in the call itself, never in the object store
+INLINE_BYTES = (
+    64 << 20
+)  # a call's arguments up to this size travel in the call itself, never in the object store
 LOOPBACK = "127.0.0.1"
 
 
@@ -42,8 +44,11 @@ def allow_joining() -> None:
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
 
 
-def prepare(token_file: Path) -> None:
-    """Set the environment of this process and of all it starts; makes the token at the first call."""
-    if not token_file.exists():
-        write_secret(token_file, secrets.token_hex(32).encode())
+def set_environment(token_file: Path) -> None:
+    """Set the environment of this process and of all it starts. Before `import ray`: it reads this once."""
     os.environ.update(ray_environment(token_file))
+
+
+def write_token(token_file: Path) -> None:
+    """Make the secret that every node of the cluster shows. Errors: CONFLICT, STORAGE."""
+    write_private(token_file, secrets.token_hex(32).encode(), replace=False)

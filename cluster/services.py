@@ -1,44 +1,30 @@
-"""Builds what the processes of a site share: custody over the ledger, secrets, certificates.
-
-Each process that needs them builds its own; objects with open connections never travel.
-"""
+"""Turns settings into what actors are given, and builds the two HTTP apps in the processes that serve them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from actors.handles import CamerasHandle, ExportHandle, KeysHandle
+from fastapi import FastAPI
+
 from actors.keys import read_secret
+from api.app import build_app
+from api.media import build_media_app
+from api.security import LinkSigner, TokenSigner
+from api.services import Services
+from cluster.custody import LedgerAddress, open_custody
 from cluster.settings import Settings
 from orvault.clock import SystemClock
 from orvault.container.trust import load_pem, to_der
 from orvault.custody.ports import CameraInfo
-from orvault.custody.service import CustodyService
-from orvault.ledger.engine import open_ledger, with_password
 
-
-@dataclass(frozen=True)
-class LedgerAddress:
-    """Where the ledger is; the password stays in its file until a process connects."""
-
-    url: str
-    password_file: Path | None
-
-    def resolve(self) -> str:
-        """The URL to connect to; a secret from here on. Errors: BAD_SETTINGS."""
-        return self.url if self.password_file is None else with_password(self.url, read_secret(self.password_file))
+TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"  # files below data/keys
+VERSION = "0.1.0"
+PACKAGES = "packages"  # a folder below data
 
 
 def ledger_address(settings: Settings) -> LedgerAddress:
     """The ledger that the settings name."""
     return LedgerAddress(settings.ledger.url, settings.ledger.password_file)
-
-
-def open_custody(address: LedgerAddress, camera_ids: tuple[str, ...]) -> CustodyService:
-    """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names."""
-    ledger = open_ledger(address.resolve())
-    return CustodyService(ledger.uow, SystemClock(), CamerasHandle(camera_ids), KeysHandle(), ExportHandle())
 
 
 def camera_ids(settings: Settings) -> tuple[str, ...]:
@@ -58,3 +44,29 @@ def node_certificates(settings: Settings) -> dict[str, bytes]:
     for path in sorted(folder.glob("*/certificate.pem")):
         certificates[path.parent.name] = to_der(load_pem(path.read_bytes(), path)[0])
     return certificates
+
+
+def build_api(address: LedgerAddress, cameras: tuple[str, ...], data: Path, media_url: str) -> FastAPI:
+    """The API, with its own ledger connection and secrets; called in the replica's process."""
+    return build_app(
+        Services(
+            custody=open_custody(address, cameras),
+            links=_link_signer(data),
+            tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
+            media_base_url=media_url,
+            version=VERSION,
+        )
+    )
+
+
+def build_media(address: LedgerAddress, cameras: tuple[str, ...], data: Path) -> FastAPI:
+    """The byte server's app; called in the media actor's process."""
+    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras))
+
+
+def _link_signer(data: Path) -> LinkSigner:
+    return LinkSigner(_secret(data, LINK_SECRET), SystemClock())
+
+
+def _secret(data: Path, name: str) -> bytes:
+    return bytes.fromhex(read_secret(data / "keys" / name))

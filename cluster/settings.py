@@ -122,8 +122,6 @@ class ApiSettings(Frozen):
     host: LoopbackHost = Field(default="127.0.0.1", description="Address of both; beyond loopback needs TLS.")
     port: Port = Field(default=8440, description="Port of the API; 0 takes a free one.")
     media_port: Port = Field(default=8441, description="Port of downloads; 0 takes a free one.")
-    token_minutes: int = Field(default=15, ge=1, le=120, description="How long a sign-in lasts.")
-    link_minutes: int = Field(default=5, ge=1, le=60, description="How long a download link lasts.")
 
 
 class ExportSettings(Frozen):
@@ -193,7 +191,7 @@ def load_settings(path: Path) -> Settings:
     """
     document, places = read_yaml(path)
     try:
-        settings = Settings(**document)
+        settings = Settings(**document)  # type: ignore[arg-type] # checked by pydantic, as every value of the file
     except ValidationError as error:
         raise _explain(path, places, error) from None
     return _anchored(settings, path.resolve().parent)
@@ -248,7 +246,14 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         ledger = ledger.model_copy(update={"password_file": data / ledger.password_file})
     vision = settings.vision.model_copy(update={"models": base / settings.vision.models})
     cluster = settings.cluster.model_copy(update={"token_file": data / settings.cluster.token_file})
-    changes = {"data": data, "cluster": cluster, "keys": keys, "cameras": cameras, "ledger": ledger, "vision": vision}
+    changes = {
+        "data": data,
+        "cluster": cluster,
+        "keys": keys,
+        "cameras": cameras,
+        "ledger": ledger,
+        "vision": vision,
+    }
     return settings.model_copy(update=changes)
 
 

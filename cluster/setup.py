@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import secrets
 import string
-from pathlib import Path
 
+from cluster.custody import open_custody
+from cluster.environment import write_token
+from cluster.services import LINK_SECRET, TOKEN_SECRET, camera_ids, ledger_address
 from cluster.settings import Settings
 from orvault.clock import SystemClock
+from orvault.container.files import write_private
 from orvault.container.keystore import KeyStore
-from orvault.container.trust import Identity, create_root, issue
-from orvault.durable import write_durably, write_secret
+from orvault.container.trust import Identity, create_root, fingerprint, issue, load_pem, to_der
+from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.migrate import migrate
 
 SERVER_DAYS = 825
 NODE_DAYS = 398
@@ -28,14 +32,22 @@ def make_password() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_LENGTH))
 
 
-def token_secret_file(settings: Settings) -> Path:
-    """What bearer tokens are signed with."""
-    return settings.data / "keys" / "token-secret"
+def root_fingerprint(settings: Settings) -> str:
+    """SHA-256 of the root certificate, as it stands on paper."""
+    return fingerprint(
+        to_der(load_pem(settings.keys.root_certificate.read_bytes(), settings.keys.root_certificate)[0])
+    )
 
 
-def link_secret_file(settings: Settings) -> Path:
-    """What download links are signed with."""
-    return settings.data / "keys" / "link-secret"
+def require_set_up(settings: Settings) -> None:
+    """Errors: BAD_SETTINGS, with what to do, when the site has no keys yet."""
+    if not is_set_up(settings):
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            "this site has no keys yet.",
+            where=str(settings.data),
+            advice="Run `orvault init`.",
+        )
 
 
 def is_set_up(settings: Settings) -> bool:
@@ -49,7 +61,7 @@ def set_up(settings: Settings, passphrase: str) -> Identity:
     1. the root (its private key goes to keys/root: to be kept off line) and its public certificate;
     2. an identity for the server and for each client node, certified by it;
     3. the key store under the passphrase, and the passphrase file where the settings name one;
-    4. the secrets of tokens and links.
+    4. the secrets of tokens, links and the cluster; 5. the ledger's tables.
     Errors: CONFLICT when the site has a root already.
     """
     if is_set_up(settings):
@@ -63,10 +75,18 @@ def set_up(settings: Settings, passphrase: str) -> Identity:
             issue(root, node.name, "node", clock, NODE_DAYS).save(settings.keys.node_identities / node.name)
     KeyStore.create(settings.keys.store, passphrase)
     if settings.keys.passphrase_file is not None:
-        write_secret(settings.keys.passphrase_file, passphrase.encode())
-    for path in (token_secret_file(settings), link_secret_file(settings)):
-        write_secret(path, secrets.token_bytes(SECRET_BYTES))
+        write_private(settings.keys.passphrase_file, passphrase.encode())
+    for name in (TOKEN_SECRET, LINK_SECRET):
+        write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
+    write_token(settings.cluster.token_file)
+    migrate(ledger_address(settings).resolve())
     root.save(settings.data / "keys" / "root")
     # Last: its presence says that all the rest is there.
-    write_durably(settings.keys.root_certificate, root.certificate_pem())
+    write_private(settings.keys.root_certificate, root.certificate_pem)
     return root
+
+
+def create_account(settings: Settings, name: str, role: Role, password: str) -> None:
+    """Add an account, as a person at the server's own command line. Errors: BAD_REQUEST, CONFLICT."""
+    custody = open_custody(ledger_address(settings), camera_ids(settings))
+    custody.create_account(None, name, name, role, password)

@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""Real RTSP cameras for the tests, from Debian's GStreamer RTSP server; run by the system's Python, not the project's.
+"""Real RTSP cameras for the tests, from Debian's GStreamer RTSP server; run by the system's Python.
 
-Each mount sends one clip (MP4 or MKV, H.264 or H.265) at real pace, over and over, as it is: nothing is encoded anew.
-It listens on the loopback address and a free port, and prints `ready PORT` when it serves.
+Each mount sends one clip (MP4 or MKV, H.264 or H.265) at real pace, over and over, as it is: nothing is
+encoded anew. It listens on the loopback address and a free port, and prints `ready PORT` when it serves.
 `tests/rtsp.py` starts and ends it; what a client makes of the streams is tested there.
 
     rtsp_camera.py --mount cam0=clip.mp4 [--mount cam1=other.mkv] [--mjpeg NAME] [--sound NAME] [--port N]
+    [--sent DIR]
 
-The user name and password that clients must show come from the environment (RTSP_CAMERA_USER, RTSP_CAMERA_PASSWORD),
-because other users of the machine can read a command line.
+With --sent, DIR/NAME.sent holds what one round of a clip sends: per picture its size (4 bytes, big-endian)
+and bytes. The user name and password that clients must show come from the environment (RTSP_CAMERA_USER,
+RTSP_CAMERA_PASSWORD), because other users of the machine can read a command line.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import struct
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import gi
 
@@ -54,7 +58,9 @@ class Clip:
 
 def load(path: str) -> Clip:
     """Read a clip's access units in Annex B, in decoding order."""
-    pipeline = Gst.parse_launch("filesrc name=file ! parsebin name=bin appsink name=sink sync=false max-buffers=0")
+    pipeline = Gst.parse_launch(
+        "filesrc name=file ! parsebin name=bin appsink name=sink sync=false max-buffers=0"
+    )
     pipeline.get_by_name("file").set_property("location", path)
     sink = pipeline.get_by_name("sink")
 
@@ -63,11 +69,14 @@ def load(path: str) -> Clip:
         codec = NAMES.get(caps.get_structure(0).get_name())
         if codec is None:
             return
-        # The parser that turns MP4's length prefixes into start codes; parameter sets go before every keyframe.
+        # The parser that turns MP4's length prefixes into start codes; parameter sets go before every
+        # keyframe.
         parser = Gst.ElementFactory.make(f"{codec}parse")
         parser.set_property("config-interval", -1)
         form = Gst.ElementFactory.make("capsfilter")
-        form.set_property("caps", Gst.Caps.from_string(f"video/x-{codec},stream-format=byte-stream,alignment=au"))
+        form.set_property(
+            "caps", Gst.Caps.from_string(f"video/x-{codec},stream-format=byte-stream,alignment=au")
+        )
         for element in (parser, form):
             pipeline.add(element)
             element.sync_state_with_parent()
@@ -195,8 +204,11 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mount", action="append", default=[], metavar="NAME=CLIP")
     parser.add_argument("--mjpeg", action="append", default=[], metavar="NAME")
-    parser.add_argument("--sound", action="append", default=[], metavar="NAME", help="this mount has a sound track too")
+    parser.add_argument(
+        "--sound", action="append", default=[], metavar="NAME", help="this mount has a sound track too"
+    )
     parser.add_argument("--port", default="0", help="0: a free one")
+    parser.add_argument("--sent", type=Path, help="folder for what one round of each clip sends")
     return parser.parse_args()
 
 
@@ -207,7 +219,11 @@ def main():
     factories = {name: mjpeg_factory() for name in options.mjpeg}
     for mount in options.mount:
         name, _, path = mount.partition("=")
-        factories[name] = ClipFactory(load(path), name in options.sound)
+        clip = load(path)
+        factories[name] = ClipFactory(clip, name in options.sound)
+        if options.sent:
+            sent = b"".join(struct.pack(">I", len(unit.data)) + unit.data for unit in clip.units)
+            (options.sent / f"{name}.sent").write_bytes(sent)
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
@@ -220,7 +236,8 @@ def main():
         sys.exit(f"port {options.port} cannot be listened on")
     loop = GLib.MainLoop()
     GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, loop.quit)
-    print(f"ready {server.get_bound_port()}", flush=True)
+    sys.stdout.write(f"ready {server.get_bound_port()}\n")
+    sys.stdout.flush()
     loop.run()
 
 

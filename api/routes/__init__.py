@@ -1,1 +1,1 @@
-"""One module per resource."""
+"""The API's routes, one module per subject; each names its right through `guard`."""

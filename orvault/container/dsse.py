@@ -34,9 +34,7 @@ class Envelope:
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """Pre-authentication encoding: what is signed. The lengths keep type and payload from running
-    together.
-    """
+    """Pre-authentication encoding: what is signed; the lengths keep type and payload apart."""
     kind = payload_type.encode("utf-8")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 

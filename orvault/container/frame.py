@@ -1,5 +1,4 @@
-"""The ZIP frame of a package, byte for byte: what its headers and directory must be, given names, sizes and
-CRCs.
+"""The ZIP frame of a package, byte for byte: its headers and directory, from names, sizes and CRCs.
 
 Searches nothing and trusts nothing in the file: readers compare with what is computed here
 (package_reader.py).

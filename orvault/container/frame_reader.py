@@ -1,5 +1,6 @@
-"""Walks a package's frame from its first byte: finds the label, verifies it, and holds every other byte of
-the frame against what the label says it must be. Reads headers and papers only, never the video.
+"""Walks a package's frame from its first byte, and holds it against what the signed label says it must be.
+
+Reads headers, label and slots only, never the video.
 
 Source: docs/format/package-v1.md section 5, steps 1 to 3.
 """
@@ -7,9 +8,9 @@ Source: docs/format/package-v1.md section 5, steps 1 to 3.
 from __future__ import annotations
 
 import io
-import os
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 from orvault.container import frame
@@ -86,8 +87,21 @@ class _File:
 
 def _unreadable(error: OSError) -> OrvaultError:
     return OrvaultError(
-        ErrorKind.STORAGE, f"The file can not be read: {error.strerror or os.strerror(error.errno or 5)}."
+        ErrorKind.STORAGE, f"The file cannot be read: {error.strerror or 'input/output error'}."
     )
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a package's file; NOT_FOUND, NOT_A_PACKAGE for a folder, STORAGE if it cannot be read."""
+    try:
+        return path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such file.", where=str(path)) from error
+    except IsADirectoryError as error:
+        raise OrvaultError(ErrorKind.NOT_A_PACKAGE, "This is a folder.", where=str(path)) from error
+    except (OSError, ValueError) as error:
+        reason = f"The file cannot be opened: {error}."
+        raise OrvaultError(ErrorKind.STORAGE, reason, where=path.name) from error
 
 
 def read_frame(file: BinaryIO, *, partial: bool) -> Frame:
@@ -121,9 +135,7 @@ def read_frame(file: BinaryIO, *, partial: bool) -> Frame:
 
 
 def _clear_entry(source: _File, name: str, offset: int, most: int) -> tuple[bytes, frame.Entry]:
-    """An entry whose size only its own header tells. The header is compared in full by the caller,
-    afterwards.
-    """
+    """An entry whose size only its own header tells; the caller compares the whole header afterwards."""
     model = frame.local_header(frame.Entry(name, 0, 0, offset))
     header = source.read(offset, len(model))
     _check_model(source, header, model, name, first=offset == 0)

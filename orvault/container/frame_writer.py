@@ -19,6 +19,8 @@ from orvault.errors import ErrorKind, OrvaultError
 
 PIECE_BYTES = 1 << 20
 
+Pieces = Callable[[], Iterable[bytes]]
+
 
 @dataclass(frozen=True)
 class Content:
@@ -27,7 +29,7 @@ class Content:
     name: str
     bytes: int
     crc32: int
-    pieces: Callable[[], Iterable[bytes]] = field(repr=False)
+    pieces: Pieces = field(repr=False)
 
 
 def pieces_of(path: Path, offset: int = 0, count: int | None = None) -> Iterator[bytes]:

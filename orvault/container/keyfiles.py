@@ -19,9 +19,7 @@ PUBLIC_FORMAT = "orvault-public-key"
 
 
 def write_key_pair(path: Path, kem: Kem = Kem.MLKEM768_X25519) -> PublicKey:
-    """Make a key pair; an existing file is never overwritten (CONFLICT): it may be the only key to
-    something.
-    """
+    """Make a key pair; CONFLICT if a file is there, which may be the only key to something."""
     private = generate_private_key(kem)
     public = private.public()
     secret: dict[str, object] = {"kem": str(kem), "raw": canonical.to_base64(private.raw)}

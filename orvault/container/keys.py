@@ -56,9 +56,10 @@ MAX_NAME_CHARS = 200
 
 @dataclass(frozen=True)
 class Argon2idParams:
-    """Cost of trying one password. The default is twice the memory of RFC 9106's second choice, its passes
-    and lanes:
-    a package can be attacked off line for as long as anyone keeps it, yet it must open on an old laptop.
+    """Cost of trying one password.
+
+    The default is RFC 9106's second choice with twice the memory: a package can be attacked off line for as
+    long as anyone keeps it, yet it must open on an old laptop.
 
     The bounds are the reader's: a hostile file must not be able to ask for hours or for all memory.
     """
@@ -94,8 +95,9 @@ def generate_private_key(kem: Kem = Kem.MLKEM768_X25519) -> PrivateKey:
 
 
 def derive(password: str, salt: bytes, params: Argon2idParams, length: int) -> bytes:
-    """`length` bytes by Argon2id. The password is taken as Unicode NFC: the same Hangul typed on two systems
-    can arrive composed or decomposed.
+    """`length` bytes by Argon2id.
+
+    The password is taken as Unicode NFC: the same Hangul typed on two systems arrives composed or decomposed.
 
     Raises:
         OrvaultError: BAD_REQUEST for a password that is not text or longer than 1024 characters.
@@ -124,9 +126,7 @@ def private_key_from_password(
 
 @dataclass(frozen=True)
 class Recipient:
-    """Someone a package is made for. With a salt, the public key comes from a password; opens nothing by
-    itself.
-    """
+    """Someone a package is made for; with a salt, by password. Opens nothing by itself."""
 
     name: str
     public_key: PublicKey

@@ -114,8 +114,7 @@ class KeyStore:
         return cls(folder, kek)
 
     def new_case_key(self, case_id: str) -> PublicKey:
-        """Make a case's key pair, durably, and return its public half; an existing key's half is returned
-        again.
+        """Make a case's key pair, durably; returns its public half, also of a key that is there already.
 
         Raises:
             OrvaultError: BAD_REQUEST for something that is no case id, DAMAGED if the existing file does not
@@ -136,9 +135,7 @@ class KeyStore:
         return self._open(path).public()
 
     def private_key(self, thumbprint: str) -> PrivateKey:
-        """The private key that a public key's thumbprint names; KEY_MISSING if it was never here or was
-        destroyed.
-        """
+        """The private key that a thumbprint names; KEY_MISSING if it was never here or was destroyed."""
         path = self._by_thumbprint.get(thumbprint)
         if path is None or not path.exists():
             self._index()

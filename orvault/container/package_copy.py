@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
-from orvault.container.frame_reader import read_frame
+from orvault.container.frame_reader import open_file, read_frame
 from orvault.container.frame_writer import Content, pieces_of, write_frame
 from orvault.container.label import SLOTS, write_slots
 from orvault.errors import ErrorKind, OrvaultError
@@ -23,13 +23,8 @@ def copy_without(path: Path, out: Path, thumbprints: Collection[str]) -> None:
         OrvaultError: NOT_FOUND if a key has no slot here, BAD_REQUEST if none would remain, what reading the
         frame finds, and STORAGE.
     """
-    try:
-        with path.open("rb") as file:
-            frame = read_frame(file, partial=False)
-    except OSError as error:
-        raise OrvaultError(
-            ErrorKind.NOT_FOUND, f"It could not be read: {error.strerror}.", where=str(path)
-        ) from error
+    with open_file(path) as file:
+        frame = read_frame(file, partial=False)
     missing = set(thumbprints) - {each.slot.key_thumbprint for each in frame.slots}
     if missing:
         raise OrvaultError(

@@ -1,14 +1,14 @@
-"""Reads an export package, distrusting every byte until it is verified; steps as in
-docs/format/package-v1.md, 5.
+"""Reads an export package, distrusting every byte until it is verified.
 
-Shows nothing (player), and does not decide which roots are believed: callers bring the pinned ones.
+Steps are numbered as in docs/format/package-v1.md, section 5. Shows nothing (player), and does not decide
+which roots are believed: callers bring the pinned ones.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -17,10 +17,16 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from orvault.clock import utc_iso
 from orvault.container import canonical, dsse
+from orvault.container.binding import (
+    MANIFEST_CHUNK_BYTES,
+    associated_data,
+    commitment_context,
+    root_of_leaves,
+)
 from orvault.container.canonical import Fields
 from orvault.container.certificates import CertificateRole, Issuer, check_chain
-from orvault.container.frame_reader import Frame, read_frame
-from orvault.container.keys import PrivateKey, check_commitment, private_key_from_password, unwrap_key
+from orvault.container.frame_reader import Frame, open_file, read_frame
+from orvault.container.keys import PrivateKey, check_commitment
 from orvault.container.label import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -30,14 +36,8 @@ from orvault.container.label import (
     SmallEntry,
 )
 from orvault.container.manifest import MANIFEST_TYPE, Manifest
-from orvault.container.package_writer import (
-    MANIFEST_CHUNK_BYTES,
-    associated_data,
-    commitment_context,
-    root_of_leaves,
-    slot_info,
-)
 from orvault.container.stream import OpeningReader, open_bytes
+from orvault.container.unlocking import find_key
 from orvault.container.wire import Bytes, FileSource
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -69,16 +69,7 @@ class PackageReader:
         Raises:
             OrvaultError: NOT_FOUND, NOT_A_PACKAGE, DAMAGED (it ends too soon, and where), ALTERED (what).
         """
-        try:
-            file = path.open("rb")
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such file.", where=str(path)) from error
-        except IsADirectoryError as error:
-            raise OrvaultError(ErrorKind.NOT_A_PACKAGE, "This is a folder.", where=str(path)) from error
-        except (OSError, ValueError) as error:
-            raise OrvaultError(
-                ErrorKind.STORAGE, f"It could not be opened: {error}.", where=path.name
-            ) from error
+        file = open_file(path)
         try:
             return cls(file, read_frame(file, partial=partial))
         except BaseException:
@@ -119,8 +110,7 @@ class PackageReader:
         return any(slot.password_salt is not None for slot in self.slots)
 
     def verify_label(self, roots: Sequence[bytes], now_us: int) -> Issuer:
-        """Steps 4 to 6: who issued it (`roots`: pinned root certificates, DER), is it valid now, are the
-        papers whole.
+        """Steps 4 to 6: who issued it, is it valid now, are the papers whole; `roots` are pinned, as DER.
 
         Raises:
             OrvaultError: UNTRUSTED (bad chain; an unknown root is no error but `Issuer.pinned` False),
@@ -180,35 +170,13 @@ class PackageReader:
         """
         if self._issuer is None:
             raise OrvaultError(ErrorKind.CONFLICT, "The label is to be verified before a key is used.")
-        key = self._by_password(secret) if isinstance(secret, str) else self._by_key(secret)
+        key = find_key(self.slots, secret, self.label.package_id)
         check_commitment(
             key, commitment_context(self.label.package_id), self.label.key_commitment, "slots.json"
         )
         self._manifest = self._open_manifest(key)
         self._key = key
         return self._manifest
-
-    def _by_key(self, private: PrivateKey) -> bytes:
-        thumbprint = private.public().thumbprint
-        for each in self.slots:
-            if each.slot.key_thumbprint == thumbprint:
-                return unwrap_key(each.slot, private, slot_info(self.label.package_id))
-        raise OrvaultError(ErrorKind.NOT_FOR_YOU, "It was not made for this key.")
-
-    def _by_password(self, password: str) -> bytes:
-        if not self.wants_password:
-            raise OrvaultError(
-                ErrorKind.NOT_FOR_YOU,
-                "No password opens it: it was made for key files.",
-                advice="Use your key file.",
-            )
-        for each in self.slots:
-            if each.password_salt is None or each.argon2id is None:
-                continue
-            private = private_key_from_password(password, each.password_salt, each.argon2id, each.slot.kem)
-            if private.public().thumbprint == each.slot.key_thumbprint:
-                return unwrap_key(each.slot, private, slot_info(self.label.package_id))
-        raise OrvaultError(ErrorKind.WRONG_PASSWORD, "The password does not open it.")
 
     def _open_manifest(self, key: bytes) -> Manifest:
         label = self.label
@@ -286,31 +254,38 @@ class PackageReader:
     def verify_all(self, progress: Progress | None = None) -> None:
         """Check every chunk of every video: its signed hash, and, once unlocked, that it opens.
 
-        `progress(done, total)` is called in bytes of ciphertext.
+        `progress(done, total)` is called after each chunk, in bytes.
 
         Raises:
             OrvaultError: ALTERED, DAMAGED; CONFLICT before `verify_label`.
         """
         total = sum(camera.media.bytes for camera in self.label.cameras)
-        done = 0
+        before = 0
         for camera in self.label.cameras:
-            check = self._chunk_check(camera)
-            source = self._source(camera.media.name)
-            opener = self.media(camera.camera_id) if self._key else None
-            buffer = bytearray(camera.media.chunk_bytes)
-            for index in range(camera.media.chunks):
-                start = index * camera.media.chunk_bytes
-                size = min(camera.media.chunk_bytes, camera.media.bytes - start)
-                if opener is None:
-                    check(index, self._whole(source, start, size, camera))
-                else:
-                    opener.readinto(buffer)
+            done = before
+            for size in self._opened_sizes(camera) if self._key else self._checked_sizes(camera):
                 done += size
                 if progress is not None:
                     progress(done, total)
+            before += camera.media.bytes
+        if progress is not None:
+            progress(total, total)
 
-    def _whole(self, source: FileSource, start: int, size: int, camera: CameraEntries) -> bytes:
-        chunk = source.read_at(start, size)
-        if len(chunk) < size:
-            raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It ends too soon.", where=camera.media.name)
-        return chunk
+    def _checked_sizes(self, camera: CameraEntries) -> Iterator[int]:
+        """Verify chunk after chunk by its hash; bytes of each."""
+        entry, check, source = camera.media, self._chunk_check(camera), self._source(camera.media.name)
+        for index in range(entry.chunks):
+            start = index * entry.chunk_bytes
+            size = min(entry.chunk_bytes, entry.bytes - start)
+            chunk = source.read_at(start, size)
+            if len(chunk) < size:
+                raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It ends too soon.", where=entry.name)
+            check(index, chunk)
+            yield size
+
+    def _opened_sizes(self, camera: CameraEntries) -> Iterator[int]:
+        """The same, and open each."""
+        buffer = bytearray(camera.media.chunk_bytes)
+        reader = self.media(camera.camera_id)
+        while size := reader.readinto(buffer):
+            yield size

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
+import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +18,13 @@ from pathlib import Path
 from types import TracebackType
 
 from orvault.container import canonical, dsse
+from orvault.container.binding import (
+    MANIFEST_CHUNK_BYTES,
+    associated_data,
+    commitment_context,
+    root_of_leaves,
+    slot_info,
+)
 from orvault.container.canonical import Fields
 from orvault.container.files import storage_error
 from orvault.container.frame_writer import Content, pieces_of, write_frame
@@ -42,30 +49,10 @@ from orvault.container.label import (
     write_slots,
 )
 from orvault.container.manifest import MANIFEST_TYPE, Manifest, MediaInfo, PackageTerms
-from orvault.container.proof import leaf_hash, merkle_root
 from orvault.container.stream import CHUNK_BYTES, SealingWriter, seal_bytes
 from orvault.container.trust import CertificateRole, Identity, check_chain
 from orvault.container.wire import KEY_BYTES, check_chunk_bytes
 from orvault.errors import ErrorKind, OrvaultError
-
-PACKAGE_CONTEXT = b"orvault/package/v1\n"
-SLOT_CONTEXT = b"orvault/package-key/v1\n"
-MANIFEST_CHUNK_BYTES = 1 << 16
-
-
-def commitment_context(package_id: str) -> bytes:
-    """Context of the package key's commitment (package-v1, 2.4)."""
-    return PACKAGE_CONTEXT + package_id.encode("ascii")
-
-
-def slot_info(package_id: str) -> bytes:
-    """HPKE info of a package key's slot (package-v1, 3.1)."""
-    return SLOT_CONTEXT + package_id.encode("ascii")
-
-
-def associated_data(package_id: str, entry: str) -> bytes:
-    """Associated data of a sealed entry (package-v1, 4.1): with it each entry has a key of its own."""
-    return PACKAGE_CONTEXT + package_id.encode("ascii") + b"\n" + entry.encode("ascii")
 
 
 @dataclass(frozen=True)
@@ -172,8 +159,10 @@ class PackageBuilder:
         self._sinks.clear()
 
     def media_sink(self, camera_id: str) -> MediaSink:
-        """Where one camera's fragmented MP4 goes. Several may be open at once. BAD_REQUEST, CONFLICT,
-        STORAGE.
+        """Where one camera's fragmented MP4 goes; several may be open at once.
+
+        Raises:
+            OrvaultError: BAD_REQUEST for an unfit id, CONFLICT for a camera begun twice, STORAGE.
         """
         check_camera_id(camera_id)
         if not self._key or camera_id.lower() in {known.lower() for known in self._sinks}:
@@ -181,8 +170,7 @@ class PackageBuilder:
         if len(self._sinks) >= MAX_CAMERAS:
             raise OrvaultError(ErrorKind.BAD_REQUEST, f"A package holds at most {MAX_CAMERAS} cameras.")
         try:
-            folder = Path(tempfile.mkdtemp(prefix="sealing-", dir=self._workdir))
-            path = folder / f"{camera_id}.mp4.enc"
+            path = self._workdir / f"{camera_id}-{secrets.token_hex(8)}.mp4.enc"
             sink = MediaSink(path, self._key, self._aad(media_name(camera_id)), self._chunk_bytes)
         except OSError as error:
             raise storage_error(self._workdir, error) from error
@@ -253,8 +241,7 @@ class PackageBuilder:
         if not 1 <= len(recipients) <= MAX_SLOTS or passwords > MAX_PASSWORD_SLOTS:
             raise OrvaultError(
                 ErrorKind.BAD_REQUEST,
-                f"A package has 1 to {MAX_SLOTS} recipients, at most {MAX_PASSWORD_SLOTS} of them by
-                password.",
+                f"A package has 1 to {MAX_SLOTS} recipients, {MAX_PASSWORD_SLOTS} at most with a password.",
             )
         info = slot_info(self._terms.package_id)
         return tuple(
@@ -280,11 +267,6 @@ class PackageBuilder:
         root = root_of_leaves(bytes(sealed.leaves))
         media = MediaEntry(media_name(camera_id), sealed.bytes, sealed.crc32, self._chunk_bytes, root)
         return CameraEntries(camera_id, _small_entry(leaves_name(camera_id), bytes(sealed.leaves)), media)
-
-
-def root_of_leaves(leaves: bytes) -> str:
-    """Merkle root (hexadecimal) over a leaves file: 32 bytes per chunk (package-v1, 2.3)."""
-    return merkle_root([leaf_hash(leaves[i : i + 32]) for i in range(0, len(leaves), 32)]).hex()
 
 
 def _small_entry(name: str, data: bytes) -> SmallEntry:

@@ -71,8 +71,9 @@ def _suite(kem: Kem) -> hpke.Suite:
 
 @dataclass(frozen=True)
 class PublicKey:
-    """Whom something can be sealed to. `raw`: ML-KEM-768 key 1184 bytes || X25519 32 bytes, or X25519
-    alone.
+    """Whom something can be sealed to.
+
+    `raw`: ML-KEM-768 key 1184 bytes || X25519 32 bytes, or X25519 alone.
     """
 
     kem: Kem
@@ -157,8 +158,9 @@ def _kem_named(fields: Fields) -> Kem:
 
 @dataclass(frozen=True)
 class KeySlot:
-    """One wrapped key for one recipient (segment-v1, 6.3). `sealed`: encapsulated secret || sealed key ||
-    tag.
+    """One wrapped key for one recipient (segment-v1, 6.3).
+
+    `sealed`: encapsulated secret || sealed key || tag.
     """
 
     key_thumbprint: str

@@ -1,5 +1,4 @@
-"""Who signs: makes and keeps X.509 identities with Ed25519 keys, a hospital's root over its servers and
-nodes.
+"""Who signs: X.509 identities with Ed25519 keys, a hospital's root over its servers and nodes.
 
 Checking what others present stands in certificates.py, whose names are public here too.
 Source: RFC 5280, RFC 8410; profile in docs/format/package-v1.md, 2.6.
@@ -94,11 +93,10 @@ class Identity:
         return self.private_key.sign(data)
 
     def save(self, folder: Path, passphrase: str | None = None) -> None:
-        """Write `key.pem` and `certificate.pem`, mode 0600. CONFLICT if a key lies there: it may be the only
-        one.
+        """Write `key.pem` and `certificate.pem`, mode 0600.
 
-        A root's key is saved with a passphrase (PKCS#8); a node's has to open unattended and is saved
-        without.
+        CONFLICT if a key lies there: it may be the only one.         A root's key is saved with a passphrase
+        (PKCS#8); a node's has to open unattended and is saved without.
         """
         protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:

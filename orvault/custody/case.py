@@ -136,10 +136,10 @@ def check_step(case: Case, to: CaseState) -> None:
 
 
 def check_stop_reason(reason: str) -> str:
-    """The cleaned reason for a stop before the close; BASIS_MISSING when none was given."""
+    """The cleaned reason for a stop before the close; BAD_REQUEST when none was given."""
     if not reason.strip():
         raise OrvaultError(
-            ErrorKind.BASIS_MISSING,
+            ErrorKind.BAD_REQUEST,
             "Stopping before the case is closed needs a reason.",
             where="reason",
             advice="Say why the recording ends now, or close the case instead.",

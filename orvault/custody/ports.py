@@ -49,6 +49,7 @@ class StartOrder:
     camera_id: str
     case_key: PublicKey
     epoch: int
+    started_us: int
 
 
 class Recorders(Protocol):

@@ -62,6 +62,11 @@ def parse_url(url: str) -> URL:
     raise _bad_url(f"is for {parsed.drivername!r}")
 
 
+def with_password(url: str, password: str) -> str:
+    """The URL with the account's password in it: a secret from here on. Errors: BAD_SETTINGS."""
+    return parse_url(url).set(password=password).render_as_string(hide_password=False)
+
+
 def open_engine(url: str) -> Engine:
     """An engine with the ledger's rules for transactions; connects at first use."""
     parsed = parse_url(url)

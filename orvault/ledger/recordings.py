@@ -142,9 +142,9 @@ class Gaps:
         self._db = connection
 
     def add(self, gap: GapLike, at_us: int) -> bool:
-        """Insert it; False when the run has one from the same moment."""
+        """Insert it; False when it is there already."""
         g = t.gaps.c
-        known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us)
+        known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us, g.to_us == gap.to_us)
         if self._db.execute(known).first() is not None:
             return False
         self._db.execute(

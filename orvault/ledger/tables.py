@@ -145,7 +145,7 @@ cases = make_table(
 
 case_participants = make_table(
     "case_participants",
-    "Staff who take part in a case; an export by consent needs each of them; owner: custody cases desk",
+    "Staff who take part in a case; exports by consent need each; owner: custody cases desk",
     Column("case_id", ID, ForeignKey("cases.id"), primary_key=True, comment="the case"),
     Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
     Column("name", String(80), nullable=False, comment="as on the consent form"),
@@ -240,7 +240,7 @@ gaps = make_table(
     moment("to_us", "first frame after"),
     Column("reason", String(500), nullable=False, comment="why, in words"),
     moment("recorded_us", "when the row was written"),
-    UniqueConstraint("run_id", "from_us"),
+    UniqueConstraint("run_id", "from_us", "to_us"),
     CheckConstraint("to_us > from_us", "period"),
     Index(None, "case_id", "camera_id", "from_us"),
 )

@@ -17,7 +17,7 @@ from orvault.ledger.tables import DIGEST, EXTERNAL_ID, ID, LONG, make_table, mom
 
 requests = make_table(
     "requests",
-    "Export requests with what was decided and done; owner: custody exports desk, progress: export worker",
+    "Export requests and what became of them; owner: custody exports and renders desks",
     Column("id", ID, primary_key=True, comment="UUIDv7"),
     Column("case_id", ID, ForeignKey("cases.id"), nullable=False, comment="whose recordings"),
     moment("from_us", "beginning of the period asked for"),
@@ -74,9 +74,12 @@ requests = make_table(
     # Four eyes stand in the schema too: no code path can let a request be decided by who made it.
     CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", "four_eyes"),
     CheckConstraint(
-        "state NOT IN ('approved','rendering','ready','failed')"
-        " OR (decided_by IS NOT NULL AND package_id IS NOT NULL)",
+        "state NOT IN ('approved','rendering','ready','failed') OR decided_by IS NOT NULL",
         "approved_by_somebody",
+    ),
+    CheckConstraint(
+        "state NOT IN ('approved','rendering','ready','failed') OR package_id IS NOT NULL",
+        "approved_names_package",
     ),
     CheckConstraint("state <> 'refused' OR refusal_reason IS NOT NULL", "refused_has_reason"),
     CheckConstraint("state <> 'ready' OR package_sha256 IS NOT NULL", "ready_has_package"),

@@ -1,4 +1,4 @@
-"""The few acts on the file system that durable storage is made of, one at a time, so that a test can stop after each.
+"""The few acts on the file system that durable storage is made of: one at a time, so a test can stop there.
 
 Which acts, and in which order, is for `store`, `gaps` and `orders`.
 """
@@ -64,7 +64,7 @@ class RealDisk:
             os.fsync(file.fileno())
 
     def publish(self, part: Path, final: Path) -> None:
-        """See `Disk`. A hard link, because it refuses a taken name in one step; a rename would overwrite it."""
+        """See `Disk`. A hard link refuses a taken name in one step; a rename would overwrite it."""
         final.hardlink_to(part)
         self.remove(part)
 

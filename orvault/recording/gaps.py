@@ -50,7 +50,7 @@ class GapStore:
         return str(relative)
 
     def scan(self) -> Iterator[Gap]:
-        """Every gap, by case, camera, run and time. Errors: STORAGE; DAMAGED for a file that is no gap record."""
+        """Every gap, by case, camera, run and time. Errors: STORAGE; DAMAGED for what is no gap record."""
         for path in sorted(self._root.glob("*/*/*/gaps/*.json")):
             try:
                 with path.open("rb") as file:

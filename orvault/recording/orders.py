@@ -1,4 +1,4 @@
-"""Keeps, per camera, the order that it is carrying out, so that a restarted camera goes on recording by itself.
+"""Keeps the order that each camera is carrying out, so that a restarted camera goes on recording by itself.
 
 An order holds a public key only: from it nothing can be opened. What orders mean is `recorder`'s part.
 

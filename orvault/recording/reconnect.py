@@ -5,13 +5,14 @@ It opens and closes sources, nothing else; the camera's actor runs it in a threa
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
 import tenacity
 
-from orvault.clock import Clock
+from orvault.clock import US_PER_S, Clock
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.packet import Packet, PacketSource
 
@@ -38,8 +39,9 @@ class ReconnectPolicy:
 
     Drawn, because all cameras of a switch that was restarted would otherwise come back in the same instant,
     again and again. After a refused password `refused_s` pass: cameras lock out who tries too often.
-    `stopping` is asked between attempts and packets; `on_failure` hears of each failed attempt, for the
-    camera's status.
+    `stopping` is asked between attempts and packets. `on_failure` hears of a loss at once, before any
+    waiting, and of each failed attempt: time to flush the cutter (what it holds is not durable yet) and to
+    show the camera's status.
     """
 
     first_s: float = 0.5
@@ -64,10 +66,14 @@ def reconnecting(
     """
     policy = policy or ReconnectPolicy()
     watch = _Watch(clock, on_gap)
+    short_ones = 0  # connections in a row that broke soon: a camera may take one, send a picture, and hang up
     while not policy.stopping():
+        if short_ones:
+            _nap(_backoff_s(short_ones, policy), clock, policy)
         source = _open(open_once, clock, policy, watch)
         if source is None:
             break
+        opened_us = clock.now_us()
         try:
             with closing(source):
                 for packet in source:
@@ -80,6 +86,8 @@ def reconnecting(
             if error.kind not in PASSING:
                 raise
             watch.failed(error, policy)
+            lived_s = (clock.now_us() - opened_us) / US_PER_S
+            short_ones = 0 if lived_s >= policy.most_s else short_ones + 1
     watch.close()
 
 
@@ -113,26 +121,20 @@ def _open(
     open_once: Callable[[], PacketSource], clock: Clock, policy: ReconnectPolicy, watch: _Watch
 ) -> PacketSource | None:
     """An open source, after as many attempts as it takes; None when told to stop."""
-    backing_off = tenacity.wait_random_exponential(multiplier=policy.first_s, max=policy.most_s)
 
     def wait(state: tenacity.RetryCallState) -> float:
         error = _failure(state)
         refused = error is not None and error.kind is ErrorKind.CAMERA_REFUSED
-        return policy.refused_s if refused else backing_off(state)
+        return policy.refused_s if refused else _backoff_s(state.attempt_number, policy)
 
     def tell(state: tenacity.RetryCallState) -> None:
         error = _failure(state)
         if error is not None:
             watch.failed(error, policy)
 
-    def nap(seconds: float) -> None:
-        while seconds > 0 and not policy.stopping():
-            clock.sleep(min(_NAP_S, seconds))
-            seconds -= _NAP_S
-
     attempts = tenacity.Retrying(
         wait=wait,
-        sleep=nap,
+        sleep=lambda seconds: _nap(float(seconds), clock, policy),
         stop=lambda _state: policy.stopping(),
         retry=tenacity.retry_if_exception(_passes),
         before_sleep=tell,
@@ -144,6 +146,18 @@ def _open(
         if policy.stopping() and _passes(error):
             return None
         raise
+
+
+def _backoff_s(failures: int, policy: ReconnectPolicy) -> float:
+    """A random time below a bound that doubles with each failure in a row."""
+    bound = min(policy.most_s, policy.first_s * 2.0 ** min(failures, 32))
+    return random.uniform(0, bound)  # noqa: S311 - it spreads load, it keeps no secret
+
+
+def _nap(seconds: float, clock: Clock, policy: ReconnectPolicy) -> None:
+    while seconds > 0 and not policy.stopping():
+        clock.sleep(min(_NAP_S, seconds))
+        seconds -= _NAP_S
 
 
 def _passes(error: BaseException) -> bool:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
 
 from orvault.container.canonical import Fields, is_identifier
 from orvault.container.keys import PublicKey
 from orvault.container.segment import SegmentMeta
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.records import FRESH, SegmentRecord, Tail
 from orvault.video.gop import Fragment
-
-if TYPE_CHECKING:
-    from orvault.recording.store import SegmentRecord
 
 GAP_US = 500_000  # segments of one connection join exactly; less than this is the camera's jitter
 MAX_REASON = 300  # characters; reasons quote errors, and a gap record stays small
@@ -27,20 +24,9 @@ _UNKNOWN = "the recording was interrupted; nothing is known of the cause"
 _STOPPED = "the recording was stopped before a picture came"
 
 
-class Tail(NamedTuple):
-    """Where a run stands: the next segment's number, the digest of the one before, the time covered (UTC us)."""
-
-    next_sequence: int
-    previous_digest: str
-    end_us: int
-
-
-FRESH = Tail(0, "", 0)
-
-
 @dataclass(frozen=True)
 class RecordingOrder:
-    """The order to record one camera for a case; kept on the node so that a restarted camera goes on by itself.
+    """To record one camera for a case; kept on the node so that a restarted camera goes on by itself.
 
     `epoch` fences: an order with a smaller one than was seen is refused. `started_us` is when it was given
     (UTC us, 0 if not known), from where on missing pictures are a gap.
@@ -157,7 +143,7 @@ class Recorder:
         self._order: RecordingOrder | None = None
         self._epoch = 0
         self._tail = FRESH
-        self._reason = ""
+        self._reason, self._reason_us = "", 0
 
     @property
     def state(self) -> RecorderState:
@@ -196,7 +182,7 @@ class Recorder:
             )
         self._state, self._order, self._epoch = RecorderState.RECORDING, order, order.epoch
         self._tail = tail if tail.next_sequence else FRESH._replace(end_us=order.started_us or now_us)
-        self._reason = "" if tail.next_sequence else _STARTING
+        self._reason, self._reason_us = "" if tail.next_sequence else _STARTING, 0
         return True
 
     def _continue(self, order: RecordingOrder) -> bool:
@@ -221,9 +207,9 @@ class Recorder:
         self._state = RecorderState.STOPPED
         return gap
 
-    def lost(self, reason: str) -> None:
-        """Remember why pictures are missing now; the next gap names it."""
-        self._reason = reason
+    def lost(self, reason: str, now_us: int) -> None:
+        """Remember why pictures are missing from now on; the next gap names it."""
+        self._reason, self._reason_us = reason, now_us
 
     def gaps(self, fragment: Fragment) -> tuple[Gap, ...]:
         """What is missing right before and within this fragment."""
@@ -268,7 +254,9 @@ class Recorder:
         ):
             raise self._error(ErrorKind.INTERNAL, f"The segment {meta.segment_id} was not the next one.")
         self._tail = Tail(meta.sequence + 1, record.digest, max(meta.end_us, self._tail.end_us))
-        self._reason = ""
+        # What was still in memory when the camera was lost is stored after it, and does not end the loss.
+        if meta.start_us >= self._reason_us:
+            self._reason = ""
 
     def _gap(self, from_us: int, to_us: int, reason: str) -> Gap | None:
         if self._order is None or to_us - from_us <= GAP_US:

@@ -1,4 +1,4 @@
-"""Keeps sealed segments on a node's disk: durable once written, never overwritten, found again after any crash.
+"""Keeps sealed segments on a node's disk: durable once written, never overwritten, found after any crash.
 
 It cannot open a segment and verifies no signature (`container.segment`); the ledger indexes what lies here.
 
@@ -12,40 +12,29 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from orvault.container.canonical import is_identifier
-from orvault.container.keys import KeySlot, decode_slots, encode_slots
+from orvault.container.keys import decode_slots, encode_slots
 from orvault.container.segment import (
     MAX_HEADER_BYTES,
     PREAMBLE_BYTES,
     SIGNATURE_BYTES,
     SealedSegment,
-    SegmentHeader,
     SegmentMeta,
     read_header,
     segment_digest,
 )
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import PART, Disk, RealDisk, make_folders, part_of, storage_error
-from orvault.recording.recorder import FRESH, Tail
+from orvault.recording.records import FRESH, SegmentRecord, Tail
+
+__all__ = ["SegmentRecord", "SegmentStore", "Tail"]
 
 MAX_SEGMENT_BYTES = 256 * 1024 * 1024  # the cutter's fragments end at 32 MiB
 MAX_SLOTS_BYTES = 1 << 20
 _HEAD_BYTES = PREAMBLE_BYTES + MAX_HEADER_BYTES + SIGNATURE_BYTES
 _NAME = re.compile(r"([0-9]{6,12})\.seg")
-
-
-@dataclass(frozen=True)
-class SegmentRecord:
-    """A segment on disk: its header (as written, not verified), digest, size, path below the root, key slots."""
-
-    header: SegmentHeader
-    digest: str
-    bytes: int
-    path: str
-    slots: tuple[KeySlot, ...]
 
 
 class SegmentStore:
@@ -70,7 +59,7 @@ class SegmentStore:
     def write(self, sealed: SealedSegment) -> SegmentRecord:
         """Make a segment durable; see the class for the steps. The same segment again is no error.
 
-        Errors: STORAGE (nothing of it stays visible); CONFLICT if another segment has its number.
+        Errors: STORAGE (it is not durable; write it again); CONFLICT if another segment has its number.
         """
         meta = sealed.header.meta
         path = self._root / _relative(meta)
@@ -80,19 +69,16 @@ class SegmentStore:
         try:
             if not path.exists():
                 self._write(path, meta, sealed)
-                return record
-        except FileExistsError:
-            pass  # another writer was faster; looked at below, like one that was there before
+            elif self.record(record.path).digest == sealed.digest:
+                self._disk.sync(path.parent)  # step 7 may be what failed the first time
+            else:
+                raise _taken(path)
+        except FileExistsError as error:
+            self._drop_parts(path)
+            raise _taken(path) from error
         except OSError as error:
             self._drop_parts(path)
             raise storage_error("The segment could not be stored", path, error) from error
-        if self.record(record.path).digest != sealed.digest:
-            raise OrvaultError(
-                ErrorKind.CONFLICT,
-                "Another segment has this number already, and is kept.",
-                where=str(path),
-                advice="Two recorders may be writing the same run; only the newer one may go on.",
-            )
         return record
 
     def _write(self, path: Path, meta: SegmentMeta, sealed: SealedSegment) -> None:
@@ -132,6 +118,21 @@ class SegmentStore:
             raise OrvaultError(ErrorKind.ALTERED, "It lies where another segment belongs.", where=str(full))
         return SegmentRecord(header, segment_digest(head), full.stat().st_size, path, slots)
 
+    def find(self, meta: SegmentMeta) -> SegmentRecord | None:
+        """The segment with this id, if it is here already. Errors: CONFLICT if another has its number."""
+        path = _relative(meta)
+        if not (self._root / path).exists():
+            return None
+        record = self.record(str(path))
+        if record.header.meta != meta:
+            raise OrvaultError(
+                ErrorKind.CONFLICT,
+                "Another segment has this number already, and is kept.",
+                where=str(path),
+                advice="Two recorders may be writing the same run; only the newer one may go on.",
+            )
+        return record
+
     def scan(self, on_fault: Callable[[str, OrvaultError], None] | None = None) -> Iterator[SegmentRecord]:
         """Every segment, by case, camera, run and number.
 
@@ -168,7 +169,7 @@ class SegmentStore:
         removed = []
         for folder in self._folders(f"*/{camera_id}/*"):
             orphans = (path for path in folder.glob("*.slots") if not path.with_suffix(".seg").exists())
-            leftovers = sorted([*folder.glob(f"*{PART}"), *orphans])
+            leftovers = sorted([*folder.glob(f"*{PART}"), *folder.glob(f"gaps/*{PART}"), *orphans])
             try:
                 for path in leftovers:
                     self._disk.remove(path)
@@ -181,6 +182,15 @@ class SegmentStore:
 
     def _folders(self, pattern: str) -> list[Path]:
         return sorted(path for path in self._root.glob(pattern) if path.is_dir() and not path.is_symlink())
+
+
+def _taken(path: Path) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.CONFLICT,
+        "Another segment has this number already, and is kept.",
+        where=str(path),
+        advice="Two recorders may be writing the same run; only the newer one may go on.",
+    )
 
 
 def _segments(folder: Path) -> list[Path]:

@@ -98,7 +98,8 @@ def _video_stream(container: InputContainer, max_pixels: int, threads: int) -> V
         )
     _check_size(context.width, context.height, max_pixels)
     context.thread_count = threads
-    context.options = {"max_pixels": str(max_pixels)}  # the decoder itself refuses a larger picture later on
+    # The decoder itself refuses larger pictures later on; twice the bound, because it counts its own padding.
+    context.options = {"max_pixels": str(2 * max_pixels)}
     return stream
 
 

@@ -79,6 +79,7 @@ def packets(
     begins: StreamInfo | None = info
     frame = round(TICKS_PER_S / info.fps)
     held: list[_Timed] = []
+    latest = -frame
     for packet in raw:
         if packet.size == 0:  # the demuxer's "that was all"
             continue
@@ -89,12 +90,14 @@ def packets(
             held.append(timed)
             if timed.dts is None and len(held) < _MAX_HELD:
                 continue
-            _repair(held, frame)
+            _repair(held, frame, latest)
         for ready in held or (timed,):
-            yield ready.packet(begins)
+            made = ready.packet(begins)
+            latest = max(latest, made.pts_90k)
+            yield made
             begins = None
         held.clear()
-    _repair(held, frame)
+    _repair(held, frame, latest)
     for ready in held:
         yield ready.packet(begins)
         begins = None
@@ -122,11 +125,11 @@ def _ticks(value: int | None, time_base: Fraction) -> int | None:
     return round(value * TICKS_PER_S * time_base)
 
 
-def _repair(held: list[_Timed], frame: int) -> None:
-    """Put packets without a presentation time one frame each before the earliest time known here."""
+def _repair(held: list[_Timed], frame: int, latest: int) -> None:
+    """Put packets without a presentation time before the earliest time known here, or else after `latest`."""
     missing = [timed for timed in held if timed.pts is None]
     known = [time for timed in held for time in (timed.pts, timed.dts) if time is not None]
-    first = min(known) if known else len(missing) * frame
+    first = min(known) if known else latest + (len(missing) + 1) * frame
     for place, timed in enumerate(reversed(missing), start=1):
         timed.pts = first - place * frame
 

@@ -46,6 +46,8 @@ def init_segment(
     `picture` is any picture of the stream with start codes: FFmpeg looks into one to find the parameter sets.
     Errors: BAD_MEDIA when the parameter sets make no sense.
     """
+    if not nal.can_decode(codec, parameter_sets):
+        raise _senseless("The camera sends no parameter sets; nobody could decode its pictures.")
     buffer = io.BytesIO()
     packet = av.Packet(nal.with_start_codes(parameter_sets) + picture)
     packet.pts = packet.dts = 0
@@ -59,13 +61,13 @@ def init_segment(
             packet.stream = stream
             container.mux(packet)
     except (av.FFmpegError, ValueError) as error:
-        raise OrvaultError(
-            ErrorKind.BAD_MEDIA,
-            "The camera's description of its stream makes no sense.",
-            where="video stream",
-            advice="Restart the camera, or choose another profile in its settings.",
-        ) from error
+        raise _senseless("The camera's description of its stream makes no sense.") from error
     return _before_first_fragment(buffer.getvalue())
+
+
+def _senseless(message: str) -> OrvaultError:
+    advice = "Restart the camera, or choose another profile in its settings."
+    return OrvaultError(ErrorKind.BAD_MEDIA, message, where="video stream", advice=advice)
 
 
 def _before_first_fragment(data: bytes) -> bytes:

@@ -16,6 +16,7 @@ _SHORT_START_CODE = b"\x00\x00\x01"
 MAX_PARAMETER_SETS = 64  # of one stream; cameras send 2 to 4
 
 _PARAMETER_SETS = {"h264": frozenset({7, 8, 13, 15}), "hevc": frozenset({32, 33, 34})}
+_NEEDED = {"h264": frozenset({7, 8}), "hevc": frozenset({33, 34})}
 # Decoding can start at these without any picture of before being missed (IDR; in H.265 also BLA).
 _CLOSED_ENTRIES = {"h264": frozenset({5}), "hevc": frozenset({16, 17, 18, 19, 20})}
 
@@ -30,6 +31,11 @@ def nal_type(codec: str, nal: bytes) -> int:
 def is_parameter_set(codec: str, nal: bytes) -> bool:
     """Whether it describes the stream (SPS, PPS, VPS) and not a picture."""
     return nal_type(codec, nal) in _PARAMETER_SETS[codec]
+
+
+def can_decode(codec: str, sets: Sequence[bytes]) -> bool:
+    """Whether these parameter sets hold a sequence's and a picture's, without which nothing can be decoded."""
+    return _NEEDED[codec] <= {nal_type(codec, unit) for unit in sets}
 
 
 def is_closed_entry(codec: str, nals: Sequence[bytes]) -> bool:

@@ -5,8 +5,10 @@ It connects once and says why it ended; connecting again is `recording.reconnect
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import av
@@ -32,6 +34,9 @@ _CHECK_NETWORK = "Check its power, its network and the address in the configurat
 class RtspSource:
     """An open RTSP camera, a `PacketSource`.
 
+    rtsps:// is TLS, and the camera's certificate is always verified: against `ca_file` (PEM), which is mostly the
+    camera's own certificate or the hospital's authority, or else against the system's authorities.
+
     `url` is rtsp:// or rtsps:// without user name and password; those are fields of their own, so that no
     message, log or representation ever shows them. `timeout_s` is how long the camera may take to answer, and
     how long it may then send nothing.
@@ -41,11 +46,18 @@ class RtspSource:
     """
 
     def __init__(
-        self, url: str, username: str = "", password: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        url: str,
+        username: str = "",
+        password: str = "",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        ca_file: Path | None = None,
     ) -> None:
         self.where = shown(url)
         self._timeout_s = timeout_s
-        self._container = _open(_with_credentials(url, username, password), self.where, timeout_s)
+        self._container = _open(
+            _with_credentials(url, username, password), self.where, timeout_s, _options(url, ca_file)
+        )
         try:
             self._stream = demux.video_stream(self._container, self.where)
             self._info = demux.stream_info(self._stream, self.where)
@@ -124,11 +136,26 @@ def _with_credentials(url: str, username: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=secret + parts.netloc))
 
 
-def _open(secret_url: str, where: str, timeout_s: float) -> InputContainer:
+def _options(url: str, ca_file: Path | None) -> dict[str, str]:
+    if not url.startswith("rtsps:"):
+        return dict(_OPTIONS)
+    if ca_file is None:
+        return _OPTIONS | {"tls_verify": "1"}
+    if not ca_file.is_file():
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            "There is no such file of certificates.",
+            where=str(ca_file),
+            advice="Name the PEM file with the camera's certificate or its authority's.",
+        )
+    return _OPTIONS | {"tls_verify": "1", "ca_file": str(ca_file)}
+
+
+def _open(secret_url: str, where: str, timeout_s: float, options: dict[str, str]) -> InputContainer:
     started_s = time.monotonic()
     try:
         # A read that times out is tried once more inside FFmpeg, so each gets half of the time.
-        return av.open(secret_url, mode="r", options=dict(_OPTIONS), timeout=(timeout_s, timeout_s / 2))
+        return av.open(secret_url, mode="r", options=options, timeout=(timeout_s, timeout_s / 2))
     except (av.FFmpegError, OSError) as error:
         # FFmpeg reports its own time limit as "invalid data" here.
         if time.monotonic() - started_s >= timeout_s:
@@ -140,7 +167,7 @@ def _open(secret_url: str, where: str, timeout_s: float) -> InputContainer:
 
 def _not_opened(error: av.FFmpegError | OSError, where: str) -> OrvaultError:
     if isinstance(error, (av.HTTPUnauthorizedError, av.HTTPForbiddenError)):
-        kind, message, advice = ErrorKind.CAMERA_REFUSED, "The camera refused the user name or password.", ""
+        kind, message = ErrorKind.CAMERA_REFUSED, "The camera refused the user name or password."
         advice = _CHECK_PASSWORD
     elif isinstance(error, av.HTTPNotFoundError):
         kind, message = ErrorKind.CAMERA_REFUSED, "The camera answers, but knows no stream at this path."
@@ -151,6 +178,9 @@ def _not_opened(error: av.FFmpegError | OSError, where: str) -> OrvaultError:
             "What answers there does not speak RTSP as a camera does.",
         )
         advice = "Check host and port in the camera's address."
+    elif "rtsps:" in where and error.errno == errno.EIO:
+        kind, message = ErrorKind.CAMERA_UNREACHABLE, "No secure connection to the camera could be made."
+        advice = "Check that ca_file holds the camera's certificate or its authority's, and that it is valid."
     else:
         kind, message = ErrorKind.CAMERA_UNREACHABLE, f"The camera cannot be reached ({_reason(error)})."
         advice = _CHECK_NETWORK

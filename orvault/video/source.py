@@ -20,7 +20,8 @@ class CameraAddress:
     """Where a camera's pictures come from.
 
     `url` is rtsp://HOST:PORT/PATH, rtsps://..., or file:PATH (relative to the working directory, or
-    absolute). User name and password never stand in it. `loop` and `speed` are for files only.
+    absolute). User name and password never stand in it. `loop` and `speed` are for files only,
+    `ca_file` for rtsps.
     """
 
     url: str
@@ -29,6 +30,7 @@ class CameraAddress:
     timeout_s: float = DEFAULT_TIMEOUT_S
     loop: bool = True
     speed: float = 1.0
+    ca_file: Path | None = None
 
     def __post_init__(self) -> None:
         if not self.url.startswith("file:"):
@@ -58,4 +60,4 @@ def open_source(address: CameraAddress, clock: Clock) -> PacketSource:
     """
     if address.url.startswith("file:"):
         return PacedFile(address._path(), clock, address.loop, address.speed)
-    return RtspSource(address.url, address.username, address.password, address.timeout_s)
+    return RtspSource(address.url, address.username, address.password, address.timeout_s, address.ca_file)

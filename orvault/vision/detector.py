@@ -40,10 +40,9 @@ _LARGE_TURNED_SCORE = 0.7
 class DetectorProfile:
     """Input sizes (long side in model pixels), thresholds (0..1) and how often to look.
 
-    The defaults cost about 190 ms a look on one core of 2020's servers; at a look every 0.14 s and a thorough
-    one every 2 s that is under 130 ms for each picture of a 15-a-second stream. Sizes were chosen on the
-    synthetic clips: pose at 384 finds 94 % of staff heads where 256 finds 75 %, and most of the lying
-    patient's.
+    The defaults cost about 190 ms a look, and 1.1 s a thorough one, on one quiet core; with a look every 0.14 s and a
+    thorough one every 2 s that is under 130 ms for each picture of a 15-a-second stream. Why these sizes: pose at 384
+    finds 95 % of the staff's heads in the synthetic clips where 256 finds 75 %, and most of the lying patients'.
     """
 
     person_side: int = 640

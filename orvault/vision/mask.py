@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import cv2
@@ -16,14 +16,18 @@ import numpy as np
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
-from orvault.vision import turned
+from orvault.vision import person, turned
 from orvault.vision.detection import Detection, Kind
+from orvault.vision.detector import SOURCE_PERSON_TOP
+from orvault.vision.still import StillRegion, still_regions
 
 FrameDetections = list[Detection] | None  # None: there is no trustworthy result for this picture
 Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels, x2 and y2 exclusive, inside the picture
 
 SOLID_BGR = (40, 36, 34)
 MAX_MARGIN = 2.0
+_FACE_GROWTH = 0.25
+_VAGUE = (person.SOURCE, SOURCE_PERSON_TOP)
 _CELLS_ACROSS = 4
 _LEAST_CELL_PX = 16
 _COLOUR_STEP = 16
@@ -52,7 +56,7 @@ class MaskPolicy:
 
     mode: MaskMode
     style: MaskStyle = MaskStyle.SOLID
-    margin: float = 0.12
+    margin: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= MAX_MARGIN:
@@ -66,15 +70,18 @@ class MaskPolicy:
 
 @dataclass(frozen=True)
 class HoldTimes:
-    """How long a finding also covers the pictures before and after its own, in seconds each way.
+    """How long findings also cover the pictures before and after their own, in seconds each way.
 
-    `moving_s` bridges what a detector misses for a few pictures, and covers people before they are first
-    found as they come in. `still_s` is for faces found by a turned look: who lies stays where he is, but is
-    seen only now and then.
+    `moving_s`: any finding; it bridges what a detector misses for a few pictures, and covers people before
+    they are first found as they come in. `still_s`: faces found by a turned look, and heads found
+    `still_count` times over at least `still_span_s` at one place: who lies or stands still is seen only now
+    and then, but has not left.
     """
 
-    moving_s: float = 0.4
+    moving_s: float = 0.3
     still_s: float = 12.0
+    still_span_s: float = 2.0
+    still_count: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +113,56 @@ def plan_regions(
     if policy.mode is MaskMode.PICTURE:
         return [WHOLE] * len(frames)
     hold = hold or HoldTimes()
-    starts: dict[int, list[Box]] = defaultdict(list)
-    ends: dict[int, list[Box]] = defaultdict(list)
-    untrusted: set[int] = set()
-    for index, found in enumerate(frames):
-        if found is None or not all(d.plausible for d in found):
-            untrusted.add(index)
-            continue
-        for detection in _covered(found, policy.mode):
-            box = _to_box(detection, policy.margin, width, height)
-            if box is not None:
-                reach = _reach(detection, hold, fps)
-                starts[index - reach].append(box)
-                ends[index + reach + 1].append(box)
-    return _sweep(len(frames), starts, ends, untrusted)
+    covered = [_trusted(found, policy.mode) for found in frames]
+    spans = _Spans(policy.margin, width, height)
+    for index, found in enumerate(covered):
+        for detection in found or ():
+            reach = hold.still_s if detection.source == turned.SOURCE else hold.moving_s
+            spans.add(detection.box, index, index, _pictures(reach, fps))
+    for place in _still(covered, hold, fps):
+        spans.add(place.box, place.first, place.last, _pictures(hold.still_s, fps))
+    return [
+        FramePlan(whole=False, boxes=boxes) if found is not None else WHOLE
+        for found, boxes in zip(covered, spans.boxes(len(frames)), strict=True)
+    ]
 
 
-def _covered(found: Sequence[Detection], mode: MaskMode) -> Iterable[Detection]:
-    """The findings that the mode covers."""
-    if mode is MaskMode.BODY:
-        return found
-    if mode is MaskMode.HEAD:
-        return [d for d in found if d.kind is not Kind.PERSON]
-    faces = [d for d in found if d.kind is Kind.FACE]
+def _pictures(seconds: float, fps: float) -> int:
+    return max(1, math.ceil(seconds * fps))
+
+
+def _still(covered: Sequence[list[Detection] | None], hold: HoldTimes, fps: float) -> Iterator[StillRegion]:
+    # The top of a person box says too little about where the head is: it would hold whole strips of the
+    # table.
+    heads = [[d for d in found or () if d.source not in _VAGUE] for found in covered]
+    return still_regions(
+        heads,
+        least_span=_pictures(hold.still_span_s, fps),
+        least_count=hold.still_count,
+        forget_after=_pictures(hold.still_s, fps),
+    )
+
+
+def _trusted(found: FrameDetections, mode: MaskMode) -> list[Detection] | None:
+    """What the mode covers of one picture's findings; None if they cannot be trusted."""
+    if found is None or not all(d.plausible for d in found):
+        return None
+    if mode is MaskMode.FACE:
+        return _faces(found)
+    return [d for d in found if mode is MaskMode.BODY or d.kind is not Kind.PERSON]
+
+
+def _faces(found: Sequence[Detection]) -> list[Detection]:
+    """The faces, and whole those heads in which none was found: a missed face is inside one of them."""
+    faces = [_whole_face(d) for d in found if d.kind is Kind.FACE]
     heads = [d for d in found if d.kind is Kind.HEAD]
     return [*faces, *(h for h in heads if not any(_centre_inside(f, h) for f in faces))]
+
+
+def _whole_face(found: Detection) -> Detection:
+    # Face models box eyes to mouth; who knows a face knows it by forehead, ears and chin too.
+    wide, high = _FACE_GROWTH * (found.x2 - found.x1), _FACE_GROWTH * (found.y2 - found.y1)
+    return replace(found, x1=found.x1 - wide, y1=found.y1 - high, x2=found.x2 + wide, y2=found.y2 + high)
 
 
 def _centre_inside(inner: Detection, outer: Detection) -> bool:
@@ -138,37 +170,40 @@ def _centre_inside(inner: Detection, outer: Detection) -> bool:
     return outer.x1 <= x <= outer.x2 and outer.y1 <= y <= outer.y2
 
 
-def _to_box(found: Detection, margin: float, width: int, height: int) -> Box | None:
-    """The finding with its margin, rounded outwards, clipped to the picture; None if it lies outside."""
-    wide, high = margin * (found.x2 - found.x1), margin * (found.y2 - found.y1)
-    x1, y1 = max(0, math.floor(found.x1 - wide)), max(0, math.floor(found.y1 - high))
-    x2, y2 = min(width, math.ceil(found.x2 + wide)), min(height, math.ceil(found.y2 + high))
-    return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
+class _Spans:
+    """Boxes with the pictures that they hold for."""
 
+    def __init__(self, margin: float, width: int, height: int) -> None:
+        self._margin, self._width, self._height = margin, width, height
+        self._starts: dict[int, list[Box]] = defaultdict(list)
+        self._ends: dict[int, list[Box]] = defaultdict(list)
 
-def _reach(found: Detection, hold: HoldTimes, fps: float) -> int:
-    """For how many pictures each way a finding holds."""
-    seconds = hold.still_s if found.source == turned.SOURCE else hold.moving_s
-    return max(1, math.ceil(seconds * fps))
+    def add(self, box: tuple[float, float, float, float], first: int, last: int, reach: int) -> None:
+        """A box found from picture `first` to `last`, to hold `reach` pictures more on either side."""
+        whole = self._clip(box)
+        if whole is not None:
+            self._starts[max(0, first - reach)].append(whole)
+            self._ends[last + reach + 1].append(whole)
 
+    def _clip(self, box: tuple[float, float, float, float]) -> Box | None:
+        """With its margin, rounded outwards, clipped to the picture; None if it lies outside."""
+        x1, y1, x2, y2 = box
+        wide, high = self._margin * (x2 - x1), self._margin * (y2 - y1)
+        left, top = max(0, math.floor(x1 - wide)), max(0, math.floor(y1 - high))
+        right, bottom = min(self._width, math.ceil(x2 + wide)), min(self._height, math.ceil(y2 + high))
+        return (left, top, right, bottom) if left < right and top < bottom else None
 
-def _sweep(
-    count: int, starts: dict[int, list[Box]], ends: dict[int, list[Box]], untrusted: set[int]
-) -> list[FramePlan]:
-    """Walk through time with the boxes that hold at each picture."""
-    alive: dict[Box, int] = defaultdict(int)
-    plans: list[FramePlan] = []
-    first = min(starts, default=0)
-    for index in range(min(first, 0), count):
-        for box in starts.get(index, ()):
-            alive[box] += 1
-        for box in ends.get(index, ()):
-            alive[box] -= 1
-            if not alive[box]:
-                del alive[box]
-        if index >= 0:
-            plans.append(WHOLE if index in untrusted else FramePlan(False, _outermost(alive)))
-    return plans
+    def boxes(self, count: int) -> Iterator[tuple[Box, ...]]:
+        """The boxes that hold at each of the pictures 0 to `count` - 1."""
+        alive: dict[Box, int] = defaultdict(int)
+        for index in range(count):
+            for box in self._starts.get(index, ()):
+                alive[box] += 1
+            for box in self._ends.get(index, ()):
+                alive[box] -= 1
+                if not alive[box]:
+                    del alive[box]
+            yield _outermost(alive)
 
 
 def _outermost(boxes: Iterable[Box]) -> tuple[Box, ...]:

@@ -32,7 +32,7 @@ class Pose:
 
 
 class PoseDetector:
-    """Poses at a fixed input size (`long_side`, model pixels); least scores 0..1 of a person and of a point."""
+    """Poses at a fixed input size (`long_side`, model pixels), least scores of a person and a point."""
 
     def __init__(
         self, session: Session, long_side: int = 256, least_score: float = 0.15, least_point: float = 0.2

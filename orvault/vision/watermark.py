@@ -22,7 +22,7 @@ MAX_CHARACTERS = 120
 _FONT = (
     "sans"  # OpenCV's own; where it has no glyph (Korean, Chinese, Japanese), OpenCV takes its built-in "uni"
 )
-_WEIGHT = 600
+_WEIGHT = 500
 _HEIGHT_SHARE = 0.032  # of the picture's height
 _LEAST_PX, _USUAL_LEAST_PX = 11, 16  # smaller text does not survive the encoder
 _TEXT_BGR, _RIM_BGR = (255, 255, 255), (0, 0, 0)

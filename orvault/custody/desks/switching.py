@@ -80,7 +80,7 @@ class SwitchDesk(Desk):
     ) -> Switched:
         """Stop these cameras (all when None) before the case is closed; `reason` is needed and kept.
 
-        Errors: BASIS_MISSING (no reason), NOT_FOUND, CONFLICT (not recording).
+        Errors: BAD_REQUEST (no reason), NOT_FOUND, CONFLICT (not recording).
         """
         require(by, Right.RECORDING_SWITCH)
         reason = check_stop_reason(reason)
@@ -127,7 +127,7 @@ class SwitchDesk(Desk):
         uow.runs.add(run)
         detail = {"camera": camera.camera_id, "run": run.run_id, "epoch": epoch}
         uow.history.append(now, by.actor, Act.RECORDING_STARTED, case_subject(case), detail)
-        return StartOrder(run.run_id, case.case_id, camera.camera_id, case.case_key, epoch)
+        return StartOrder(run.run_id, case.case_id, camera.camera_id, case.case_key, epoch, now)
 
     def _undo_starts(self, runs: dict[str, str], problems: Iterable[CameraProblem]) -> None:
         # A start that failed may yet have reached the camera (its answer was lost), so it is stopped, not

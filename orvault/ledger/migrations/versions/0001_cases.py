@@ -127,7 +127,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("case_id", "position", name="pk_case_participants"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_case_participants_case_id"),
         sa.UniqueConstraint("case_id", "name", name="uq_case_participants_case_id_name"),
-        comment="Staff who take part in a case; an export by consent needs each of them; owner: custody cases desk",
+        comment="Staff who take part in a case; exports by consent need each; owner: custody cases desk",
         **OPTIONS,
     )
     op.create_table(
@@ -189,7 +189,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["camera_id"], ["cameras.id"], name="fk_gaps_camera_id"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_gaps_case_id"),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_gaps_run_id"),
-        sa.UniqueConstraint("run_id", "from_us", name="uq_gaps_run_id_from_us"),
+        sa.UniqueConstraint("run_id", "from_us", "to_us", name="uq_gaps_run_id_from_us_to_us"),
         comment="Times in which a run should have recorded and did not, kept for ever; owner: index actor",
         **OPTIONS,
     )

@@ -102,8 +102,12 @@ def upgrade() -> None:
         moment("ended_us", "when it became ready, refused, failed or expired", nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_requests"),
         sa.CheckConstraint(
-            "state NOT IN ('approved','rendering','ready','failed') OR (decided_by IS NOT NULL AND package_id IS NOT NULL)",
+            "state NOT IN ('approved','rendering','ready','failed') OR decided_by IS NOT NULL",
             name=op.f("ck_requests_approved_by_somebody"),
+        ),
+        sa.CheckConstraint(
+            "state NOT IN ('approved','rendering','ready','failed') OR package_id IS NOT NULL",
+            name=op.f("ck_requests_approved_names_package"),
         ),
         sa.CheckConstraint(
             "basis_kind IN ('court','investigator','mediation','consent')",
@@ -130,7 +134,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["decided_by"], ["accounts.id"], name="fk_requests_decided_by"),
         sa.ForeignKeyConstraint(["requested_by"], ["accounts.id"], name="fk_requests_requested_by"),
         sa.UniqueConstraint("package_id", name="uq_requests_package_id"),
-        comment="Export requests with what was decided and done; owner: custody exports desk, progress: export worker",
+        comment="Export requests and what became of them; owner: custody exports and renders desks",
         **OPTIONS,
     )
     op.create_index("ix_requests_case_id", "requests", ["case_id"])

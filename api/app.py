@@ -1,0 +1,151 @@
+"""Builds the HTTP API over custody: routes, problem documents, limits, and its own documentation page.
+
+Rights and rules are custody's; bytes of packages are served by `media`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from ray import serve
+
+from api import errors
+from api.docs_page import add_docs
+from api.middleware import BodyLimit, SecurityHeaders
+from api.routes import accounts, cases, exports, history, recordings
+from api.services import PREFIX, Services
+
+__all__ = ["Services", "build_app", "start_api", "stop_api"]
+
+_NAME = "api"
+_AT_ONCE = 64  # requests that one replica works on; more wait in Serve's queue
+
+_TAGS = [
+    {"name": "Session", "description": "Sign in and out. Tokens live 15 minutes."},
+    {"name": "Accounts", "description": "People and machines that may sign in, each with one role."},
+    {"name": "Cameras", "description": "Cameras and what they do now."},
+    {"name": "Cases", "description": "Operations. A camera records only under an armed case."},
+    {"name": "Recordings", "description": "What was recorded. Pictures leave by an export only."},
+    {"name": "Exports", "description": "Requests for a masked, watermarked, sealed copy; four eyes on each."},
+    {"name": "History", "description": "Every act, append-only."},
+    {"name": "System", "description": "Whether the system answers."},
+]
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "title": "Problem",
+    "description": "A problem document (RFC 9457).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:orvault:problem:basis-missing"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was wrong, in words for a person."},
+        "where": {"type": "string", "description": "The field or object it is about."},
+        "advice": {"type": "string", "description": "What to do."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "expected": {"type": "string"}},
+            },
+        },
+        "correlation_id": {"type": "string", "description": "The same number stands in the server's log."},
+    },
+}
+
+
+def build_app(services: Services) -> FastAPI:
+    """The API as an ASGI application; it keeps no state of its own, so any number of copies may run."""
+    app = FastAPI(
+        title="OR Vault",
+        version=services.version,
+        summary="Sealed recording and lawful export of operating-room video",
+        openapi_url=f"{PREFIX}/openapi.json",
+        openapi_tags=_TAGS,
+        docs_url=None,  # FastAPI's page loads its scripts from the internet; see docs_page
+        redoc_url=None,
+        generate_unique_id_function=_name_of,
+        separate_input_output_schemas=True,
+    )
+    app.state.services = services
+    for router in (accounts.router, recordings.router, cases.router, exports.router, history.router):
+        app.include_router(router, prefix=PREFIX)
+    app.add_api_route("/healthz", history.show_health, include_in_schema=False)
+    errors.install(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders)
+    _describe(app)
+    add_docs(app)
+    return app
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+def _describe(app: FastAPI) -> None:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _schema(app)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to change the document
+
+
+def _schema(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        tags=app.openapi_tags,
+        routes=app.routes,
+    )
+    schemas = document["components"]["schemas"]
+    schemas["Problem"] = _PROBLEM
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _drop_default_422(operation["responses"])
+    return document
+
+
+def _drop_default_422(responses: dict[str, Any]) -> None:
+    # FastAPI promises its own 422 wherever there are parameters; here those are 400s (see errors).
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+
+
+def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Mapping[str, float]) -> str:
+    """Serve the app on the node that has `resources`, through Ray Serve; its address as http://HOST:PORT.
+
+    `build` runs in the replica: connections and secrets are opened there and never travel. Port 0 takes a free one.
+    """
+
+    def build_here() -> FastAPI:  # Serve tells a builder from an app by its being a plain function
+        return build()
+
+    chosen = port or _free_port(host)
+    serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": chosen})
+    replica = serve.deployment(
+        name=_NAME,
+        max_ongoing_requests=_AT_ONCE,
+        ray_actor_options={"num_cpus": 0, "resources": dict(resources)},
+    )(serve.ingress(build_here)())
+    serve.run(replica.bind(), name=_NAME, route_prefix="/")
+    return f"http://{host}:{chosen}"
+
+
+def stop_api() -> None:
+    """End what `start_api` began."""
+    serve.shutdown()  # type: ignore[no-untyped-call] # Ray's own lack
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,270 @@
+"""Bodies of accounts, sessions, cameras, cases, recordings and history, in and out."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from api.types import Model, TimeIn, TimeOut
+from orvault.custody.account import Account, Role
+from orvault.custody.case import Case, CaseState, Run
+from orvault.custody.history import Entry
+from orvault.custody.recorded import RunSummary
+from orvault.custody.service import CameraView, CaseView, Switched
+
+Words = Annotated[str, Field(max_length=1000)]
+
+
+class Token(Model):
+    """A bearer token; send it as `Authorization: Bearer TOKEN`."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - RFC 6749's word
+    expires_in: int = Field(description="Seconds.")
+
+
+class AccountOut(Model):
+    """An account; its password is never shown."""
+
+    id: str
+    name: str
+    display_name: str
+    role: Role
+    created_at: TimeOut
+    disabled_at: TimeOut | None
+
+    @classmethod
+    def of(cls, account: Account) -> AccountOut:
+        """From custody's account."""
+        return cls(
+            id=account.account_id,
+            name=account.name,
+            display_name=account.display_name,
+            role=account.role,
+            created_at=account.created_us,
+            disabled_at=account.disabled_us,
+        )
+
+
+class AccountIn(Model):
+    """A new account."""
+
+    name: Annotated[str, Field(max_length=200, examples=["kim.jiwon"])]
+    display_name: Annotated[str, Field(max_length=200, examples=["김지원 (Records)"])]
+    role: Role
+    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class CameraOut(Model):
+    """A camera and what it does now."""
+
+    id: str
+    title: str
+    room: str
+    node: str
+    codec: str | None
+    state: str = Field(examples=["recording"])
+    detail: str
+    run_id: str | None
+    segments: int
+    last_segment_at: TimeOut | None
+
+    @classmethod
+    def of(cls, view: CameraView) -> CameraOut:
+        """From custody's camera with its status."""
+        return cls(
+            id=view.info.camera_id,
+            title=view.info.title,
+            room=view.info.room,
+            node=view.info.node_id,
+            codec=view.info.codec,
+            state=view.status.state,
+            detail=view.status.detail,
+            run_id=view.status.run_id,
+            segments=view.status.segments,
+            last_segment_at=view.status.last_segment_us,
+        )
+
+
+class CaseIn(Model):
+    """A case to plan. Recording is lawful only on a request: name the paper."""
+
+    number: Annotated[str, Field(max_length=200, examples=["2026-OR3-0412"])]
+    room: Annotated[str, Field(max_length=200, examples=["OR 3"])]
+    planned_at: TimeIn
+    recording_request: Annotated[str, Field(max_length=500, examples=["Form 1 of 2026-11-20, patient"])]
+    participants: list[Words] = Field(default=[], max_length=100, examples=[["Lee Minsu", "Park Sora"]])
+
+
+class RunOut(Model):
+    """One camera's recording from a start to a stop."""
+
+    id: str
+    camera_id: str
+    started_at: TimeOut
+    stop_ordered_at: TimeOut | None
+    stop_reason: str | None
+    stopped_at: TimeOut | None
+
+    @classmethod
+    def of(cls, run: Run) -> RunOut:
+        """From custody's run."""
+        return cls(
+            id=run.run_id,
+            camera_id=run.camera_id,
+            started_at=run.started_us,
+            stop_ordered_at=run.stop_ordered_us,
+            stop_reason=run.stop_reason,
+            stopped_at=run.stopped_us,
+        )
+
+
+class CaseOut(Model):
+    """A case."""
+
+    id: str
+    number: str
+    room: str
+    planned_at: TimeOut
+    recording_request: str
+    participants: list[str]
+    state: CaseState
+    created_at: TimeOut
+    armed_at: TimeOut | None
+    closed_at: TimeOut | None
+
+    @classmethod
+    def of(cls, case: Case) -> CaseOut:
+        """From custody's case."""
+        return cls(
+            id=case.case_id,
+            number=case.number,
+            room=case.room,
+            planned_at=case.planned_us,
+            recording_request=case.recording_request,
+            participants=list(case.participants),
+            state=case.state,
+            created_at=case.created_us,
+            armed_at=case.armed_us,
+            closed_at=case.closed_us,
+        )
+
+
+class CaseDetail(Model):
+    """A case with its runs."""
+
+    case: CaseOut
+    runs: list[RunOut]
+
+    @classmethod
+    def of(cls, view: CaseView) -> CaseDetail:
+        """From custody's view of a case."""
+        return cls(case=CaseOut.of(view.case), runs=[RunOut.of(run) for run in view.runs])
+
+
+class ProblemOut(Model):
+    """A camera that did not do what it was told."""
+
+    camera_id: str
+    kind: str
+    message: str
+
+
+class SwitchedOut(Model):
+    """A case after its cameras were switched; look at `problems`."""
+
+    case: CaseOut
+    runs: list[RunOut]
+    problems: list[ProblemOut]
+
+    @classmethod
+    def of(cls, switched: Switched) -> SwitchedOut:
+        """From custody's answer."""
+        detail = CaseDetail.of(switched.view)
+        problems = [
+            ProblemOut(camera_id=p.camera_id, kind=p.kind.value, message=p.message) for p in switched.problems
+        ]
+        return cls(case=detail.case, runs=detail.runs, problems=problems)
+
+
+class StartIn(Model):
+    """Which cameras to start; all of the case's room when left out."""
+
+    camera_ids: list[Words] | None = Field(default=None, max_length=32, examples=[["or3-wall", "or3-lamp"]])
+
+
+class StopIn(Model):
+    """Which cameras to stop before the close (all when left out), and why."""
+
+    reason: Words = Field(default="", examples=["The patient withdrew the request."])
+    camera_ids: list[Words] | None = Field(default=None, max_length=32)
+
+
+class GapOut(Model):
+    """A time in which the camera should have recorded and did not."""
+
+    from_: TimeOut = Field(serialization_alias="from")
+    to: TimeOut
+    reason: str
+
+
+class RecordingOut(Model):
+    """What one camera recorded in one run, within the period asked for."""
+
+    run_id: str
+    case_id: str
+    camera_id: str
+    from_: TimeOut = Field(serialization_alias="from")
+    to: TimeOut
+    segments: int
+    frames: int
+    bytes: int
+    missing_segments: int = Field(description="Holes in the numbering: segments that were lost.")
+    recording: bool
+    gaps: list[GapOut]
+
+    @classmethod
+    def of(cls, run: RunSummary) -> RecordingOut:
+        """From custody's summary of a run."""
+        return cls(
+            run_id=run.run_id,
+            case_id=run.case_id,
+            camera_id=run.camera_id,
+            from_=run.start_us,
+            to=run.end_us,
+            segments=run.segments,
+            frames=run.frames,
+            bytes=run.bytes,
+            missing_segments=run.missing_segments,
+            recording=run.recording,
+            gaps=[GapOut(from_=gap.from_us, to=gap.to_us, reason=gap.reason) for gap in run.gaps],
+        )
+
+
+class EntryOut(Model):
+    """One act in history; `leaf_hash` is its RFC 6962 leaf."""
+
+    seq: int
+    at: TimeOut
+    actor: str
+    actor_name: str | None
+    act: str
+    subject: str
+    detail: dict[str, object]
+    leaf_hash: str
+
+    @classmethod
+    def of(cls, entry: Entry, names: dict[str, str]) -> EntryOut:
+        """From custody's entry; `names` are display names by account id."""
+        return cls(
+            seq=entry.seq,
+            at=entry.at_us,
+            actor=entry.actor,
+            actor_name=names.get(entry.actor.removeprefix("account:")),
+            act=entry.act,
+            subject=entry.subject,
+            detail=json.loads(entry.detail),
+            leaf_hash=entry.leaf_hash,
+        )

@@ -1,0 +1,224 @@
+"""Bodies of export requests, in and out. A recipient's password becomes a public key here and is then forgotten."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.models import Words
+from api.types import Model, TimeIn, TimeOut
+from orvault.container.keys import PublicKey, Recipient, password_recipient
+from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
+from orvault.custody.request import ExportRequest, RequestState, Wish
+from orvault.custody.terms import MAX_RECIPIENTS, Masking, Position, Redaction, Style
+
+Ids = Annotated[str, Field(max_length=128)]
+
+
+class PublicKeyIn(Model):
+    """A recipient's own public key."""
+
+    kem: Annotated[str, Field(max_length=64, examples=["mlkem768-x25519"])]
+    raw: Annotated[str, Field(max_length=4096, description="The key, base64.")]
+
+
+class RecipientIn(Model):
+    """Who can open the package: by a password of 10 or more characters, or by a key of their own."""
+
+    name: Annotated[str, Field(max_length=200, examples=["Seoul Central District Court"])]
+    password: SecretStr | None = Field(default=None, max_length=1024)
+    public_key: PublicKeyIn | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> RecipientIn:
+        if (self.password is None) == (self.public_key is None):
+            raise PydanticCustomError("one_way", "either a password or a public_key")
+        return self
+
+    def recipient(self) -> Recipient:
+        """The recipient that is stored: a public key, with the salt where it comes from a password."""
+        if self.password is not None:
+            return password_recipient(self.name, self.password.get_secret_value())
+        assert self.public_key is not None, "one of the two, checked above"
+        return Recipient(self.name, PublicKey.from_json(self.public_key.model_dump()), None, None)
+
+
+class ConsentIn(Model):
+    """One person's consent."""
+
+    subject: Subject
+    name: Words
+    document: Words = ""
+
+
+class BasisIn(Model):
+    """The ground: `court` and `investigator` need a document number, `mediation` the proceedings and the patient's
+    consent, `consent` that of the patient and of every staff member of the case.
+    """
+
+    kind: BasisKind
+    document_number: Words = ""
+    proceedings_number: Words = ""
+    consents: list[ConsentIn] = Field(default=[], max_length=200)
+
+    def basis(self) -> LegalBasis:
+        """As custody takes it."""
+        consents = tuple(Consent(c.subject, c.name, c.document) for c in self.consents)
+        return LegalBasis(self.kind, self.document_number, self.proceedings_number, consents)
+
+
+class MaskingIn(Model):
+    """How people are hidden; clear output is not offered."""
+
+    mode: Masking = Masking.HEAD
+    style: Style = Style.SOLID
+
+
+class WatermarkIn(Model):
+    """The visible text in every picture."""
+
+    text: Words = Field(examples=["서울병원 2026-1234"])
+    position: Position = Position.BOTTOM_RIGHT
+
+
+class ExportIn(Model):
+    """An export request."""
+
+    case_id: Ids
+    camera_ids: list[Ids] = Field(max_length=32)
+    from_: TimeIn = Field(alias="from")
+    to: TimeIn
+    purpose: Words
+    basis: BasisIn
+    recipients: list[RecipientIn] = Field(max_length=MAX_RECIPIENTS)
+    masking: MaskingIn = MaskingIn()
+    watermark: WatermarkIn
+    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
+    valid_until: TimeIn | None = Field(
+        default=None, description="The package opens until; 30 days when left out."
+    )
+    terms: Annotated[str, Field(max_length=8000)] = Field(
+        default="", description="Terms of use that the recipient accepts; the standing ones when left out."
+    )
+
+    def wish(self) -> Wish:
+        """As custody takes it; passwords are turned into keys on the way (about a third of a second each)."""
+        return Wish(
+            case_id=self.case_id,
+            camera_ids=tuple(self.camera_ids),
+            from_us=self.from_,
+            to_us=self.to,
+            purpose=self.purpose,
+            basis=self.basis.basis(),
+            recipients=tuple(recipient.recipient() for recipient in self.recipients),
+            redaction=Redaction(
+                self.masking.mode, self.masking.style, self.watermark.text, self.watermark.position
+            ),
+            terms=self.terms,
+        )
+
+
+class RefuseIn(Model):
+    """Why a request is refused; kept 3 years."""
+
+    reason: Words = Field(examples=["No order of the court is attached."])
+
+
+class ProgressOut(Model):
+    """How far the rendering is."""
+
+    stage: str
+    done: int
+    total: int = Field(description="0 while not known.")
+
+
+class PackageOut(Model):
+    """The finished package."""
+
+    id: str
+    bytes: int
+    sha256: str
+
+
+class BasisOut(Model):
+    """The ground that the request names."""
+
+    kind: BasisKind
+    document_number: str
+    proceedings_number: str
+    consents: list[ConsentIn]
+
+
+class ExportOut(Model):
+    """An export request and what became of it."""
+
+    id: str
+    state: RequestState
+    case_id: str
+    camera_ids: list[str]
+    from_: TimeOut = Field(serialization_alias="from")
+    to: TimeOut
+    purpose: str
+    basis: BasisOut
+    recipients: list[str]
+    masking: MaskingIn
+    watermark: WatermarkIn
+    valid_from: TimeOut
+    valid_until: TimeOut
+    requested_by: str
+    requested_at: TimeOut
+    decided_by: str | None
+    decided_at: TimeOut | None
+    refusal_reason: str | None
+    progress: ProgressOut
+    package: PackageOut | None
+    failure: str | None
+
+    @classmethod
+    def of(cls, request: ExportRequest) -> ExportOut:
+        """From custody's request; recipients by name only."""
+        wish, basis, package = request.wish, request.wish.basis, request.package
+        consents = [ConsentIn(subject=c.subject, name=c.name, document=c.document) for c in basis.consents]
+        return cls(
+            id=request.request_id,
+            state=request.state,
+            case_id=wish.case_id,
+            camera_ids=list(wish.camera_ids),
+            from_=wish.from_us,
+            to=wish.to_us,
+            purpose=wish.purpose,
+            basis=BasisOut(
+                kind=basis.kind,
+                document_number=basis.document_number,
+                proceedings_number=basis.proceedings_number,
+                consents=consents,
+            ),
+            recipients=[recipient.name for recipient in wish.recipients],
+            masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
+            watermark=WatermarkIn(text=wish.redaction.watermark, position=wish.redaction.position),
+            valid_from=request.validity.from_us,
+            valid_until=request.validity.until_us,
+            requested_by=request.requested_by,
+            requested_at=request.requested_us,
+            decided_by=request.decided_by,
+            decided_at=request.decided_us,
+            refusal_reason=request.refusal_reason,
+            progress=ProgressOut(
+                stage=request.progress.stage, done=request.progress.done, total=request.progress.total
+            ),
+            package=PackageOut(id=package.package_id, bytes=package.bytes, sha256=package.sha256)
+            if package
+            else None,
+            failure=request.failure,
+        )
+
+
+class LinkOut(Model):
+    """A download link; it takes Range requests and no bearer token. Good for 5 minutes."""
+
+    url: str
+    expires_at: TimeOut
+    bytes: int
+    sha256: str

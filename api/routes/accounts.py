@@ -1,0 +1,75 @@
+"""Sign-in, and accounts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.security import OAuth2PasswordRequestForm
+
+from api.models import AccountIn, AccountOut, Token
+from api.routes.guard import guarded, public
+from api.services import CallerHere, ServicesHere, client_of
+from api.types import Limit
+from orvault.clock import US_PER_S
+from orvault.custody.access import Right
+from orvault.errors import ErrorKind
+
+router = APIRouter()
+
+
+@router.post(
+    "/session",
+    tags=["Session"],
+    summary="Sign in",
+    **public(ErrorKind.UNAUTHENTICATED, ErrorKind.TOO_MANY_ATTEMPTS),
+)
+def sign_in(
+    request: Request, services: ServicesHere, form: Annotated[OAuth2PasswordRequestForm, Depends()]
+) -> Token:
+    """Give account name and password as a form (OAuth 2 password flow); get a token for 15 minutes.
+
+    After 5 failures within 15 minutes the name is locked for a while (429 with Retry-After).
+    """
+    signed = services.custody.sign_in(form.username, form.password, client_of(request))
+    life_s = (signed.session.expires_us - signed.session.issued_us) // US_PER_S
+    return Token(access_token=services.tokens.sign(signed.session), expires_in=life_s)
+
+
+@router.delete("/session", tags=["Session"], summary="Sign out", status_code=204, **guarded(Right.SESSION))
+def sign_out(services: ServicesHere, caller: CallerHere) -> None:
+    """End this session; its token opens nothing any more."""
+    services.custody.sign_out(caller.account, caller.session_id)
+
+
+@router.get("/session/me", tags=["Session"], summary="Who am I", **guarded(Right.SESSION))
+def show_me(caller: CallerHere) -> AccountOut:
+    """The account behind the token."""
+    return AccountOut.of(caller.account)
+
+
+@router.post(
+    "/accounts",
+    tags=["Accounts"],
+    summary="Make an account",
+    status_code=201,
+    **guarded(Right.ACCOUNT_MANAGE, ErrorKind.CONFLICT),
+)
+def create_account(services: ServicesHere, caller: CallerHere, body: AccountIn) -> AccountOut:
+    """Make an account with one role. The very first one is made at the server's command line."""
+    password = body.password.get_secret_value()
+    account = services.custody.create_account(
+        caller.account, body.name, body.display_name, body.role, password
+    )
+    return AccountOut.of(account)
+
+
+@router.get("/accounts", tags=["Accounts"], summary="List accounts", **guarded(Right.ACCOUNT_MANAGE))
+def list_accounts(
+    services: ServicesHere,
+    caller: CallerHere,
+    limit: Limit = 100,
+    after: Annotated[str, Query(max_length=64, description="Continue from behind this id.")] = "",
+) -> list[AccountOut]:
+    """Accounts in the order in which they were made."""
+    return [AccountOut.of(account) for account in services.custody.accounts(caller.account, limit, after)]

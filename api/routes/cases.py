@@ -1,0 +1,88 @@
+"""Cases, and switching their cameras."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.models import CaseDetail, CaseIn, CaseOut, StartIn, StopIn, SwitchedOut
+from api.routes.guard import guarded
+from api.services import CallerHere, ServicesHere
+from api.types import Before, Limit, ObjectId
+from orvault.custody.access import Right
+from orvault.custody.case import CasePlan, CaseState
+from orvault.errors import ErrorKind
+
+router = APIRouter(prefix="/cases", tags=["Cases"])
+
+
+@router.post("", summary="Plan a case", status_code=201, **guarded(Right.CASE_PLAN, ErrorKind.CONFLICT))
+def plan_case(services: ServicesHere, caller: CallerHere, body: CaseIn) -> CaseOut:
+    """Plan an operation under the hospital's case number, with the paper that asks for its recording."""
+    plan = CasePlan(body.number, body.room, body.planned_at, body.recording_request, tuple(body.participants))
+    return CaseOut.of(services.custody.plan_case(caller.account, plan))
+
+
+@router.get("", summary="List cases", **guarded(Right.CASE_VIEW))
+def list_cases(
+    services: ServicesHere,
+    caller: CallerHere,
+    state: Annotated[CaseState | None, Query()] = None,
+    limit: Limit = 100,
+    before: Before = "",
+) -> list[CaseOut]:
+    """The newest first."""
+    return [CaseOut.of(case) for case in services.custody.cases(caller.account, state, limit, before)]
+
+
+@router.get("/{case_id}", summary="Show a case", **guarded(Right.CASE_VIEW, ErrorKind.NOT_FOUND))
+def show_case(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> CaseDetail:
+    """The case with every run of its cameras."""
+    return CaseDetail.of(services.custody.case(caller.account, case_id))
+
+
+@router.post(
+    "/{case_id}/arm",
+    summary="Arm a case",
+    **guarded(Right.CASE_ARM, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.KEYS_LOCKED),
+)
+def arm_case(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> CaseOut:
+    """Make the case's key and let its cameras be started."""
+    return CaseOut.of(services.custody.arm_case(caller.account, case_id))
+
+
+@router.post(
+    "/{case_id}/close",
+    summary="Close a case",
+    **guarded(Right.CASE_CLOSE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def close_case(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> SwitchedOut:
+    """Stop what still records and close the case for good."""
+    return SwitchedOut.of(services.custody.close_case(caller.account, case_id))
+
+
+@router.post(
+    "/{case_id}/recording/start",
+    summary="Start recording",
+    **guarded(Right.RECORDING_SWITCH, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.NOT_ARMED),
+)
+def start_recording(
+    services: ServicesHere, caller: CallerHere, case_id: ObjectId, body: StartIn | None = None
+) -> SwitchedOut:
+    """Start cameras of the case's room. One that cannot be reached is named in `problems`; the others record."""
+    cameras = body.camera_ids if body is not None else None
+    return SwitchedOut.of(services.custody.start_recording(caller.account, case_id, cameras))
+
+
+@router.post(
+    "/{case_id}/recording/stop",
+    summary="Stop recording before the close",
+    **guarded(Right.RECORDING_SWITCH, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def stop_recording(
+    services: ServicesHere, caller: CallerHere, case_id: ObjectId, body: StopIn
+) -> SwitchedOut:
+    """A stop in the middle of a case needs a reason, which is kept."""
+    switched = services.custody.stop_recording(caller.account, case_id, body.reason, body.camera_ids)
+    return SwitchedOut.of(switched)

@@ -1,0 +1,106 @@
+"""Export requests from submit to download."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.models_exports import ExportIn, ExportOut, LinkOut, RefuseIn
+from api.routes.guard import guarded
+from api.services import CallerHere, ServicesHere
+from api.types import Before, Limit, ObjectId
+from orvault.custody.access import Right
+from orvault.custody.request import RequestState
+from orvault.errors import ErrorKind
+
+router = APIRouter(prefix="/exports", tags=["Exports"])
+
+
+@router.post(
+    "",
+    summary="Submit an export request",
+    status_code=201,
+    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.BASIS_MISSING, ErrorKind.EMPTY_RANGE),
+)
+def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) -> ExportOut:
+    """Ask for a masked, watermarked, sealed copy. Whatever would make it fail later is refused now, by name.
+
+    Recipients' passwords are turned into public keys at once; the server keeps nothing that opens the package.
+    """
+    request = services.custody.submit_export(caller.account, body.wish(), body.valid_from, body.valid_until)
+    return ExportOut.of(request)
+
+
+@router.get("", summary="List export requests", **guarded(Right.EXPORT_VIEW))
+def list_exports(
+    services: ServicesHere,
+    caller: CallerHere,
+    state: Annotated[RequestState | None, Query()] = None,
+    case_id: Annotated[str | None, Query(max_length=64)] = None,
+    limit: Limit = 100,
+    before: Before = "",
+) -> list[ExportOut]:
+    """Those that the account may see, the newest first."""
+    found = services.custody.exports(caller.account, state, case_id, limit, before)
+    return [ExportOut.of(request) for request in found]
+
+
+@router.get(
+    "/{request_id}", summary="Show an export request", **guarded(Right.EXPORT_VIEW, ErrorKind.NOT_FOUND)
+)
+def show_export(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ExportOut:
+    """Its state and how far the rendering is."""
+    return ExportOut.of(services.custody.export(caller.account, request_id))
+
+
+_DECIDING = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT)
+
+
+@router.post(
+    "/{request_id}/approve",
+    summary="Approve an export request",
+    **guarded(
+        Right.EXPORT_DECIDE,
+        *_DECIDING,
+        ErrorKind.SELF_APPROVAL,
+        ErrorKind.BASIS_MISSING,
+        ErrorKind.EMPTY_RANGE,
+        ErrorKind.EXPIRED,
+        by_service=True,
+    ),
+)
+def approve_export(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ExportOut:
+    """Approve what somebody else submitted; the rendering begins."""
+    return ExportOut.of(services.custody.approve_export(caller.account, request_id))
+
+
+@router.post(
+    "/{request_id}/refuse",
+    summary="Refuse an export request",
+    **guarded(Right.EXPORT_DECIDE, *_DECIDING, ErrorKind.SELF_APPROVAL, by_service=True),
+)
+def refuse_export(
+    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: RefuseIn
+) -> ExportOut:
+    """Refuse it with a reason, which is kept."""
+    return ExportOut.of(services.custody.refuse_export(caller.account, request_id, body.reason))
+
+
+@router.post(
+    "/{request_id}/download-link",
+    summary="Get a download link",
+    **guarded(
+        Right.EXPORT_DOWNLOAD,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.CONFLICT,
+        ErrorKind.NOT_APPROVED,
+        ErrorKind.EXPIRED,
+    ),
+)
+def issue_link(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> LinkOut:
+    """A link of 5 minutes to the finished package, for whoever submitted the request."""
+    link, package = services.custody.issue_link(caller.account, request_id)
+    path = services.links.sign(package.package_id, link.link_id, link.expires_us)
+    url = services.media_base_url.rstrip("/") + path
+    return LinkOut(url=url, expires_at=link.expires_us, bytes=package.bytes, sha256=package.sha256)

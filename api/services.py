@@ -1,0 +1,68 @@
+"""What the API is built from, and how its routes get at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+
+from api.security import LinkSigner, TokenSigner
+from orvault.custody.account import Account
+from orvault.custody.service import CustodyService
+from orvault.errors import ErrorKind, OrvaultError
+
+PREFIX = "/api/v1"
+# Reads the Authorization header and nothing else: a token in a URL or a cookie ends in logs or in forgeries.
+_bearer = OAuth2PasswordBearer(
+    f"{PREFIX}/session", auto_error=False, description="Token from `POST /session`."
+)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts behind the API; `media_base_url` is where downloads are served, e.g. https://host:8443."""
+
+    custody: CustodyService
+    links: LinkSigner
+    tokens: TokenSigner
+    media_base_url: str
+    version: str = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the account, and the session that the token named."""
+
+    account: Account
+    session_id: str
+
+
+def services_of(request: Request) -> Services:
+    """The services that the app was built with."""
+    return cast(Services, request.app.state.services)
+
+
+ServicesHere = Annotated[Services, Depends(services_of)]
+
+
+def caller_of(services: ServicesHere, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
+    """The caller behind the bearer token; UNAUTHENTICATED without a good one."""
+    if token is None:
+        raise OrvaultError(
+            ErrorKind.UNAUTHENTICATED,
+            "The request carries no bearer token.",
+            where="Authorization",
+            advice=f"Sign in with POST {PREFIX}/session and send its token in the Authorization header.",
+        )
+    claims = services.tokens.read(token)
+    return Caller(services.custody.authenticate(claims.session_id, claims.account_id), claims.session_id)
+
+
+CallerHere = Annotated[Caller, Depends(caller_of)]
+
+
+def client_of(request: Request) -> str:
+    """The address that the request came from, for history."""
+    return request.client.host if request.client else ""

@@ -1,0 +1,66 @@
+"""before-after.png: frames as recorded beside the same frames as they leave the hospital.
+
+For synthetic clips only: it writes clear pictures, which the product itself never does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from cluster.settings import Settings
+from orvault.clock import SystemClock
+from orvault.container.certificates import load_pem, to_der
+from orvault.container.package import PackageReader
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.codec import Image
+from orvault.vision.sheet import contact_sheet
+
+THUMB = (64, 36)  # pixels; enough to tell two moments of a clip apart
+AT = 0.6  # of the way through the clip: people are in the picture by then
+
+
+def write_before_after(package: Path, password: str, settings: Settings, picture: Path) -> None:
+    """One row per camera. Errors: those of the package; BAD_MEDIA when a clip cannot be read."""
+    root = settings.keys.root_certificate
+    roots = [to_der(certificate) for certificate in load_pem(root.read_bytes(), root)]
+    rows = []
+    with PackageReader.open(package) as reader:
+        reader.verify_label(roots, SystemClock().now_us())
+        reader.unlock(password)
+        for camera in settings.cameras:
+            with av.open(reader.media(camera.id), mode="r") as masked:
+                after = _frame_at(masked, AT)
+            with av.open(camera.source.removeprefix("file:"), mode="r") as clip:
+                rows.append((_most_alike(_frames(clip), after), after))
+    if not cv2.imwrite(str(picture), contact_sheet(rows)):
+        raise OrvaultError(ErrorKind.STORAGE, "the picture could not be written.", where=str(picture))
+
+
+def _frames(container: av.container.InputContainer) -> Iterator[Image]:
+    for frame in container.decode(video=0):
+        yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
+def _frame_at(container: av.container.InputContainer, share: float) -> Image:
+    frames = list(_frames(container))
+    return frames[int(share * (len(frames) - 1))]
+
+
+def _most_alike(frames: Iterator[Image], wanted: Image) -> Image:
+    """The clip's frame that shows the same moment: compared where both agree best, so that masks do not decide."""
+    small = _thumb(wanted)
+
+    def distance(frame: Image) -> float:
+        difference = np.sort(np.abs(_thumb(frame) - small).ravel())
+        return float(difference[: int(difference.size * 0.9)].mean())
+
+    return min(frames, key=distance)
+
+
+def _thumb(frame: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return cv2.resize(frame, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)

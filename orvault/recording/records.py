@@ -1,0 +1,31 @@
+"""What recording tells the rest of a segment that is on disk, and of where a run stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from orvault.container.keys import KeySlot
+from orvault.container.segment import SegmentHeader
+
+
+@dataclass(frozen=True)
+class SegmentRecord:
+    """A segment on disk: header (as written, not verified), digest, size, path below the root, key slots."""
+
+    header: SegmentHeader
+    digest: str
+    bytes: int
+    path: str
+    slots: tuple[KeySlot, ...]
+
+
+class Tail(NamedTuple):
+    """Where a run stands: the next number, the digest of the segment before, the time covered (UTC us)."""
+
+    next_sequence: int
+    previous_digest: str
+    end_us: int
+
+
+FRESH = Tail(0, "", 0)

@@ -1,0 +1,208 @@
+"""orvault-player: looks into, verifies and plays export packages. Needs neither server nor database nor Ray.
+
+Clear pictures and keys stay in memory. There is no window yet: `play --headless` decodes every frame.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orvault.clock import SystemClock
+from orvault.container.keyfiles import public_path, write_key_pair
+from orvault.container.keys import PrivateKey
+from orvault.container.package import PackageReader
+from orvault.errors import ErrorKind, OrvaultError
+from player import roots, show
+from player import secrets as secret_input
+from player.session import Played, Session
+from player.verdict import Verdict, grouped, of_error, of_issuer
+
+app = typer.Typer(
+    help="Look into, verify and play OR Vault export packages.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+trust_app = typer.Typer(help="The hospitals' root certificates that you believe.", no_args_is_help=True)
+app.add_typer(trust_app, name="trust")
+
+FileArgument = Annotated[Path, typer.Argument(help="The package, *.orvault.", show_default=False)]
+RootOption = Annotated[
+    list[Path] | None,
+    typer.Option("--root", help="A root certificate (PEM) to believe for this run.", show_default=False),
+]
+PasswordOption = Annotated[
+    Path | None, typer.Option("--password-file", help="A file that holds the password.", show_default=False)
+]
+KeyOption = Annotated[
+    Path | None, typer.Option("--key", help="Your key file (see keygen).", show_default=False)
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
+
+
+@app.command()
+def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
+    """Show what can be shown without a key. Asks for no secret."""
+    with show.errors_shown(as_json), PackageReader.open(file, partial=True) as reader:
+        issuer = reader.check_issuer(roots.believed(root or []))
+        if not as_json:
+            show.label_lines(reader, issuer)
+        try:
+            reader.check_time(SystemClock().now_us())
+            found = of_issuer(issuer, "its label is as it was signed (the video was not looked at)")
+        except OrvaultError as error:
+            found = of_error(error)
+        if reader.damage is not None:
+            found = of_error(reader.damage)
+        show.verdict(found, show.label_facts(reader, issuer), as_json=as_json)
+        raise typer.Exit(found.exit_code)
+
+
+@app.command()
+def verify(
+    file: FileArgument,
+    root: RootOption = None,
+    password_file: PasswordOption = None,
+    key: KeyOption = None,
+    without_key: Annotated[
+        bool, typer.Option("--without-key", help="Check all that needs no secret, and ask for none.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify every byte: issuer, signature, validity, papers and video."""
+    with show.errors_shown(as_json), Session.open(file, roots.believed(root or []), SystemClock()) as session:
+        facts = show.label_facts(session.reader, session.issuer)
+        if not as_json:
+            show.label_lines(session.reader, session.issuer)
+        if not without_key:
+            manifest = session.unlock(_secret(password_file, key, session))
+            facts |= show.manifest_facts(manifest)
+            if not as_json:
+                show.manifest_lines(manifest)
+        _verify_video(session)
+        checked = "no byte was altered" + (" (it was not opened: no key was given)" if without_key else "")
+        _end(of_issuer(session.issuer, checked), facts, as_json)
+
+
+@app.command()
+def play(
+    file: FileArgument,
+    root: RootOption = None,
+    password_file: PasswordOption = None,
+    key: KeyOption = None,
+    camera: Annotated[str | None, typer.Option(help="Only this camera.", show_default=False)] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Decode every frame without a window.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a package from end to end; pictures exist in memory only."""
+    with show.errors_shown(as_json):
+        if not headless:
+            raise OrvaultError(
+                ErrorKind.UNAVAILABLE,
+                "This version has no window yet.",
+                advice="With --headless every frame is decoded and counted.",
+            )
+        with Session.open(file, roots.believed(root or []), SystemClock()) as session:
+            manifest = session.unlock(_secret(password_file, key, session))
+            if not as_json:
+                show.manifest_lines(manifest)
+            played = _play_all(session, camera)
+            _verify_video(session)  # also what a decoder had no reason to read
+            facts = show.label_facts(session.reader, session.issuer) | {
+                "played": [
+                    {"camera_id": p.camera_id, "frames": p.frames, "seconds": p.seconds} for p in played
+                ]
+            }
+            if not as_json:
+                for each in played:
+                    show.line("Played", f"{each.camera_id}: {each.frames} frames, {each.seconds:.1f} s")
+            _end(of_issuer(session.issuer, "no byte was altered and every frame played"), facts, as_json)
+
+
+@app.command()
+def keygen(
+    file: Annotated[Path, typer.Argument(help="Where the private key goes; FILE.pub is to hand out.")],
+) -> None:
+    """Make a key pair of your own, to receive packages without a password."""
+    with show.errors_shown(as_json=False):
+        public = write_key_pair(file)
+        show.line("Private key", f"{file} (keep it; it is not encrypted)")
+        show.line("Public key", f"{public_path(file)} (hand it to the hospital)")
+        show.line("Thumbprint", grouped(public.thumbprint))
+
+
+@trust_app.command("add")
+def trust_add(pem: Annotated[Path, typer.Argument(help="A hospital's root certificate, PEM.")]) -> None:
+    """Believe this root. Compare the fingerprint with the one you have on paper."""
+    with show.errors_shown(as_json=False):
+        root = roots.add(pem)
+        show.line("Pinned", root.name)
+        show.line("Fingerprint", grouped(root.fingerprint))
+        show.OUT.print(
+            "Compare it with the fingerprint you have on paper; if it differs: orvault-player trust remove."
+        )
+
+
+@trust_app.command("list")
+def trust_list() -> None:
+    """Show the roots that are believed."""
+    with show.errors_shown(as_json=False):
+        for root in roots.pinned():
+            show.line(root.name, "")
+            show.line("Fingerprint", grouped(root.fingerprint))
+
+
+@trust_app.command("remove")
+def trust_remove(
+    fingerprint: Annotated[str, typer.Argument(help="The first digits of its fingerprint, at least 8.")],
+) -> None:
+    """No longer believe a root."""
+    with show.errors_shown(as_json=False):
+        show.line("Removed", roots.remove(fingerprint).name)
+
+
+def _secret(password_file: Path | None, key: Path | None, session: Session) -> str | PrivateKey:
+    if password_file is not None and key is not None:
+        raise typer.BadParameter("--password-file and --key exclude each other.")
+    secret = secret_input.from_options(password_file, key, ask=session.reader.wants_password)
+    if secret is None:
+        raise typer.BadParameter("A secret is needed: --password-file or --key.")
+    return secret
+
+
+def _verify_video(session: Session) -> None:
+    with show.progress() as bar:
+        task = bar.add_task("Verifying", total=None)
+        session.reader.verify_all(lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _play_all(session: Session, camera: str | None) -> list[Played]:
+    played = []
+    with show.progress() as bar:
+        for info in session.cameras(camera):
+            task = bar.add_task(f"Playing {info.camera_id}", total=info.frames)
+
+            def step(frames: int, task: object = task) -> None:
+                bar.update(task, completed=frames)  # type: ignore[arg-type]
+
+            played.append(session.play(info, step))
+    return played
+
+
+def _end(verdict: Verdict, facts: dict[str, object], as_json: bool) -> None:
+    show.verdict(verdict, facts, as_json=as_json)
+    raise typer.Exit(verdict.exit_code)
+
+
+def main() -> None:
+    """The program `orvault-player`."""
+    app(prog_name="orvault-player")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""What the player's command line prints: results on standard output, progress on standard error.
+
+Everything that came out of a file passes `printable` first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from orvault.clock import utc_iso
+from orvault.container.package import Label, Manifest, PackageReader
+from orvault.container.trust import Issuer
+from orvault.errors import OrvaultError
+from player.verdict import Verdict, grouped, of_error, printable
+
+OUT = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+ERR = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, stderr=True)
+
+
+def line(name: str, value: object) -> None:
+    """One fact."""
+    OUT.print(f"{name + ':':<14}{printable(str(value))}")
+
+
+def verdict(found: Verdict, facts: dict[str, object] | None = None, *, as_json: bool) -> None:
+    """The verdict, last; in JSON together with all facts, as one line."""
+    if as_json:
+        typer.echo(
+            json.dumps(
+                {"verdict": found.name, "message": found.sentence, **(facts or {})}, ensure_ascii=False
+            )
+        )
+    elif found.exit_code == 0 or facts is not None:
+        OUT.print(found.sentence)
+    else:
+        ERR.print(found.sentence)
+
+
+@contextmanager
+def errors_shown(as_json: bool) -> Iterator[None]:
+    """Turn an OrvaultError into its verdict and exit code; anything else is a bug and shows as one."""
+    try:
+        yield
+    except OrvaultError as error:
+        found = of_error(error)
+        verdict(found, as_json=as_json)
+        raise typer.Exit(found.exit_code) from error
+
+
+def progress() -> Progress:
+    """A progress bar on standard error."""
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=ERR,
+    )
+
+
+def label_facts(reader: PackageReader, issuer: Issuer | None) -> dict[str, object]:
+    """What the clear label says, for `--json`."""
+    label = reader.label
+    return {
+        "package_id": label.package_id,
+        "issued": utc_iso(label.issued_us),
+        "not_before": utc_iso(label.not_before_us),
+        "not_after": utc_iso(label.not_after_us),
+        "issuer": None
+        if issuer is None
+        else {
+            "name": issuer.name,
+            "root": issuer.root_name,
+            "root_fingerprint": issuer.fingerprint,
+            "pinned": issuer.pinned,
+        },
+        "recipients": {
+            "issued": len(label.slots),
+            "by_password": sum(slot.password_salt is not None for slot in reader.slots),
+            "by_key": [slot.slot.key_thumbprint for slot in reader.slots if slot.password_salt is None],
+        },
+        "cameras": [{"camera_id": camera.camera_id, "bytes": camera.media.bytes} for camera in label.cameras],
+    }
+
+
+def label_lines(reader: PackageReader, issuer: Issuer | None) -> None:
+    """The same for a person."""
+    label: Label = reader.label
+    line("Package", label.package_id)
+    if issuer is not None:
+        line("Issued by", f"{issuer.name} (root: {issuer.root_name})")
+        line(
+            "Root", f"{grouped(issuer.fingerprint)} ({'pinned here' if issuer.pinned else 'not pinned here'})"
+        )
+    line("Issued", utc_iso(label.issued_us))
+    line("Opens from", utc_iso(label.not_before_us))
+    line("Opens until", utc_iso(label.not_after_us))
+    passwords = sum(slot.password_salt is not None for slot in reader.slots)
+    line("Recipients", f"{passwords} by password, {len(reader.slots) - passwords} by key file")
+    for camera in label.cameras:
+        line("Camera", f"{camera.camera_id}, {camera.media.bytes / 1e6:.1f} MB sealed")
+
+
+def manifest_facts(manifest: Manifest) -> dict[str, object]:
+    """What the sealed manifest says, for `--json`."""
+    return {
+        "terms": manifest.terms.to_json(),
+        "media": [info.to_json() | {"sources": len(info.sources)} for info in manifest.media],
+    }
+
+
+def manifest_lines(manifest: Manifest) -> None:
+    """The same for a person; the terms are what a recipient is bound to."""
+    terms = manifest.terms
+    line("Case", terms.case_id)
+    line("Request", terms.request_id)
+    line("Legal basis", terms.legal_basis)
+    line("Purpose", terms.purpose)
+    line("Recipients", ", ".join(terms.recipients))
+    line("Masking", terms.masking)
+    line("Watermark", terms.watermark)
+    for info in manifest.media:
+        line(
+            "Camera",
+            f"{info.camera_id} ({info.title}): {info.width}x{info.height}, {info.frames} frames,"
+            f" {utc_iso(info.start_us)} to {utc_iso(info.end_us)}, {len(info.gaps)} gaps,"
+            f" from {len(info.sources)} sealed segments",
+        )
+    line("Terms", terms.terms_text)

@@ -1,0 +1,69 @@
+"""The one verdict over a package, in plain words, and the exit code that goes with it.
+
+Finds nothing out: it words what verification found (orvault.container) and who is pinned (roots.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orvault.container.trust import Issuer
+from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
+
+GENUINE = "genuine"
+ISSUER_UNKNOWN = "intact, issuer unknown"
+
+_WORDS: dict[ErrorKind, str] = {
+    ErrorKind.ALTERED: "Altered",
+    ErrorKind.DAMAGED: "Damaged",
+    ErrorKind.EXPIRED: "Expired",
+    ErrorKind.NOT_YET_VALID: "Not yet valid",
+    ErrorKind.NOT_FOR_YOU: "Not for you",
+    ErrorKind.WRONG_PASSWORD: "Wrong password",
+    ErrorKind.UNTRUSTED: "Untrusted",
+    ErrorKind.NOT_A_PACKAGE: "Not a package",
+    ErrorKind.NOT_FOUND: "Not found",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`name` is for programs, `sentence` for people; `exit_code` 0 means genuine and nothing else."""
+
+    name: str
+    sentence: str
+    exit_code: int
+
+
+def of_issuer(issuer: Issuer, checked: str) -> Verdict:
+    """The verdict over a package in which nothing was wrong; `checked` says how far that was looked into."""
+    name = printable(issuer.name)
+    if issuer.pinned:
+        return Verdict(
+            GENUINE, f"Genuine: issued by {name}, whose root certificate is pinned here; {checked}.", 0
+        )
+    return Verdict(
+        ISSUER_UNKNOWN,
+        f"Intact, issuer unknown: {checked}, but whether {name} issued it cannot be told: the root certificate"
+        f" {grouped(issuer.fingerprint)} is not pinned here. Compare it with paper, then `orvault-player trust add`.",
+        EXIT_CODES[ErrorKind.UNTRUSTED],
+    )
+
+
+def of_error(error: OrvaultError) -> Verdict:
+    """The verdict that an error stands for."""
+    word = _WORDS.get(error.kind, "Failed")
+    return Verdict(str(error.kind), printable(f"{word}: {error}"), error.exit_code)
+
+
+def printable(text: str) -> str:
+    """Text from a file as it may go to a terminal: no escape sequences, no reversed writing."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
+    )
+
+
+def grouped(fingerprint: str) -> str:
+    """A fingerprint as it is printed on paper: upper case, in groups of four."""
+    upper = fingerprint.upper()
+    return " ".join(upper[i : i + 4] for i in range(0, len(upper), 4))

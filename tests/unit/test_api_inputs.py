@@ -1,0 +1,222 @@
+"""Hostile and careless input: every answer is a problem document that says where and what, and repeats no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from orvault.custody.account import Role
+from orvault.errors import ErrorKind, OrvaultError
+from tests.fakes import PASSWORD
+from tests.unit.api_support import Api, export_body, is_problem, make_api
+
+MANAGER = Role.RECORDS_MANAGER
+BODY = export_body("c", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z")
+SECRET = "Hunter2-Hunter2-Hunter2"
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
+    return make_api(tmp_path_factory.mktemp("inputs"))
+
+
+def test_garbage_json_names_its_place(api: Api) -> None:
+    answer = api.post(
+        "exports",
+        MANAGER,
+        content='{"case_id": "x", "password": "' + SECRET + '", oops}',
+        headers={"Content-Type": "application/json"},
+    )
+    assert is_problem(answer, 400, "bad-request")
+    assert "character" in answer.json()["errors"][0]["where"] and "JSON" in answer.json()["detail"]
+    assert SECRET not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\xff\xfe\x00", "application/json"),
+        (b"[" * 200_000, "application/json"),
+        (b'"just text"', "application/json"),
+        (b"null", "application/json"),
+        (b"", "application/json"),
+        (b"a=b", "application/x-www-form-urlencoded"),
+        (b"{}", "text/plain"),
+        (b'{"case_id": "\\ud800"}', "application/json"),
+        (b'{"from": 1e999}', "application/json"),
+    ],
+)
+def test_unreadable_bodies(api: Api, content: bytes, kind: str) -> None:
+    answer = api.post("exports", MANAGER, content=content, headers={"Content-Type": kind})
+    assert is_problem(answer, 400, "bad-request")
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected"),
+    [
+        ({"from": "2026-11-22T18:30:00"}, "body.from", "offset"),
+        ({"from": "yesterday"}, "body.from", "offset"),
+        ({"from": 12345}, "body.from", "offset"),
+        ({"from": "1969-12-31T23:59:59Z"}, "body.from", "1970"),
+        ({"camera_ids": "or1-wall"}, "body.camera_ids", "list"),
+        ({"camera_ids": ["x"] * 33}, "body.camera_ids", "at most 32"),
+        ({"masking": {"mode": "none"}}, "body.masking.mode", "'face'"),
+        ({"masking": {"style": "lace"}}, "body.masking.style", "'solid'"),
+        ({"watermark": {"text": "x", "position": "left"}}, "body.watermark.position", "'top-left'"),
+        ({"watermark": {}}, "body.watermark.text", "required"),
+        ({"basis": {"kind": "curiosity"}}, "body.basis.kind", "'court'"),
+        ({"recipients": [{"name": "A"}]}, "body.recipients[0]", "either a password or a public_key"),
+        ({"recipients": [{"name": "A", "password": 7}]}, "body.recipients[0].password", "string"),
+        ({"surprise": 1}, "body.surprise", "not permitted"),
+    ],
+)
+def test_wrong_fields_are_named_with_what_was_expected(
+    api: Api, change: dict[str, Any], where: str, expected: str
+) -> None:
+    answer = api.post("exports", MANAGER, json=BODY | change)
+    assert is_problem(answer, 400, "bad-request")
+    found = {error["where"]: error["expected"] for error in answer.json()["errors"]}
+    assert expected in found[where]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"from": BODY["to"], "to": BODY["from"]}, "from, to"),
+        ({"to": "2026-11-25T18:30:00Z"}, "from, to"),
+        ({"camera_ids": []}, "camera_ids"),
+        ({"camera_ids": ["a", "a"]}, "camera_ids"),
+        ({"recipients": []}, "recipients"),
+        ({"recipients": BODY["recipients"] * 2}, "recipients"),
+        ({"recipients": [{"name": "A", "password": "short"}]}, "recipient A"),
+        ({"purpose": "  "}, "purpose"),
+        ({"purpose": "a\u0000b"}, "purpose"),
+        ({"watermark": {"text": "x" * 65}}, "watermark.text"),
+        ({"watermark": {"text": "two\nlines"}}, "watermark.text"),
+        ({"terms": "x" * 4001}, "terms"),
+        (
+            {"valid_from": "2027-02-01T00:00:00Z", "valid_until": "2027-01-31T00:00:00Z"},
+            "valid_from, valid_until",
+        ),
+        ({"valid_until": "2027-01-01T00:00:00Z"}, "valid_from, valid_until"),
+        ({"valid_until": "2031-01-01T00:00:00Z"}, "valid_from, valid_until"),
+    ],
+)
+def test_custody_names_the_field_too(api: Api, change: dict[str, Any], where: str) -> None:
+    answer = api.post("exports", MANAGER, json=BODY | change)
+    assert is_problem(answer, 400, "bad-request")
+    assert answer.json()["where"] == where
+
+
+def test_unknown_case_and_camera_are_named(api: Api) -> None:
+    answer = api.post("exports", MANAGER, json=BODY)
+    assert is_problem(answer, 404, "not-found") and answer.json()["where"] == "case_id"
+    case = api.world.recorded_case(number="named")
+    answer = api.post("exports", MANAGER, json=BODY | {"case_id": case.case_id, "camera_ids": ["or1-roof"]})
+    assert is_problem(answer, 404, "not-found") and "or1-roof" in answer.json()["detail"]
+
+
+def test_passwords_sent_wrongly_are_never_repeated(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    bodies: list[tuple[str, Any, Role | None]] = [
+        (
+            "accounts",
+            {"name": "a b", "display_name": "x", "role": "auditor", "password": SECRET},
+            Role.SYSTEM_ADMINISTRATOR,
+        ),
+        ("accounts", {"name": "abc", "role": "x", "password": SECRET}, Role.SYSTEM_ADMINISTRATOR),
+        (
+            "accounts",
+            {"name": "abc", "display_name": "x", "role": "auditor", "password": [SECRET]},
+            Role.SYSTEM_ADMINISTRATOR,
+        ),
+        ("exports", BODY | {"recipients": [{"name": "A", "password": SECRET, "x": 1}]}, MANAGER),
+        ("exports", BODY | {"recipients": SECRET}, MANAGER),
+        ("exports", BODY | {"from": SECRET}, MANAGER),
+    ]
+    for path, body, role in bodies:
+        answer = api.post(path, role, json=body)
+        assert answer.status_code == 400 and SECRET not in answer.text, answer.text
+    answer = api.post("session", None, data={"username": SECRET, "password": SECRET})
+    assert answer.status_code == 401 and SECRET not in answer.text
+    answer = api.post("session", None, data={"password": SECRET})
+    assert is_problem(answer, 400, "bad-request") and SECRET not in answer.text
+    told = json.dumps(api.get("history", Role.AUDITOR, params={"limit": 200}).json())
+    assert SECRET not in told + caplog.text and PASSWORD not in told + caplog.text
+
+
+def test_large_bodies_are_refused_early_and_late(api: Api) -> None:
+    async def drip() -> Any:
+        for _ in range(40):
+            yield b" " * 32_768
+
+    declared = api.post("exports", MANAGER, content=b" " * ((1 << 20) + 1))
+    undeclared = api.post("exports", MANAGER, content=drip(), headers={"Content-Type": "application/json"})
+    for answer in (declared, undeclared):
+        assert is_problem(answer, 413, answer.json()["type"].rsplit(":", 1)[-1])
+
+
+def test_unknown_address_and_method(api: Api) -> None:
+    assert is_problem(api.get("nothing-here", MANAGER), 404, "not-found")
+    answer = api.call("PUT", "cases", MANAGER)
+    assert is_problem(answer, 405, "method-not-allowed")
+    assert set(answer.headers["allow"].split(", ")) <= {"GET", "POST"}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "before=" + "x" * 65, "state=lost"])
+def test_wrong_queries(api: Api, query: str) -> None:
+    assert is_problem(api.get(f"cases?{query}", MANAGER), 400, "bad-request")
+
+
+@pytest.mark.parametrize("path", ["cases/" + "x" * 65, "cases/%00", "cases/%ff%fe", "cases/' OR 1=1"])
+def test_odd_identifiers(api: Api, path: str) -> None:
+    assert api.get(path, MANAGER).status_code in {400, 404}
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer x.y.z", "Basic YTpi", "Bearer " + "a" * 9000])
+def test_tokens_that_are_none(api: Api, header: str) -> None:
+    answer = api.get("cases", None, headers={"Authorization": header})
+    assert is_problem(answer, 401, "unauthenticated")
+
+
+def test_unforeseen_failure_tells_a_number_and_nothing_else(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError(f"the secret is {SECRET}")
+
+    monkeypatch.setattr(api.world.recorders, "statuses", fail)
+    answer = api.get("cameras", MANAGER)
+    assert is_problem(answer, 500, "internal")
+    assert SECRET not in answer.text and "RuntimeError" not in answer.text
+    assert answer.json()["correlation_id"] in caplog.text
+
+
+def test_deliberate_server_failure_carries_a_number_too(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> int:
+        raise OrvaultError(ErrorKind.UNAVAILABLE, "The ledger does not answer.")
+
+    monkeypatch.setattr(api.world.custody, "check_ledger", fail)
+    answer = api.get("/healthz", None)
+    assert is_problem(answer, 503, "unavailable")
+    assert answer.json()["correlation_id"] in caplog.text
+
+
+def test_locked_key_store_is_said_when_arming(api: Api) -> None:
+    body = {
+        "number": "locked",
+        "room": "OR 1",
+        "planned_at": "2026-11-22T18:30:00+09:00",
+        "recording_request": "Form 1",
+    }
+    case_id = api.post("cases", MANAGER, json=body).json()["id"]
+    api.world.case_keys.locked = True
+    assert is_problem(api.post(f"cases/{case_id}/arm", MANAGER), 503, "keys-locked")
+    api.world.case_keys.locked = False
+    assert api.post(f"cases/{case_id}/arm", MANAGER).status_code == 200
+    assert is_problem(api.post(f"cases/{case_id}/arm", MANAGER), 409, "conflict")

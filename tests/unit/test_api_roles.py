@@ -1,0 +1,133 @@
+"""Every route against every role: the rule is written on the route, decided in one function, and held by custody too.
+
+The routes are taken from the API's own description, so a new one without a rule, or without a row here, fails.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.routes.guard import PUBLIC
+from orvault.clock import utc_iso
+from orvault.custody.access import Right, may
+from orvault.custody.account import Role
+from tests.unit.api_support import Api, export_body, is_problem, make_api
+
+BODIES: dict[str, dict[str, Any]] = {
+    "create_account": {
+        "name": "new.one",
+        "display_name": "New",
+        "role": "auditor",
+        "password": "Long-enough-pw-1",
+    },
+    "plan_case": {
+        "number": "N-1",
+        "room": "OR 1",
+        "planned_at": "2026-11-22T18:30:00+09:00",
+        "recording_request": "Form 1",
+    },
+    "stop_recording": {"reason": "because"},
+    "refuse_export": {"reason": "because"},
+    "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
+}
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
+    return make_api(tmp_path_factory.mktemp("roles"))
+
+
+def _operations(api: Api) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (method.upper(), path, operation)
+        for path, operations in api.app.openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
+
+
+def test_every_route_names_a_right(api: Api) -> None:
+    known = {right.value for right in Right} | {PUBLIC}
+    lacking = [f"{method} {path}" for method, path, op in _operations(api) if op.get("x-right") not in known]
+    assert lacking == []
+    assert len(_operations(api)) >= 20
+
+
+def test_only_sign_in_and_health_are_public(api: Api) -> None:
+    public = {op["operationId"] for _, _, op in _operations(api) if op["x-right"] == PUBLIC}
+    assert public == {"sign_in", "show_health"}
+
+
+def test_every_right_is_needed_somewhere(api: Api) -> None:
+    assert {op["x-right"] for _, _, op in _operations(api)} - {PUBLIC} == {right.value for right in Right}
+
+
+@pytest.mark.parametrize("role", [None, *Role])
+def test_matrix(api: Api, role: Role | None) -> None:
+    for method, path, operation in _operations(api):
+        if operation["x-right"] == PUBLIC:
+            continue
+        address = path.replace("{case_id}", "unknown").replace("{request_id}", "unknown")
+        answer = api.call(method, address, role, json=BODIES.get(operation["operationId"]))
+        told = f"{role}: {method} {path}: {answer.status_code} {answer.text[:200]}"
+        if role is None:
+            assert answer.status_code == 401, told
+        elif may(api.world.accounts[role], Right(operation["x-right"])).allowed:
+            assert answer.status_code in {200, 201, 204, 404}, told
+        else:
+            assert answer.status_code == 403, told
+
+
+def test_answers_are_those_that_the_description_lists(api: Api) -> None:
+    for method, path, operation in _operations(api):
+        address = path.replace("{case_id}", "unknown").replace("{request_id}", "unknown")
+        for role in (None, *Role):
+            answer = api.call(method, address, role, json=BODIES.get(operation["operationId"]))
+            assert str(answer.status_code) in operation["responses"], f"{role} {method} {path}"
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> tuple[Api, str]:
+    """An API with one request, submitted by the records manager."""
+    api = make_api(tmp_path)
+    case = api.world.recorded_case()
+    assert case.armed_us is not None
+    body = export_body(case.case_id, utc_iso(case.armed_us), utc_iso(api.world.clock.now_us()))
+    return api, api.post("exports", Role.RECORDS_MANAGER, json=body).json()["id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "exports/{}"), ("POST", "exports/{}/download-link"), ("POST", "exports/{}/approve")],
+)
+def test_other_peoples_requests_answer_like_unknown_ones(
+    busy: tuple[Api, str], method: str, path: str
+) -> None:
+    api, theirs = busy
+    other = api.world.account(Role.RECORDS_MANAGER, "second-manager")
+    unknown = theirs[:-1] + ("0" if theirs[-1] != "0" else "1")
+    there, not_there = (
+        api.call_as(method, path.format(request_id), other) for request_id in (theirs, unknown)
+    )
+    assert there.status_code == not_there.status_code
+    assert there.text.replace(theirs, "ID") == not_there.text.replace(unknown, "ID")
+
+
+def test_lists_hold_only_what_the_caller_may_see(busy: tuple[Api, str]) -> None:
+    api, theirs = busy
+    other = api.world.account(Role.RECORDS_MANAGER, "second-manager")
+    assert api.call_as("GET", "exports", other).json() == []
+    for role in (Role.RECORDS_MANAGER, Role.PRIVACY_OFFICER, Role.AUDITOR):
+        assert [row["id"] for row in api.get("exports", role).json()] == [theirs]
+
+
+def test_those_who_see_a_request_may_yet_not_fetch_it(busy: tuple[Api, str]) -> None:
+    api, theirs = busy
+    api.world.custody.approve_export(api.world.officer, theirs)
+    job = api.world.claimed()
+    api.world.custody.finish_render(theirs, job.epoch, "a.orvpkg", 1, "a" * 64)
+    for role in (Role.PRIVACY_OFFICER, Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR, Role.CLINICAL_STAFF):
+        assert is_problem(api.post(f"exports/{theirs}/download-link", role), 403, "forbidden")
+    assert api.post(f"exports/{theirs}/download-link", Role.RECORDS_MANAGER).status_code == 200

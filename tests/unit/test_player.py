@@ -1,0 +1,293 @@
+"""The player as people meet it: a program, its words and its exit codes; real packages, real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from orvault.clock import US_PER_S, SystemClock
+from orvault.container.keyfiles import read_public_key
+from orvault.container.keys import Recipient
+from orvault.container.package import PackageBuilder
+from player.verdict import grouped, printable
+
+from .container_support import CLIP as CLIP_1
+from .container_support import (
+    DAY_US,
+    PASSWORD,
+    Made,
+    clip_frames,
+    hospital,
+    make_package,
+    media_info,
+    password_person,
+    terms,
+)
+from .container_support import OTHER_CLIP as CLIP_2
+
+NOW_US = SystemClock().now_us()
+TIMES = {"issued_us": NOW_US - DAY_US, "not_before_us": NOW_US - DAY_US, "not_after_us": NOW_US + 30 * DAY_US}
+START_US = 1_700_000_100 * US_PER_S  # long ago, yet within the life of the certificates
+LONG_AGO = {"issued_us": START_US, "not_before_us": START_US, "not_after_us": START_US + DAY_US}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Player:
+    """Runs the program as a person would, with a configuration folder of its own."""
+
+    folder: Path
+    made: Made
+
+    def run(self, *arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        env = os.environ | {
+            "ORVAULT_PLAYER_HOME": str(self.folder / "home"),
+            "COLUMNS": "80",
+            "PYTHONPATH": str(ROOT),
+        }
+        command = [sys.executable, "-m", "player", *map(str, arguments)]
+        result = subprocess.run(
+            command,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=self.folder,
+            check=False,
+        )
+        for told in (result.stdout, result.stderr):
+            assert "Traceback" not in told, told
+            assert PASSWORD not in told
+        return result
+
+    def password(self, text: str = PASSWORD + "\n") -> list[str]:
+        path = self.folder / "password.txt"
+        path.write_text(text)
+        return ["--password-file", str(path)]
+
+    def root(self) -> list[str]:
+        path = self.folder / "root.pem"
+        path.write_bytes(hospital()[0].certificate.public_bytes(Encoding.PEM))
+        return ["--root", str(path)]
+
+    def verify(self, path: Path, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+        return self.run("verify", path, *self.root(), *self.password(password))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make_package(tmp_path_factory.mktemp("player"), **TIMES)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def player(tmp_path: Path, made: Made) -> Player:
+    return Player(tmp_path, made)
+
+
+def _changed(player: Player, change: Callable[[bytearray], object]) -> Path:
+    data = bytearray(player.made.data)
+    change(data)
+    path = player.folder / "changed.orvault"
+    path.write_bytes(data)
+    return path
+
+
+def _flip(data: bytearray, at: int) -> None:
+    data[at] ^= 1
+
+
+def test_a_genuine_package(player: Player) -> None:
+    result = player.verify(player.made.path)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1].startswith("Genuine: issued by Seoul Hospital export")
+    for word in ("pkg-1", "case-1", "Kim 김", "court", "head, solid", "Destroy it afterwards."):
+        assert word in result.stdout
+
+
+def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -> None:
+    result = player.run("play", player.made.path, "--headless", *player.root(), *player.password())
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    frames, _, _, fps = clip_frames(CLIP_1)
+    assert f"Played:       or1: {frames} frames, {frames / fps:.1f} s" in lines
+    assert any(line.startswith(f"Played:       or2: {clip_frames(CLIP_2)[0]} frames") for line in lines)
+    assert lines[-1].startswith("Genuine")
+    assert "Playing or1" in result.stderr and "100%" in result.stderr
+    only = player.run(
+        "play", player.made.path, "--headless", "--camera", "or2", *player.root(), *player.password()
+    )
+    assert only.returncode == 0 and "or1:" not in only.stdout
+    assert sorted(path.name for path in player.folder.iterdir()) == ["password.txt", "root.pem"], (
+        "nothing was written"
+    )
+
+
+def test_json_is_one_line_for_programs(player: Player) -> None:
+    result = player.run("play", player.made.path, "--headless", "--json", *player.root(), *player.password())
+    told = json.loads(result.stdout)
+    assert told["verdict"] == "genuine" and told["issuer"]["pinned"] is True
+    assert told["played"][0]["frames"] == clip_frames(CLIP_1)[0]
+    failed = player.run("verify", player.made.path, "--json", *player.password("wrong password"))
+    assert json.loads(failed.stdout)["verdict"] == "wrong-password" and failed.returncode == 15
+
+
+def test_without_a_key_all_bytes_are_verified_and_none_is_opened(player: Player) -> None:
+    result = player.run("verify", player.made.path, *player.root(), "--without-key")
+    assert result.returncode == 0 and "no key was given" in result.stdout and "case-1" not in result.stdout
+    size = len(player.made.data)
+    altered = _changed(player, lambda data: _flip(data, size // 2))
+    assert player.run("verify", altered, *player.root(), "--without-key").returncode == 10
+
+
+def test_a_missing_secret_is_wrong_usage(player: Player) -> None:
+    result = player.run("verify", player.made.path)
+    assert result.returncode == 2 and "--password-file" in result.stderr
+
+
+Act = Callable[[Player], subprocess.CompletedProcess[str]]
+
+
+def _cut(player: Player) -> Path:
+    return _changed(player, lambda data: data.__delitem__(slice(300_000, None)))
+
+
+def _flipped(player: Player) -> Path:
+    return _changed(player, lambda data: _flip(data, len(data) - 5000))
+
+
+FAILURES: dict[str, tuple[int, str, Act]] = {
+    "altered": (10, "Altered: media/or2.mp4.enc: Chunk", lambda p: p.verify(_flipped(p))),
+    "truncated": (11, "Damaged: The file ends after 300000 of ", lambda p: p.verify(_cut(p))),
+    "expired": (12, "Expired: ", lambda p: p.verify(_made(p, **LONG_AGO))),
+    "early": (13, "Not yet valid: ", lambda p: p.verify(_made(p, not_before_us=NOW_US + DAY_US))),
+    "password": (15, "Wrong password: ", lambda p: p.verify(p.made.path, "not the right one")),
+    "unknown issuer": (16, "Intact, issuer unknown: ", lambda p: p.run("verify", p.made.path, *p.password())),
+    "no package": (17, "Not a package: ", lambda p: p.verify(Path(__file__))),
+    "missing": (18, "Not found: ", lambda p: p.verify(p.folder / "nothing.orvault")),
+    "no password file": (
+        18,
+        "none",
+        lambda p: p.run("verify", p.made.path, "--password-file", p.folder / "none"),
+    ),
+    "no window": (
+        1,
+        "Failed: This version has no window yet.",
+        lambda p: p.run("play", p.made.path, *p.password()),
+    ),
+}
+
+
+def _made(player: Player, **changes: int) -> Path:
+    return make_package(player.folder, **(TIMES | changes)).path  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_every_failure_has_its_own_words_and_exit_code(player: Player, name: str) -> None:
+    code, words, act = FAILURES[name]
+    result = act(player)
+    assert result.returncode == code, result.stdout + result.stderr
+    told = [line for line in (result.stdout + result.stderr).splitlines() if words in line]
+    assert len(told) == 1, result.stdout + result.stderr
+
+
+def test_exit_codes_differ() -> None:
+    verdicts = {name: code for name, (code, _, _) in FAILURES.items() if name != "no password file"}
+    assert len(set(verdicts.values())) == len(verdicts)
+
+
+def test_an_alteration_stops_the_playing_of_that_camera(player: Player) -> None:
+    altered = _changed(player, lambda data: _flip(data, len(data) - 5000))
+    result = player.run("play", altered, "--headless", *player.root(), *player.password())
+    assert result.returncode == 10 and "media/or2.mp4.enc" in result.stderr
+    assert "Genuine" not in result.stdout
+
+
+def test_a_foreign_key_and_ones_own(player: Player) -> None:
+    made_key = player.run("keygen", "mine.key")
+    assert made_key.returncode == 0
+    private = player.folder / "mine.key"
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    again = player.run("keygen", "mine.key")
+    assert again.returncode == 1 and "is not overwritten" in again.stderr
+    foreign = player.run("verify", player.made.path, *player.root(), "--key", private)
+    assert foreign.returncode == 14 and "Not for you" in foreign.stderr
+    public = read_public_key(private.with_name("mine.key.pub"))
+    mine = make_package(player.folder, recipients=(Recipient("me", public), password_person()), **TIMES)  # type: ignore[arg-type]
+    result = player.run("verify", mine.path, *player.root(), "--key", private)
+    assert result.returncode == 0, result.stderr
+    assert player.run("verify", mine.path, "--key", player.made.path).returncode == 1
+
+
+def test_a_pinned_root_is_remembered_shown_and_removed(player: Player) -> None:
+    root = hospital()[0]
+    _, pem = player.root()
+    added = player.run("trust", "add", pem)
+    assert added.returncode == 0 and grouped(root.fingerprint) in added.stdout
+    assert grouped(root.fingerprint) in player.run("trust", "list").stdout
+    assert player.run("verify", player.made.path, *player.password()).returncode == 0
+    assert player.run("trust", "remove", root.fingerprint[:4]).returncode == 18
+    assert player.run("trust", "remove", grouped(root.fingerprint)[:14]).returncode == 0
+    assert player.run("verify", player.made.path, *player.password()).returncode == 16
+    leaf = player.folder / "leaf.pem"
+    leaf.write_bytes(hospital()[1].certificate.public_bytes(Encoding.PEM))
+    assert player.run("trust", "add", leaf).returncode == 16
+    assert player.run("trust", "add", player.made.path).returncode in (1, 20)
+
+
+def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:
+    result = player.run("info", player.made.path, *player.root())
+    assert (
+        result.returncode == 0
+        and "pkg-1" in result.stdout
+        and "1 by password, 1 by key file" in result.stdout
+    )
+    assert "Kim" not in result.stdout and "case-1" not in result.stdout
+    cut = _changed(player, lambda data: data.__delitem__(slice(300_000, None)))
+    damaged = player.run("info", cut, "--json")
+    assert damaged.returncode == 11
+    told = json.loads(damaged.stdout)
+    assert told["verdict"] == "damaged" and told["package_id"] == "pkg-1"
+
+
+def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> None:
+    lying = make_package(player.folder, infos={"or1": {"frames": 9}}, **TIMES)  # type: ignore[arg-type]
+    result = player.run("play", lying.path, "--headless", *player.root(), *player.password())
+    assert result.returncode == 11 and "the manifest has 9" in result.stderr
+
+
+def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> None:
+    noise = tmp_path / "noise.bin"
+    noise.write_bytes(bytes(range(256)) * 300)
+    info = {"frames": 1, "width": 1, "height": 1, "fps": 1.0, "end_us": NOW_US}
+
+    with PackageBuilder(player.folder, hospital()[1], terms(**TIMES)) as builder:
+        with builder.media_sink("or1") as sink:
+            sink.write(noise.read_bytes())
+        path = player.folder / "noise.orvault"
+        builder.finish(path, [media_info("or1", CLIP_1, **info)], [password_person()])
+    result = player.run("play", path, "--headless", *player.root(), *player.password())
+    assert result.returncode == 1 and "cannot be decoded" in result.stderr
+
+
+def test_what_a_file_says_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[31mred\u202egnp\x9b1m") == "a\ufffd[31mred\ufffdgnp\ufffd1m"
+    assert printable("수술실 1\nOR 1") == "수술실 1\nOR 1"
+
+
+def test_the_player_loads_nothing_of_the_server() -> None:
+    server = ("cv2", "pydantic", "ray", "sqlalchemy", "fastapi")
+    code = f"import sys, player.__main__; print([name for name in {server} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,446 @@
+"""Storage stopped after every single act: what `write` promised is there, everything else is cleanly absent."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orvault.clock import FakeClock
+from orvault.container.keys import Kem, PrivateKey, generate_private_key
+from orvault.container.segment import SealedSegment, SegmentMeta, SegmentSealer, open_segment, unwrap_dek
+from orvault.container.trust import create_root, issue
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.disk import PART, Disk, RealDisk
+from orvault.recording.gaps import GapStore
+from orvault.recording.orders import OrderStore
+from orvault.recording.recorder import Gap, RecordingOrder
+from orvault.recording.records import FRESH, Tail
+from orvault.recording.store import SegmentStore
+
+META = SegmentMeta("run-1.000000", "node-1", "case-1", "cam-1", "run-1", 0, 1, 10, 20, "h264", 320, 240, 30)
+GAP = Gap("cam-1", "case-1", "run-1", 100, 200, "away")
+
+
+class PowerCutError(BaseException):
+    """Not an Exception: nothing in the product may catch it."""
+
+
+class DyingDisk:
+    """A real disk whose power goes at the n-th act: before it, or (writing) in the middle of it.
+
+    `power_cut` then takes back names that were not synced: all of them, or only the n-th, because a file system is
+    free to lose any.
+    """
+
+    def __init__(self, die_at: int) -> None:
+        self._real, self._left = RealDisk(), die_at
+        self._unsynced: list[tuple[Path, Callable[[], object]]] = []
+
+    def _act(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise PowerCutError
+
+    def _restore(self, path: Path) -> Callable[[], object]:
+        if not path.exists():
+            return lambda: path.unlink(missing_ok=True)
+        data = path.read_bytes()
+        return lambda: path.write_bytes(data)
+
+    def make_folder(self, folder: Path) -> None:
+        self._act()
+        self._real.make_folder(folder)
+
+    def write(self, path: Path, data: bytes) -> None:
+        self._unsynced.append((path.parent, self._restore(path)))
+        if self._left == 0:
+            path.write_bytes(data[: len(data) // 2])
+        self._act()
+        self._real.write(path, data)
+
+    def publish(self, part: Path, final: Path) -> None:
+        self._act()
+        self._unsynced.append((final.parent, self._restore(final)))
+        os.link(part, final)
+        self._act()
+        part.unlink()
+
+    def replace(self, part: Path, final: Path) -> None:
+        self._act()
+        self._unsynced.append((final.parent, self._restore(final)))
+        self._real.replace(part, final)
+
+    def remove(self, path: Path) -> None:
+        self._act()
+        if path.exists():
+            self._unsynced.append((path.parent, self._restore(path)))
+        self._real.remove(path)
+
+    def sync(self, folder: Path) -> None:
+        self._act()
+        self._unsynced = [(where, undo) for where, undo in self._unsynced if where != folder]
+
+    def power_cut(self, lose: int | None) -> None:
+        lost = self._unsynced if lose is None else self._unsynced[lose : lose + 1]
+        for _, undo in reversed(lost):
+            undo()
+
+
+def each_power_cut(act: Callable[[Disk], object], prepare: Callable[[], object]) -> Iterator[bool]:
+    """Runs `act` on disks that die one act later each time, until it completes; yields whether it did."""
+    nothing = 99
+    for lose in (nothing, None, 0, 1, 2, 3):
+        for die_at in range(100):
+            prepare()
+            disk = DyingDisk(die_at)
+            try:
+                act(disk)
+            except PowerCutError:
+                disk.power_cut(lose)
+                yield False
+                continue
+            disk.power_cut(lose)
+            yield True
+            break
+        else:
+            raise AssertionError("it never completes")
+
+
+@pytest.fixture(scope="module")
+def case_key() -> PrivateKey:
+    return generate_private_key(Kem.X25519)
+
+
+@pytest.fixture(scope="module")
+def sealed(case_key: PrivateKey) -> list[SealedSegment]:
+    """A chain of three."""
+    clock = FakeClock()
+    sealer = SegmentSealer(issue(create_root("hospital", clock), "node-1", "node", clock, 30))
+    chain: list[SealedSegment] = []
+    for number in range(3):
+        meta = replace(
+            META,
+            segment_id=f"run-1.{number:06d}",
+            sequence=number,
+            start_us=10 + 10 * number,
+            end_us=20 + 10 * number,
+        )
+        previous = chain[-1].digest if chain else ""
+        chain.append(sealer.seal(meta, b"fragment %d" % number * 1000, case_key.public(), previous))
+    return chain
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+def everything_below(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_stored_segment_is_found_and_opens(
+    root: Path, sealed: list[SealedSegment], case_key: PrivateKey
+) -> None:
+    store = SegmentStore(root)
+    record = store.write(sealed[0])
+    assert record.path == "case-1/cam-1/run-1/000000.seg"
+    assert list(SegmentStore(root).scan()) == [record] == [store.record(record.path)]
+    data = store.read(record.path)
+    dek = unwrap_dek(record.slots, case_key, record.header)
+    assert open_segment(data, dek) == b"fragment 0" * 1000
+    assert everything_below(root) == {record.path, record.path.replace(".seg", ".slots")}
+    assert {path.stat().st_mode & 0o077 for path in root.rglob("*")} == {0}, "only its owner may look"
+
+
+def test_power_cut_after_every_act_leaves_a_segment_whole_or_absent(
+    tmp_path: Path, sealed: list[SealedSegment]
+) -> None:
+    root = tmp_path / "unset"
+    runs = 0
+
+    def prepare() -> None:
+        nonlocal root, runs
+        runs += 1
+        root = tmp_path / str(runs)
+        SegmentStore(root).write(sealed[0])
+
+    for returned in each_power_cut(lambda disk: SegmentStore(root, disk).write(sealed[1]), prepare):
+        store = SegmentStore(root)
+        store.clean()
+        found = list(store.scan())
+        assert [record.digest for record in found] in (
+            [sealed[0].digest],
+            [piece.digest for piece in sealed[:2]],
+        )
+        assert not returned or len(found) == 2, "what write promised is there"
+        for record, piece in zip(found, sealed, strict=False):
+            assert store.read(record.path) == piece.data and record.slots == piece.slots
+        assert len(everything_below(root)) == 2 * len(found), "nothing half is left"
+        assert store.tail("case-1", "cam-1", "run-1") == Tail(
+            len(found), found[-1].digest, 10 + 10 * len(found)
+        )
+        # And it goes on.
+        for piece in sealed[len(found) :]:
+            store.write(piece)
+        assert [record.digest for record in store.scan()] == [piece.digest for piece in sealed]
+    assert runs == 6 * 8, "seven acts were interrupted, and the whole ran through, with six kinds of loss"
+
+
+def test_recording_goes_on_after_a_crash_even_before_anything_was_cleaned(
+    tmp_path: Path, sealed: list[SealedSegment]
+) -> None:
+    root = tmp_path / "unset"
+    runs = 0
+
+    def prepare() -> None:
+        nonlocal root, runs
+        runs += 1
+        root = tmp_path / str(runs)
+
+    for _ in each_power_cut(lambda disk: SegmentStore(root, disk).write(sealed[0]), prepare):
+        store = SegmentStore(root)
+        store.write(sealed[0])
+        assert [record.digest for record in store.scan()] == [sealed[0].digest]
+
+
+def test_a_segment_is_never_overwritten(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    record = store.write(sealed[0])
+    assert store.write(sealed[0]) == record
+    other = replace(sealed[1], header=replace(sealed[1].header, meta=sealed[0].header.meta))
+    with pytest.raises(OrvaultError) as caught:
+        store.write(other)
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert store.read(record.path) == sealed[0].data
+    assert store.clean() == []
+
+
+class RacingDisk(RealDisk):
+    """Another writer is faster by a moment."""
+
+    def publish(self, part: Path, final: Path) -> None:
+        final.write_bytes(b"the other's")
+        super().publish(part, final)
+
+
+def test_the_faster_of_two_writers_keeps_its_segment(root: Path, sealed: list[SealedSegment]) -> None:
+    with pytest.raises(OrvaultError) as caught:
+        SegmentStore(root, RacingDisk()).write(sealed[0])
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert (root / "case-1/cam-1/run-1/000000.seg").read_bytes() == b"the other's"
+    assert not [name for name in everything_below(root) if name.endswith(PART)]
+
+
+class FullDisk(RealDisk):
+    """Room for key slots, not for segments."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        if len(data) > 5_000:
+            path.write_bytes(data[:100])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        super().write(path, data)
+
+
+def test_a_full_disk_is_told_with_place_and_room_and_harms_nothing(
+    root: Path, sealed: list[SealedSegment]
+) -> None:
+    SegmentStore(root).write(sealed[0])
+    with pytest.raises(OrvaultError) as caught:
+        SegmentStore(root, FullDisk()).write(sealed[1])
+    text = str(caught.value)
+    assert caught.value.kind is ErrorKind.STORAGE
+    assert "No space left" in text and "000001.seg" in text and "MiB are free" in text
+    assert [record.digest for record in SegmentStore(root).scan()] == [sealed[0].digest]
+    assert not [name for name in everything_below(root) if name.endswith(PART)], (
+        "half a segment takes no room"
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../../etc/passwd",
+        "case-1/../run-1/000000.seg",
+        "/etc/passwd",
+        "a/b/c/000000.slots",
+        "a/b/c/x.seg",
+        "a/b/000000.seg",
+        "a/b/c/000000.seg/",
+        "",
+        "a/b/c/0000001234567.seg",
+        ".hidden/b/c/000000.seg",
+        "a/b/c\0/000000.seg",
+    ],
+)
+def test_a_path_that_names_no_segment_is_refused(path: str, root: Path) -> None:
+    for act in (SegmentStore(root).read, SegmentStore(root).record):
+        with pytest.raises(OrvaultError) as caught:
+            act(path)
+        assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+def test_ids_cannot_lead_out_of_the_root(root: Path, sealed: list[SealedSegment]) -> None:
+    header = sealed[0].header
+    evil = replace(sealed[0], header=replace(header, meta=replace(header.meta, camera_id="../../x")))
+    for act in (lambda: SegmentStore(root).write(evil), lambda: SegmentStore(root).clean("../*")):
+        with pytest.raises(OrvaultError) as caught:
+            act()
+        assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+def test_a_symlink_in_a_segments_place_is_not_followed(
+    root: Path, sealed: list[SealedSegment], tmp_path: Path
+) -> None:
+    store = SegmentStore(root)
+    record = store.write(sealed[0])
+    (tmp_path / "secret").write_bytes(b"secret")
+    (root / record.path).unlink()
+    (root / record.path).symlink_to(tmp_path / "secret")
+    with pytest.raises(OrvaultError) as caught:
+        store.read(record.path)
+    assert caught.value.kind is ErrorKind.STORAGE
+
+
+def test_what_is_missing_is_not_found(root: Path) -> None:
+    store = SegmentStore(root)
+    with pytest.raises(OrvaultError) as caught:
+        store.read("a/b/c/000000.seg")
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+    assert list(store.scan()) == [] and store.clean() == []
+    assert store.tail("a", "b", "c") == FRESH
+
+
+def test_a_damaged_segment_does_not_hide_the_others(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    records = [store.write(piece) for piece in sealed]
+    (root / records[1].path).write_bytes(b"ORVSEG1\nnoise")
+    faults: list[tuple[str, ErrorKind]] = []
+    found = list(store.scan(lambda path, error: faults.append((path, error.kind))))
+    assert [record.digest for record in found] == [sealed[0].digest, sealed[2].digest]
+    assert [path for path, _ in faults] == [records[1].path]
+    with pytest.raises(OrvaultError):
+        list(store.scan())
+
+
+def test_a_segment_moved_to_another_place_is_noticed(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    record = store.write(sealed[0])
+    for ending in (".seg", ".slots"):
+        path = (root / record.path).with_suffix(ending)
+        path.rename(path.with_name(f"000009{ending}"))
+    with pytest.raises(OrvaultError) as caught:
+        store.record("case-1/cam-1/run-1/000009.seg")
+    assert caught.value.kind is ErrorKind.ALTERED
+
+
+def test_clean_never_touches_a_segment_even_without_its_slots(
+    root: Path, sealed: list[SealedSegment]
+) -> None:
+    store = SegmentStore(root)
+    path = root / store.write(sealed[0]).path
+    path.with_suffix(".slots").unlink()
+    assert store.clean() == [] and path.exists()
+
+
+def test_clean_of_one_camera_leaves_the_others_alone(root: Path, sealed: list[SealedSegment]) -> None:
+    SegmentStore(root).write(sealed[0])
+    for camera in ("cam-1", "cam-2"):
+        (root / f"case-1/{camera}/run-1").mkdir(parents=True, exist_ok=True)
+        (root / f"case-1/{camera}/run-1/000007.seg.part").write_bytes(b"half")
+    assert SegmentStore(root).clean("cam-1") == ["case-1/cam-1/run-1/000007.seg.part"]
+    assert (root / "case-1/cam-2/run-1/000007.seg.part").exists()
+
+
+def test_numbers_sort_as_numbers(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    record = store.write(sealed[0])
+    folder = (root / record.path).parent
+    (folder / "1000000.seg").write_bytes(b"a later one")
+    (folder / "notes.txt").write_text("not ours")
+    faults: list[str] = []
+    assert len(list(store.scan(lambda path, _: faults.append(path)))) == 1
+    assert faults == ["case-1/cam-1/run-1/1000000.seg"]
+
+
+def test_gaps_are_kept_beside_their_segments_once_each(root: Path) -> None:
+    store = GapStore(root)
+    later = replace(GAP, from_us=300, to_us=400, reason="환기")
+    paths = [store.write(later), store.write(GAP), store.write(GAP)]
+    assert paths[1] == paths[2] and paths[1].startswith("case-1/cam-1/run-1/gaps/")
+    assert list(GapStore(root).scan()) == [GAP, later]
+    assert json.loads((root / paths[1]).read_bytes())["reason"] == "away"
+    assert list(SegmentStore(root).scan()) == []
+
+
+def test_power_cut_leaves_a_gap_record_whole_or_absent(tmp_path: Path) -> None:
+    runs = 0
+
+    def prepare() -> None:
+        nonlocal runs
+        runs += 1
+
+    for returned in each_power_cut(lambda disk: GapStore(tmp_path / str(runs), disk).write(GAP), prepare):
+        root = tmp_path / str(runs)
+        assert list(GapStore(root).scan()) in (([GAP],) if returned else ([], [GAP]))
+        SegmentStore(root).clean()
+        assert not [name for name in everything_below(root) if name.endswith(PART)]
+        GapStore(root).write(GAP)
+        assert list(GapStore(root).scan()) == [GAP]
+
+
+@pytest.mark.parametrize("change", [{"case_id": "../x"}, {"to_us": 100}, {"from_us": -5}])
+def test_a_senseless_gap_is_refused(change: dict[str, object], root: Path) -> None:
+    with pytest.raises(OrvaultError) as caught:
+        GapStore(root).write(replace(GAP, **change))  # type: ignore[arg-type]
+    assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+def test_a_damaged_gap_record_is_named(root: Path) -> None:
+    path = root / GapStore(root).write(GAP)
+    path.write_bytes(b"{}")
+    with pytest.raises(OrvaultError) as caught:
+        list(GapStore(root).scan())
+    assert caught.value.kind is ErrorKind.DAMAGED and path.name in str(caught.value)
+
+
+def test_power_cut_leaves_the_old_order_or_the_new_one(tmp_path: Path, case_key: PrivateKey) -> None:
+    old = RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1)
+    new = replace(old, run_id="run-2", epoch=2)
+    for returned in each_power_cut(
+        lambda disk: OrderStore(tmp_path, disk).save(new), lambda: OrderStore(tmp_path).save(old)
+    ):
+        kept = OrderStore(tmp_path).load("cam-1")
+        assert kept in ((new,) if returned else (old, new))
+
+
+def test_an_order_is_forgotten_only_for_its_own_run(tmp_path: Path, case_key: PrivateKey) -> None:
+    store = OrderStore(tmp_path / "orders")
+    assert store.load("cam-1") is None and store.remove("cam-1", "run-1") is False
+    order = RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1)
+    store.save(order)
+    assert store.remove("cam-1", "run-0") is False and store.load("cam-1") == order
+    assert store.remove("cam-1", "run-1") is True and store.load("cam-1") is None
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version":1}', b"x" * 100_000])
+def test_a_damaged_order_is_told_not_ignored(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "cam-1.json").write_bytes(data)
+    with pytest.raises(OrvaultError) as caught:
+        OrderStore(tmp_path).load("cam-1")
+    assert caught.value.kind is ErrorKind.DAMAGED and "cam-1.json" in str(caught.value)
+
+
+def test_an_order_lying_under_another_cameras_name_is_damaged(tmp_path: Path, case_key: PrivateKey) -> None:
+    store = OrderStore(tmp_path)
+    store.save(RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1))
+    (tmp_path / "cam-1.json").rename(tmp_path / "cam-2.json")
+    with pytest.raises(OrvaultError) as caught:
+        store.load("cam-2")
+    assert caught.value.kind is ErrorKind.DAMAGED
