@@ -5,6 +5,7 @@ Rights and rules are custody's; bytes of packages are served by `media`.
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -131,7 +132,12 @@ def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Map
         return build()
 
     chosen = port or _free_port(host)
-    serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": chosen})
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": host, "port": chosen},
+        logging_config={"log_level": "WARNING", "enable_access_log": False},  # a URL may hold a case number
+    )
     replica = serve.deployment(
         name=_NAME,
         max_ongoing_requests=_AT_ONCE,

@@ -83,7 +83,7 @@ def _check_range(request: Request, package: PackageFile) -> None:
     if asked is None or request.headers.get("if-range", _etag(package)) != _etag(package):
         return
     found = _RANGE.fullmatch(asked.replace(" ", "")[:_LONGEST_RANGE])
-    if found is None or found.group(1) + found.group(2) == "":
+    if found is None or not _runs_forwards(*found.groups()):
         message = "The range is not readable; one range of bytes is taken, such as bytes=0-1023."
         raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="Range")
     first = int(found.group(1) or 0)
@@ -91,6 +91,10 @@ def _check_range(request: Request, package: PackageFile) -> None:
         raise HTTPException(
             HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, headers={"Content-Range": f"bytes */{package.bytes}"}
         )
+
+
+def _runs_forwards(first: str, last: str) -> bool:
+    return bool(first or last) and not (first and last and int(last) < int(first))
 
 
 def _etag(package: PackageFile) -> str:

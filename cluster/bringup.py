@@ -87,9 +87,10 @@ def running(settings: Settings, say: Callable[[str], None] = lambda _line: None)
         try:
             yield _start_all(settings, say)
         finally:
-            stop_api()
-            for name in reversed(_actor_names(settings)):
-                handles.stop(name)
+            if settings.cluster.address is not None:  # a cluster of our own ends with all that is in it
+                stop_api()
+                for name in reversed(_actor_names(settings)):
+                    handles.stop(name)
 
 
 @contextmanager

@@ -131,7 +131,7 @@ class Session:
 class _Feed:
     """Gives the demuxer verified bytes; a failed verification looks like the end to it, and is kept for `check`.
 
-    An exception inside a demuxer's callback is printed, retried and sometimes swallowed (seen in PyAV 18): this way it
+    An exception inside a demuxer's callback is printed, retried and sometimes swallowed (seen in PyAV 18): so it
     is neither lost nor shown as a library's trace.
     """
 

@@ -30,12 +30,12 @@ _PROBE = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.reposit
 class RtspCameras:
     """One running server with its mounts."""
 
-    def __init__(self, process: subprocess.Popen[str], port: int) -> None:
-        self._process, self.port = process, port
+    def __init__(self, process: subprocess.Popen[str], port: int, scheme: str = "rtsp") -> None:
+        self._process, self.port, self._scheme = process, port, scheme
 
     def url(self, name: str) -> str:
         """A mount's address."""
-        return f"rtsp://127.0.0.1:{self.port}/{name}"
+        return f"{self._scheme}://127.0.0.1:{self.port}/{name}"
 
     def freeze(self) -> None:
         """Send nothing more, but keep the connections."""
@@ -82,6 +82,7 @@ def start(
     password: str = "",
     port: int = 0,
     sent: Path | None = None,
+    tls: Path | None = None,
 ) -> RtspCameras:
     """Start a server and wait until it serves; the test is skipped where there is none to start."""
     if reason := why_missing():
@@ -91,12 +92,13 @@ def start(
     command += [part for name in mjpeg for part in ("--mjpeg", name)]
     command += [part for name in sound for part in ("--sound", name)]
     command += ["--sent", str(sent)] if sent is not None else []
+    command += ["--tls", str(tls)] if tls is not None else []
     environment = dict(os.environ)
     if user:
         environment |= {"RTSP_CAMERA_USER": user, "RTSP_CAMERA_PASSWORD": password}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
-        return RtspCameras(process, _ready_port(process))
+        return RtspCameras(process, _ready_port(process), "rtsps" if tls else "rtsp")
     except BaseException:
         process.kill()
         process.wait()

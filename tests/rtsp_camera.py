@@ -6,7 +6,7 @@ encoded anew. It listens on the loopback address and a free port, and prints `re
 `tests/rtsp.py` starts and ends it; what a client makes of the streams is tested there.
 
     rtsp_camera.py --mount cam0=clip.mp4 [--mount cam1=other.mkv] [--mjpeg NAME] [--sound NAME] [--port N]
-    [--sent DIR]
+                   [--tls DIR] [--sent DIR]
 
 With --sent, DIR/NAME.sent holds what one round of a clip sends: per picture its size (4 bytes, big-endian)
 and bytes. The user name and password that clients must show come from the environment (RTSP_CAMERA_USER,
@@ -30,7 +30,7 @@ gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 # GstApp is never named below: without it an appsrc has no `push-buffer`.
-from gi.repository import GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402, F401
+from gi.repository import Gio, GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa: E402, F401
 
 ROLE = "viewer"
 TICK_MS = 10
@@ -185,12 +185,20 @@ def mjpeg_factory():
     return factory
 
 
-def require_password(server, factories, user, password):
-    """Let in only who shows this name and password (Basic)."""
+def protect(server, factories, tls):
+    """Let in only who shows the environment's name and password (Basic), if it has any; speak TLS if `tls`."""
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
     auth = GstRtspServer.RTSPAuth()
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    if user := os.environ.get("RTSP_CAMERA_USER"):
+        password = os.environ["RTSP_CAMERA_PASSWORD"]
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_default_token(token)
+    if tls:
+        auth.set_tls_certificate(
+            Gio.TlsCertificate.new_from_files(str(tls / "certificate.pem"), str(tls / "key.pem"))
+        )
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     for right in ("access", "construct"):
@@ -208,6 +216,7 @@ def arguments():
         "--sound", action="append", default=[], metavar="NAME", help="this mount has a sound track too"
     )
     parser.add_argument("--port", default="0", help="0: a free one")
+    parser.add_argument("--tls", type=Path, help="folder with certificate.pem and key.pem: speak rtsps")
     parser.add_argument("--sent", type=Path, help="folder for what one round of each clip sends")
     return parser.parse_args()
 
@@ -227,9 +236,8 @@ def main():
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(options.port)
-    user = os.environ.get("RTSP_CAMERA_USER")
-    if user:
-        require_password(server, factories.values(), user, os.environ["RTSP_CAMERA_PASSWORD"])
+    if options.tls or os.environ.get("RTSP_CAMERA_USER"):
+        protect(server, factories.values(), options.tls)
     for name, factory in factories.items():
         server.get_mount_points().add_factory(f"/{name}", factory)
     if not server.attach(None):

@@ -105,6 +105,13 @@ class OpeningReader(io.RawIOBase):
             done += self._copy(target[done:count])
         return done
 
+    def readinto1(self, buffer: bytearray | memoryview, /) -> int:
+        """Fill `buffer` up to the end of the current chunk at most; with a buffer of a chunk's size nothing is copied."""
+        target = memoryview(buffer).cast("B")
+        if self._plaintext_bytes == 0 or self._position >= self._plaintext_bytes:
+            return self.readinto(target[:0])
+        return self._copy(target) if len(target) else 0
+
     def _copy(self, target: memoryview) -> int:
         index, offset = self._locate(self._position)
         length = self._chunk_length(index)

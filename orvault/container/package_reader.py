@@ -287,5 +287,5 @@ class PackageReader:
         """The same, and open each."""
         buffer = bytearray(camera.media.chunk_bytes)
         reader = self.media(camera.camera_id)
-        while size := reader.readinto(buffer):
+        while size := reader.readinto1(buffer):
             yield size

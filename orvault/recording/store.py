@@ -70,7 +70,7 @@ class SegmentStore:
             if not path.exists():
                 self._write(path, meta, sealed)
             elif self.record(record.path).digest == sealed.digest:
-                self._disk.sync(path.parent)  # step 7 may be what failed the first time
+                self._sync(path.parent)
             else:
                 raise _taken(path)
         except FileExistsError as error:
@@ -93,6 +93,13 @@ class SegmentStore:
         self._disk.write(part_of(path), sealed.data)  # 5
         self._disk.publish(part_of(path), path)  # 6
         self._disk.sync(folder)  # 7
+
+    def _sync(self, folder: Path) -> None:
+        """Step 7 once more: it may be what failed the first time."""
+        try:
+            self._disk.sync(folder)
+        except OSError as error:
+            raise storage_error("The segment could not be stored", folder, error) from error
 
     def _drop_parts(self, path: Path) -> None:
         # On a full disk half a segment would take the room that the next needs. Failing again here changes
@@ -119,18 +126,18 @@ class SegmentStore:
         return SegmentRecord(header, segment_digest(head), full.stat().st_size, path, slots)
 
     def find(self, meta: SegmentMeta) -> SegmentRecord | None:
-        """The segment with this id, if it is here already. Errors: CONFLICT if another has its number."""
-        path = _relative(meta)
-        if not (self._root / path).exists():
+        """The segment of this very fragment, if it is durable already: what a repeated call asks first.
+
+        Sealing again would make other bytes (every segment has a key of its own), so `write` could not know
+        it as the same. Errors: CONFLICT if another fragment has its number; those of `record`.
+        """
+        path = self._root / _relative(meta)
+        if not path.exists():
             return None
-        record = self.record(str(path))
+        record = self.record(str(_relative(meta)))
         if record.header.meta != meta:
-            raise OrvaultError(
-                ErrorKind.CONFLICT,
-                "Another segment has this number already, and is kept.",
-                where=str(path),
-                advice="Two recorders may be writing the same run; only the newer one may go on.",
-            )
+            raise _taken(path)
+        self._sync(path.parent)
         return record
 
     def scan(self, on_fault: Callable[[str, OrvaultError], None] | None = None) -> Iterator[SegmentRecord]:

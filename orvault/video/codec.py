@@ -117,7 +117,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
             # picture.
             if frame.is_corrupt:
                 raise _bad("A picture of the fragment is damaged.")
-            yield cast(VideoFrame, frame)
+            yield frame
 
 
 def _picture(frame: VideoFrame, max_pixels: int) -> Frame:

@@ -153,6 +153,17 @@ def test_seeking_is_that_of_a_file() -> None:
         reader.seek(-1)
 
 
+@pytest.mark.parametrize("size", EDGES)
+def test_reading_chunk_by_chunk_gives_the_same_bytes(size: int) -> None:
+    plaintext = os.urandom(size)
+    reader = OpeningReader(MemorySource(seal_bytes(plaintext, KEY, AAD, CHUNK)), KEY, AAD, CHUNK)
+    buffer, parts = bytearray(CHUNK), []
+    while count := reader.readinto1(buffer):
+        parts.append(bytes(buffer[:count]))
+    assert b"".join(parts) == plaintext
+    assert all(len(part) == STEP for part in parts[1:-1])
+
+
 @pytest.mark.parametrize("at", [0, 5, 35, 45, CHUNK - 1, CHUNK, 2 * CHUNK + 7, -1])
 def test_an_altered_byte_fails_its_chunk_and_no_byte_of_it_comes_out(at: int) -> None:
     plaintext = b"\xaa" * 12_000

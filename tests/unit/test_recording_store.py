@@ -222,6 +222,17 @@ def test_a_segment_is_never_overwritten(root: Path, sealed: list[SealedSegment])
     assert store.clean() == []
 
 
+def test_a_repeated_call_finds_what_it_made_before(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    meta = sealed[0].header.meta
+    assert store.find(meta) is None
+    record = store.write(sealed[0])
+    assert store.find(meta) == record
+    with pytest.raises(OrvaultError) as caught:
+        store.find(replace(meta, end_us=999))
+    assert caught.value.kind is ErrorKind.CONFLICT
+
+
 class RacingDisk(RealDisk):
     """Another writer is faster by a moment."""
 

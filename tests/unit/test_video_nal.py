@@ -50,7 +50,7 @@ def test_bytes_without_a_start_code_hold_no_unit() -> None:
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_parameter_sets_are_the_same_in_a_record_and_in_annex_b(codec: str, tmp_path: Path) -> None:
-    with av.open(str(make_clip(tmp_path / "clip.mp4", codec, frames=2))) as container:
+    with av.open(str(make_clip(tmp_path / "clip.mp4", codec, frames=15, reordered=0))) as container:
         record = bytes(container.streams.video[0].codec_context.extradata)
     sets = nal.parameter_sets(codec, record)
     kinds = [nal.nal_type(codec, unit) for unit in sets]
@@ -62,7 +62,7 @@ def test_parameter_sets_are_the_same_in_a_record_and_in_annex_b(codec: str, tmp_
 
 @pytest.mark.parametrize("codec", ["h264", "hevc"])
 def test_a_cut_off_record_is_bad_media(codec: str, tmp_path: Path) -> None:
-    with av.open(str(make_clip(tmp_path / "clip.mp4", codec, frames=2))) as container:
+    with av.open(str(make_clip(tmp_path / "clip.mp4", codec, frames=15, reordered=0))) as container:
         record = bytes(container.streams.video[0].codec_context.extradata)
     with pytest.raises(OrvaultError) as caught:
         nal.parameter_sets(codec, record[: len(record) // 2])

@@ -1,0 +1,70 @@
+"""Rights: what each role has, and what no role has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from orvault.custody.access import Right, may, require, sees_only_own
+from orvault.custody.account import Account, Role
+from orvault.errors import ErrorKind, OrvaultError
+
+GIVEN = {
+    Role.SYSTEM_ADMINISTRATOR: "session account-manage camera-view",
+    Role.RECORDS_MANAGER: "session camera-view case-view case-plan case-arm case-close recording-switch recording-list "
+    "export-submit export-view export-download",
+    Role.PRIVACY_OFFICER: "session camera-view case-view recording-list export-submit export-view export-decide "
+    "export-download history-view",
+    Role.CLINICAL_STAFF: "session camera-view case-view case-arm case-close recording-switch",
+    Role.AUDITOR: "session camera-view case-view recording-list export-view history-view",
+}
+
+
+def _account(role: Role, account_id: str = "a") -> Account:
+    return Account(account_id, "name", "Name", role, "phc", 0, "console")
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_has_these_rights_and_no_others(role: Role) -> None:
+    has = {right.value for right in Right if may(_account(role), right).allowed}
+    assert has == set(GIVEN[role].split())
+
+
+def test_nobody_decides_on_its_own_request_whatever_its_role() -> None:
+    for role in Role:
+        decision = may(_account(role), Right.EXPORT_DECIDE, owner_id="a")
+        assert not decision.allowed and decision.kind is ErrorKind.SELF_APPROVAL
+    assert may(_account(Role.PRIVACY_OFFICER), Right.EXPORT_DECIDE, owner_id="b").allowed
+
+
+@pytest.mark.parametrize(
+    ("role", "right", "own", "others"),
+    [
+        (Role.RECORDS_MANAGER, Right.EXPORT_VIEW, True, False),
+        (Role.RECORDS_MANAGER, Right.EXPORT_DOWNLOAD, True, False),
+        (Role.PRIVACY_OFFICER, Right.EXPORT_VIEW, True, True),
+        (Role.PRIVACY_OFFICER, Right.EXPORT_DOWNLOAD, True, False),
+        (Role.AUDITOR, Right.EXPORT_VIEW, True, True),
+        (Role.AUDITOR, Right.EXPORT_DOWNLOAD, False, False),
+        (Role.SYSTEM_ADMINISTRATOR, Right.EXPORT_VIEW, False, False),
+    ],
+)
+def test_whose_requests_are_reached(role: Role, right: Right, own: bool, others: bool) -> None:
+    assert may(_account(role), right, owner_id="a").allowed is own
+    assert may(_account(role), right, owner_id="b").allowed is others
+    if own:
+        assert sees_only_own(_account(role), right) is not others
+
+
+@pytest.mark.parametrize("role", Role)
+def test_disabled_account_has_nothing(role: Role) -> None:
+    account = replace(_account(role), disabled_us=1)
+    assert not any(may(account, right).allowed for right in Right)
+
+
+def test_refusal_says_why_and_whom_to_ask() -> None:
+    with pytest.raises(OrvaultError) as caught:
+        require(_account(Role.AUDITOR), Right.CASE_ARM)
+    assert caught.value.kind is ErrorKind.FORBIDDEN
+    assert "auditor" in caught.value.message and "case-arm" in caught.value.message and caught.value.advice
