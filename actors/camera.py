@@ -108,6 +108,9 @@ class CameraActor:
         return open_source(self._feed.address(), self._clock)
 
     def _failed(self, error: OrvaultError) -> None:
+        with self._cutting:  # what came before the loss is made durable now, not when the camera is back
+            if self._cutter is not None:
+                self._line.put(self._cutter.flush())
         if self._trouble is None or self._trouble.kind is not error.kind:
             log.warning("camera %s: %s", self._feed.camera_id, error)
         self._trouble = error

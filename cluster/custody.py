@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.handles import CamerasHandle, ExportHandle, KeysHandle
+from actors.facades import CamerasHandle, ExportHandle, KeysHandle
 from actors.keys import read_secret
 from orvault.clock import SystemClock
 from orvault.custody.service import CustodyService

@@ -20,7 +20,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
 from orvault.vision.sheet import contact_sheet
 
-THUMB = (64, 36)  # pixels; enough to tell two moments of a clip apart
+THUMB = (32, 18)  # pixels, each about one cell of a mosaic
 AT = 0.6  # of the way through the clip: people are in the picture by then
 
 
@@ -52,14 +52,9 @@ def _frame_at(container: av.container.InputContainer, share: float) -> Image:
 
 
 def _most_alike(frames: Iterator[Image], wanted: Image) -> Image:
-    """The clip's frame that shows the same moment: compared where both agree best, so that masks do not decide."""
+    """The clip's frame that shows the same moment. Cells of a mosaic keep their mean, so masked parts count too."""
     small = _thumb(wanted)
-
-    def distance(frame: Image) -> float:
-        difference = np.sort(np.abs(_thumb(frame) - small).ravel())
-        return float(difference[: int(difference.size * 0.9)].mean())
-
-    return min(frames, key=distance)
+    return min(frames, key=lambda frame: float(np.abs(_thumb(frame) - small).mean()))
 
 
 def _thumb(frame: Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -106,7 +106,7 @@ class OpeningReader(io.RawIOBase):
         return done
 
     def readinto1(self, buffer: bytearray | memoryview, /) -> int:
-        """Fill `buffer` up to the end of the current chunk at most; with a buffer of a chunk's size nothing is copied."""
+        """Fill `buffer` up to the end of the current chunk at most: a buffer of a chunk's size needs no copy."""
         target = memoryview(buffer).cast("B")
         if self._plaintext_bytes == 0 or self._position >= self._plaintext_bytes:
             return self.readinto(target[:0])

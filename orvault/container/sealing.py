@@ -19,7 +19,9 @@ from orvault.container.wire import (
     Sink,
     check_chunk_bytes,
     check_key,
+    chunk_count,
     chunk_nonce,
+    ciphertext_size,
     stream_cipher,
 )
 from orvault.errors import ErrorKind, OrvaultError
@@ -42,8 +44,9 @@ class SealingWriter:
         self._out = memoryview(bytearray(chunk_bytes))
         self._out[:HEADER_BYTES] = bytes([HEADER_BYTES]) + salt + self._prefix
         self._start = HEADER_BYTES  # where the sealed bytes of this chunk begin in `_out`
-        self._pending = memoryview(bytearray(chunk_bytes))
+        self._pending = memoryview(bytearray())  # made when a write first leaves part of a chunk over
         self._filled = 0
+        self._used = 0  # how much of `_pending` ever held clear bytes
         self._index = 0
         self._closed = False
         self.plaintext_bytes = 0
@@ -63,8 +66,11 @@ class SealingWriter:
                 position += room
             else:
                 count = min(room, total - position)
+                if not self._pending:
+                    self._pending = memoryview(bytearray(len(self._out)))
                 self._pending[self._filled : self._filled + count] = view[position : position + count]
                 self._filled += count
+                self._used = max(self._used, self._filled)
                 position += count
         self.plaintext_bytes += total
         return total
@@ -93,7 +99,7 @@ class SealingWriter:
         self._forget()
 
     def _forget(self) -> None:
-        self._pending[:] = bytes(len(self._pending))  # the one clear copy this class made
+        self._pending[: self._used] = bytes(self._used)  # the one clear copy this class made
 
     @property
     def closed(self) -> bool:
@@ -127,20 +133,21 @@ class SealingWriter:
             self.abort()
 
 
-class _Collector:
-    """A sink in memory."""
-
-    def __init__(self) -> None:
-        self.parts: list[bytes] = []
-
-    def write(self, data: memoryview, /) -> int:
-        self.parts.append(bytes(data))
-        return len(data)
-
-
 def seal_bytes(plaintext: Bytes, key: bytes, aad: bytes, chunk_bytes: int = CHUNK_BYTES) -> bytes:
-    """The whole stream of a plaintext in memory."""
-    collector = _Collector()
-    with SealingWriter(collector, key, aad, chunk_bytes) as writer:
-        writer.write(plaintext)
-    return b"".join(collector.parts)
+    """The whole stream of a plaintext in memory; sealed in place, since its length is known."""
+    check_key(key)
+    check_chunk_bytes(chunk_bytes)
+    salt, prefix = os.urandom(KEY_BYTES), os.urandom(PREFIX_BYTES)
+    cipher = stream_cipher(key, salt, aad)
+    view = memoryview(plaintext).cast("B")
+    sealed = bytearray(ciphertext_size(len(view), chunk_bytes))
+    sealed[:HEADER_BYTES] = bytes([HEADER_BYTES]) + salt + prefix
+    target, at = memoryview(sealed), HEADER_BYTES
+    chunks = chunk_count(len(view), chunk_bytes)
+    for index in range(chunks):
+        end = min((index + 1) * chunk_bytes, len(sealed))
+        count = end - at - TAG_BYTES
+        nonce = chunk_nonce(prefix, index, index == chunks - 1)
+        cipher.encrypt_into(nonce, view[:count], None, target[at:end])
+        view, at = view[count:], end
+    return bytes(sealed)

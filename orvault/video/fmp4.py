@@ -21,6 +21,7 @@ from orvault.video import nal
 from orvault.video.packet import TICKS_PER_S
 
 _TRACK = 1
+_BOX_BYTES = 8  # size and name
 _SYNC_SAMPLE = 0x02000000  # depends on no other
 _OTHER_SAMPLE = 0x01010000  # depends on others, not a sync sample
 _BASE_IS_MOOF = 0x020000
@@ -31,9 +32,14 @@ _TRUN_FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture: an MP4 sample, its time on the screen in 1/90000 s, whether decoding can start at it."""
+    """One picture: an MP4 sample in pieces, its time on the screen in 1/90000 s, whether decoding can start at it.
 
-    data: bytes = field(repr=False)
+    In pieces, because a 1080p camera's pictures would otherwise be copied three times on their way into a
+    fragment.
+    """
+
+    pieces: Sequence[bytes | memoryview] = field(repr=False)
+    size: int
     pts_90k: int
     sync: bool
 
@@ -77,12 +83,13 @@ def _before_first_fragment(data: bytes) -> bytes:
     return data[:at]
 
 
-def fragment(samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int) -> bytes:
-    """One fragment (moof, mdat) of samples in decoding order.
+def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int) -> bytes:
+    """A whole file: `init_segment`'s boxes, then one fragment (moof, mdat) of samples in decoding order.
 
     `decode_90k` are their decoding times, growing strictly; the last sample lasts to `end_90k`. The first
     sample's time on the screen becomes 0. Composition offsets are signed (trun version 1), so no edit list is
-    needed.
+    needed; FFmpeg, which wants no decoding time below 0, shows the first picture as many frames later as were
+    reordered.
     """
     durations = [after - before for before, after in zip(decode_90k, [*decode_90k[1:], end_90k], strict=True)]
     shift = decode_90k[0] - samples[0].pts_90k
@@ -90,17 +97,22 @@ def fragment(samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int)
         struct.pack(
             ">IIIi",
             duration,
-            len(sample.data),
+            sample.size,
             _SYNC_SAMPLE if sample.sync else _OTHER_SAMPLE,
             sample.pts_90k - decode + shift,
         )
         for sample, decode, duration in zip(samples, decode_90k, durations, strict=True)
     )
-    # The offset to the samples counts from the moof's first byte, so its size must be known: it depends on
-    # nothing else.
+    # The offset to the samples counts from the moof's first byte; its size depends on nothing but the rows.
     moof_bytes = len(_moof(len(samples), rows, 0))
-    media = b"".join(sample.data for sample in samples)
-    return _moof(len(samples), rows, moof_bytes + 8) + _box(b"mdat", media)
+    media_bytes = _BOX_BYTES + sum(sample.size for sample in samples)
+    pieces = [
+        init,
+        _moof(len(samples), rows, moof_bytes + _BOX_BYTES),
+        struct.pack(">I", media_bytes),
+        b"mdat",
+    ]
+    return b"".join([*pieces, *(piece for sample in samples for piece in sample.pieces)])
 
 
 def _moof(count: int, rows: bytes, data_offset: int) -> bytes:
@@ -116,4 +128,4 @@ def _full_box(name: bytes, version: int, flags: int, *parts: bytes) -> bytes:
 
 
 def _box(name: bytes, *parts: bytes) -> bytes:
-    return b"".join((struct.pack(">I", 8 + sum(map(len, parts))), name, *parts))
+    return b"".join((struct.pack(">I", _BOX_BYTES + sum(map(len, parts))), name, *parts))

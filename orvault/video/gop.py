@@ -51,10 +51,10 @@ class Fragment:
 class GopCutter:
     """Packets in, fragments out; one per camera and connection, or over many when packets carry `begins`.
 
-    A fragment ends before the first keyframe that comes about `target_s` or more after its first picture, before
-    one that changes the parameter sets, and before a packet that `begins` a new connection. A camera that
-    sends no keyframe cannot exhaust memory: at `max_s` or `max_bytes` the fragment ends, what follows up to
-    the next keyframe cannot be shown and is dropped, and the next fragment's `lost` says so.
+    A fragment ends before the first keyframe that comes about `target_s` or more after its first picture,
+    before one that changes the parameter sets, and before a packet that `begins` a new connection. A camera
+    that sends no keyframe cannot exhaust memory: at `max_s` or `max_bytes` the fragment ends, what follows up
+    to the next keyframe cannot be shown and is dropped, and the next fragment's `lost` says so.
 
     Wall-clock times: see `Timeline`. Decoding times of the camera are not used, because RTP carries none: a
     picture is decoded in its place in the order of presentation times, which every decoder can follow.
@@ -119,7 +119,8 @@ class GopCutter:
         length = time - self._samples[0].pts_90k
         if not nal.is_closed_entry(self._info.codec, nals):
             return length >= max(self._target, OPEN_ENTRY_S * TICKS_PER_S)
-        # An eighth early: a camera with keyframes every 2 s sends some a little sooner, and waiting doubles the cut.
+        # An eighth early: a camera with keyframes every 2 s sends some a little sooner, and waiting doubles
+        # the cut.
         return length >= self._target * 7 // 8
 
     def _changed_sets(self, nals: list[bytes]) -> tuple[bytes, ...]:
@@ -151,10 +152,11 @@ class GopCutter:
 
     def _add(self, packet: Packet, time: int) -> None:
         length_bytes = self._info.nal_length_bytes
-        data = packet.data if length_bytes == 4 else nal.join(nal.split(packet.data, length_bytes))
-        if data:
-            self._samples.append(fmp4.Sample(data, time, packet.keyframe))
-            self._bytes += len(data)
+        pieces = [packet.data] if length_bytes == 4 else nal.sample(packet.data, length_bytes)
+        size = sum(map(len, pieces))
+        if size:
+            self._samples.append(fmp4.Sample(pieces, size, time, packet.keyframe))
+            self._bytes += size
 
     def _close(self, next_90k: int | None) -> Fragment:
         """The gathered pictures as a fragment that lasts up to `next_90k`, or one picture after the last."""
@@ -169,7 +171,7 @@ class GopCutter:
         lost, self._lost = self._lost, ""
         self._last_end_us = wall_us(end)
         return Fragment(
-            self._init + fmp4.fragment(samples, decode, end),
+            fmp4.movie(self._init, samples, decode, end),
             wall_us(samples[0].pts_90k),
             self._last_end_us,
             len(samples),

@@ -48,12 +48,16 @@ def split(data: bytes, length_bytes: int) -> list[bytes]:
 
     Errors: BAD_MEDIA when a unit's length points outside of the packet.
     """
-    return _split_lengths(data, length_bytes) if length_bytes else _split_start_codes(data)
+    return [data[begin:end] for begin, end in _bounds(data, length_bytes)]
 
 
-def join(nals: Sequence[bytes]) -> bytes:
-    """The units as an MP4 sample: each after its length in 4 bytes."""
-    return b"".join(part for nal in nals for part in (struct.pack(">I", len(nal)), nal))
+def sample(data: bytes, length_bytes: int) -> list[bytes | memoryview]:
+    """A packet as an MP4 sample, in pieces to be joined: each unit after its length in 4 bytes, nothing copied."""
+    view = memoryview(data)
+    pieces: list[bytes | memoryview] = []
+    for begin, end in _bounds(data, length_bytes):
+        pieces += (struct.pack(">I", end - begin), view[begin:end])
+    return pieces
 
 
 def with_start_codes(nals: Sequence[bytes]) -> bytes:
@@ -61,31 +65,37 @@ def with_start_codes(nals: Sequence[bytes]) -> bytes:
     return b"".join(part for nal in nals for part in (START_CODE, nal))
 
 
-def _split_start_codes(data: bytes) -> list[bytes]:
+def _bounds(data: bytes, length_bytes: int) -> list[tuple[int, int]]:
+    """Where each unit that is not empty begins and ends."""
+    return _between_lengths(data, length_bytes) if length_bytes else _between_start_codes(data)
+
+
+def _between_start_codes(data: bytes) -> list[tuple[int, int]]:
     # Of the zeros before a start code only one is taken as belonging to it (zero_byte), which is how the RTP
     # demuxer writes it: a unit that ends in zeros, which the standard forbids and some cameras send, is kept
-    # as it came.
-    nals = []
+    # whole.
+    bounds = []
     at = data.find(_SHORT_START_CODE)
     while at >= 0:
         begin = at + len(_SHORT_START_CODE)
         at = data.find(_SHORT_START_CODE, begin)
         end = len(data) if at < 0 else at - (data[at - 1] == 0 and at > begin)
         if end > begin:
-            nals.append(data[begin:end])
-    return nals
+            bounds.append((begin, end))
+    return bounds
 
 
-def _split_lengths(data: bytes, length_bytes: int) -> list[bytes]:
-    nals = []
+def _between_lengths(data: bytes, length_bytes: int) -> list[tuple[int, int]]:
+    bounds = []
     at = 0
     while at + length_bytes <= len(data):
         begin = at + length_bytes
         at = begin + int.from_bytes(data[at:begin])
-        nals.append(data[begin:at])
+        if at > begin:
+            bounds.append((begin, at))
     if at != len(data):
         raise _bad("A coded picture is cut off or damaged: its parts do not add up to its size.")
-    return [nal for nal in nals if nal]
+    return bounds
 
 
 def parameter_sets(codec: str, extradata: bytes) -> tuple[bytes, ...]:
@@ -94,7 +104,7 @@ def parameter_sets(codec: str, extradata: bytes) -> tuple[bytes, ...]:
     Errors: BAD_MEDIA when the record is cut off or names more sets than any stream has.
     """
     if extradata[:1] != b"\x01":
-        found = _split_start_codes(extradata)
+        found = split(extradata, 0)
     elif codec == "h264":
         found = _avcc_sets(extradata)
     else:

@@ -59,8 +59,9 @@ class Packet:
     packet of a connection (the first of all, and each after a loss): nothing before it continues, and the
     stream may differ.
 
-    A frozen dataclass over `bytes` costs 3 us a packet, a wrapped `av.Packet` half a microsecond less; bytes
-    were taken because they can be pickled, compared and kept without keeping the demuxer's buffers alive.
+    A frozen dataclass over `bytes` costs 3 us a packet more than handing an `av.Packet` on (0.2 % of a core for 25
+    cameras at 30 fps). Bytes were taken all the same: they can be pickled, compared and kept without keeping the
+    demuxer's buffers alive.
     """
 
     data: bytes = field(repr=False)

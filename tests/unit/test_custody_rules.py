@@ -15,7 +15,7 @@ from orvault.custody import case as cases
 from orvault.custody import request as requests
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject, check_basis, missing_for
 from orvault.custody.case import Case, CasePlan, CaseState
-from orvault.custody.history import canonical, entry_holds, make_entry, Act
+from orvault.custody.history import Act, canonical, entry_holds, make_entry
 from orvault.custody.ids import new_id
 from orvault.custody.recorded import Span, join_spans
 from orvault.custody.request import ExportRequest, RequestState, Wish, check_recorded

@@ -1,0 +1,194 @@
+"""Typed faces of the actors: what the rest of the system calls.
+
+Each is a plain, picklable object that finds its actor by name at each call, so that it outlives restarts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from actors.handles import CALL_S, START_S, call, submit, wait
+from orvault.container.keys import PublicKey
+from orvault.container.segment import SegmentMeta
+from orvault.custody.ports import CameraStatus, StartOrder
+from orvault.custody.recorded import SegmentLike
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.recorder import Gap, RecordingOrder
+from orvault.recording.records import SegmentRecord, Tail
+
+if TYPE_CHECKING:
+    # Every actor's process loads this module: it must not load the vision libraries with it.
+    from actors.rendering import Answer
+    from orvault.vision.mask import FrameDetections
+
+INDEX, KEYS, EXPORT, MEDIA = "index", "keys", "export", "media"
+STOP_S = 60.0  # stopping waits until the last fragment is on disk
+DETECT_S = 600.0  # one fragment on the slowest supported CPU
+
+
+def camera_name(camera_id: str) -> str:
+    """The actor's name of a camera."""
+    return f"camera:{camera_id}"
+
+
+def encryption_name(node: str) -> str:
+    """The actor's name of a node's encryption."""
+    return f"encryption:{node}"
+
+
+def detection_name(index: int) -> str:
+    """The actor's name of one detection actor."""
+    return f"detection:{index}"
+
+
+class IndexHandle:
+    """`actors.index.IndexActor`."""
+
+    def index(self, records: Sequence[SegmentRecord]) -> None:
+        """Write segment rows."""
+        call(INDEX, "index", records)
+
+    def gap(self, gap: Gap) -> None:
+        """Write a gap."""
+        call(INDEX, "gap", gap)
+
+
+@dataclass(frozen=True)
+class EncryptionHandle:
+    """`actors.encryption.EncryptionActor` of one node."""
+
+    node: str
+
+    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
+        """Seal a fragment durably."""
+        name = encryption_name(self.node)
+        return cast("SegmentRecord", call(name, "seal", meta, fragment, case_key, previous))
+
+    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+        """Where a run stands."""
+        return cast("Tail", call(encryption_name(self.node), "tail", case_id, camera_id, run_id))
+
+    def record_gap(self, gap: Gap) -> None:
+        """Make a gap durable."""
+        call(encryption_name(self.node), "record_gap", gap)
+
+
+class SegmentsHandle:
+    """Reads sealed segments from the node that recorded them."""
+
+    def read(self, node_id: str, path: str) -> bytes:
+        """The sealed bytes."""
+        return cast("bytes", call(encryption_name(node_id), "read", path))
+
+    def waiting(self, node_id: str) -> int:
+        """Records of a node that the ledger has not confirmed yet."""
+        return cast("int", call(encryption_name(node_id), "waiting"))
+
+
+@dataclass(frozen=True)
+class CamerasHandle:
+    """The camera actors: what the custody service starts and stops."""
+
+    camera_ids: tuple[str, ...]
+
+    def start(self, order: StartOrder) -> None:
+        """Begin recording."""
+        told = RecordingOrder(order.run_id, order.case_id, order.camera_id, order.case_key, order.epoch)
+        call(camera_name(order.camera_id), "start", told)
+
+    def stop(self, camera_id: str, run_id: str) -> None:
+        """End recording; returns when the last fragment is durable."""
+        call(camera_name(camera_id), "stop", run_id, timeout_s=STOP_S)
+
+    def statuses(self) -> list[CameraStatus]:
+        """Each camera's state now; asked all at once."""
+        asked = [(camera_id, self._ask(camera_id)) for camera_id in self.camera_ids]
+        return [self._status(camera_id, reference) for camera_id, reference in asked]
+
+    def _ask(self, camera_id: str) -> Any:
+        try:
+            return submit(camera_name(camera_id), "status")
+        except OrvaultError:
+            return None
+
+    def _status(self, camera_id: str, reference: Any) -> CameraStatus:
+        try:
+            if reference is not None:
+                return cast("CameraStatus", wait(camera_name(camera_id), reference, CALL_S))
+        except OrvaultError as error:
+            return CameraStatus(camera_id, "lost", str(error), None, 0, None)
+        return CameraStatus(camera_id, "lost", "its actor is not running", None, 0, None)
+
+
+class KeysHandle:
+    """`actors.keys.KeyActor`."""
+
+    def create(self, case_id: str) -> PublicKey:
+        """The public half of a case's key."""
+        return cast("PublicKey", call(KEYS, "create", case_id))
+
+    def open_for_render(self, request_id: str, records: Sequence[SegmentLike]) -> list[bytes]:
+        """Segment keys on a render grant."""
+        return cast("list[bytes]", call(KEYS, "open_for_render", request_id, records))
+
+    def unlock(self, passphrase: str) -> None:
+        """Open the key store."""
+        call(KEYS, "unlock", passphrase)
+
+    def unlocked(self) -> bool:
+        """Whether it is open."""
+        return cast("bool", call(KEYS, "unlocked"))
+
+
+class ExportHandle:
+    """`actors.export.ExportActor`."""
+
+    def wake(self) -> None:
+        """Look for approved work; an export actor that is away looks by itself when it is back."""
+        try:
+            submit(EXPORT, "wake")
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.UNAVAILABLE:
+                raise
+
+
+@dataclass(frozen=True)
+class _DetectionAnswer:
+    name: str
+    reference: Any
+
+    def result(self) -> list[FrameDetections]:
+        return cast("list[FrameDetections]", wait(self.name, self.reference, DETECT_S))
+
+
+class DetectionHandle:
+    """The detection actors, in turn."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._turn = 0
+
+    def width(self) -> int:
+        """How many fragments they work on at once."""
+        return self._count
+
+    def detect(self, fragment: bytes) -> Answer:
+        """Begin detecting in one clear fragment, on the next actor."""
+        name = detection_name(self._turn % self._count)
+        self._turn += 1
+        return _DetectionAnswer(name, submit(name, "detect", fragment))
+
+    def providers(self) -> list[str]:
+        """What each of them runs on."""
+        names = [detection_name(index) for index in range(self._count)]
+        return [cast("str", call(name, "provider", timeout_s=START_S)) for name in names]
+
+
+class MediaHandle:
+    """`actors.media.MediaActor`."""
+
+    def address(self) -> str:
+        """HOST:PORT of the byte server."""
+        return cast("str", call(MEDIA, "address", timeout_s=START_S))
