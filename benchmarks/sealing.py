@@ -21,8 +21,8 @@ from benchmarks import report
 from orvault.container.stream import CHUNK_BYTES, MemorySource, OpeningReader, SealingWriter, seal_bytes
 from orvault.container.wire import HEADER_BYTES, TAG_BYTES
 
-TOTAL_BYTES = 256 << 20
-REPEATS = 10
+TOTAL_BYTES = 128 << 20
+REPEATS = 24
 GOAL = 0.9
 READ_BYTES = 16 << 20  # a reader that takes much at once and cares for no chunk; told for information
 SMALL_BYTES = 64 << 10  # a muxer's writes; told for information

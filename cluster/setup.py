@@ -68,8 +68,7 @@ def set_up(settings: Settings, passphrase: str) -> Identity:
         raise OrvaultError(ErrorKind.CONFLICT, "this site has its keys already.", where=str(settings.data))
     clock = SystemClock()
     root = create_root(settings.site, clock)
-    server = next(node.name for node in settings.nodes if "server" in node.roles)
-    issue(root, server, "export-server", clock, SERVER_DAYS).save(settings.keys.server_identity)
+    issue(root, settings.site, "export-server", clock, SERVER_DAYS).save(settings.keys.server_identity)
     for node in settings.nodes:
         if "client" in node.roles:
             issue(root, node.name, "node", clock, NODE_DAYS).save(settings.keys.node_identities / node.name)

@@ -5,6 +5,7 @@ Clear pictures and keys stay in memory. There is no window yet: `play --headless
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -199,8 +200,17 @@ def _end(verdict: Verdict, facts: dict[str, object], as_json: bool) -> None:
     raise typer.Exit(verdict.exit_code)
 
 
+def _no_core_dump() -> None:
+    """A crash must not leave pictures or the key in a core file (Windows writes none by default)."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 def main() -> None:
     """The program `orvault-player`."""
+    _no_core_dump()
     app(prog_name="orvault-player")
 
 

@@ -1,4 +1,4 @@
-"""How a route names its right and its failures; a route without a right is refused when the app is built."""
+"""How a route names its right and its failures; a test refuses a route without one."""
 
 from __future__ import annotations
 

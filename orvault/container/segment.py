@@ -159,11 +159,12 @@ def verify_segment(data: bytes, certificate_der: bytes) -> SegmentHeader:
         OrvaultError: DAMAGED if it ends too soon, ALTERED if a byte differs, UNTRUSTED if another
         certificate than this one signed it.
     """
-    # 1. Magic, length, and (3.) the fields: they are needed to name what fails below.
+    # 1. Magic, length, fields.
     header, start = _split(data)
-    # 2. The certificate that the header names, and its signature.
+    # 2. Is it this certificate that the header names?
     if header.node_certificate != fingerprint(certificate_der):
         raise OrvaultError(ErrorKind.UNTRUSTED, "Another node than this one sealed it.", where=header.where)
+    # 3. The signature.
     signed = start - SIGNATURE_BYTES
     verify_signature(certificate_der, data[signed:start], SIGNATURE_CONTEXT + data[:signed], header.where)
     # 4. The length.

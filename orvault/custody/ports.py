@@ -132,6 +132,7 @@ class RunRows(Protocol):
     def put(self, run: Run) -> None: ...  # noqa: D102
     def of_case(self, case_id: str) -> Sequence[Run]: ...  # noqa: D102
     def open_on(self, camera_id: str) -> Run | None: ...  # noqa: D102
+    def recording(self) -> Sequence[Run]: ...  # noqa: D102
     def stopping(self) -> Sequence[Run]: ...  # noqa: D102
     def last_epoch(self, camera_id: str) -> int: ...  # noqa: D102
 

@@ -8,6 +8,7 @@ from orvault.clock import utc_iso
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_TIME_US = 7_258_118_400 * 1_000_000  # 2200-01-01: later times are typing errors
+_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
 def clean_text(text: str, where: str, *, longest: int, lines: bool = False) -> str:
@@ -21,14 +22,19 @@ def clean_text(text: str, where: str, *, longest: int, lines: bool = False) -> s
         message = f"This text has {len(clean)} characters; at most {longest} are kept."
         raise OrvaultError(ErrorKind.BAD_REQUEST, message, where=where, advice="Shorten it.")
     for character in clean:
-        if unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn"} and not (
-            lines and character in "\n\t"
-        ):
+        if _hidden(character) and not (lines and character in "\n\t"):
             message = f"This text holds a character that cannot be shown (U+{ord(character):04X})."
             raise OrvaultError(
                 ErrorKind.BAD_REQUEST, message, where=where, advice="Type it without that one."
             )
     return clean
+
+
+def _hidden(character: str) -> bool:
+    # Control, surrogate, private and unassigned characters, line separators, and those that turn the direction of
+    # writing: with them a name can be shown as another one.
+    turning = unicodedata.bidirectional(character) in _TURNING
+    return turning or unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def check_range(from_us: int, to_us: int, where: str = "from, to") -> None:

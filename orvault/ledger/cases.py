@@ -141,6 +141,12 @@ class Runs:
         row = self._db.execute(select(t.runs).where(t.runs.c.open_camera_id == camera_id)).mappings().first()
         return None if row is None else _run(row)
 
+    def recording(self) -> Sequence[Run]:
+        """Runs that nobody ordered to stop."""
+        r = t.runs.c
+        query = select(t.runs).where(r.open_camera_id.is_not(None), r.stop_ordered_us.is_(None))
+        return [_run(row) for row in self._db.execute(query).mappings()]
+
     def stopping(self) -> Sequence[Run]:
         """Runs whose stop is ordered and not confirmed."""
         r = t.runs.c

@@ -55,7 +55,7 @@ def check_revision(connection: Connection, name: str) -> None:
 def _run(url: str, revision: str, *, up: bool) -> None:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(Path(parsed.database))
     engine = open_engine(url)
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
@@ -71,6 +71,12 @@ def _run(url: str, revision: str, *, up: bool) -> None:
         raise _explain(error, name) from error
     finally:
         engine.dispose()
+
+
+def _make_private(file: Path) -> None:
+    # Password hashes and patients' papers stand in it; its -wal and -shm files take over its permissions.
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.touch(mode=0o600, exist_ok=True)
 
 
 def _take_turn(connection: Connection) -> None:

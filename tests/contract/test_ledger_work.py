@@ -32,6 +32,7 @@ from tests.fakes import (
     World,
     cheap_passwords,
     make_segment,
+    make_world,
     sqlite_url,
 )
 
@@ -243,8 +244,6 @@ def _process(url: str, number: int, runs: dict[str, tuple[str, str]]) -> None:
 
 
 def test_processes_share_one_sqlite_file(tmp_path: Path) -> None:
-    from tests.fakes import make_world
-
     world = make_world(sqlite_url(tmp_path))
     case = world.armed_case()
     view = world.custody.start_recording(world.manager, case.case_id).view
@@ -260,3 +259,16 @@ def test_processes_share_one_sqlite_file(tmp_path: Path) -> None:
     verdict = world.custody.verify_history()
     assert verdict.intact and verdict.size == before + 45
     assert world.custody.recordings(world.manager)[0].segments == 45
+
+
+def test_sqlite_file_is_private(tmp_path: Path) -> None:
+    folder = tmp_path / "new"
+    migrate(sqlite_url(folder))
+    ledger = open_ledger(sqlite_url(folder))
+    with ledger.uow() as uow:
+        uow.history.append(1, "system", Act.CASE_CLOSED, "case:x", {})
+        uow.commit()
+        modes = {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+    assert set(modes) >= {"ledger.sqlite", "ledger.sqlite-wal"} and set(modes.values()) == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    ledger.close()

@@ -16,6 +16,7 @@ import av
 import pytest
 
 from orvault.container import frame
+from orvault.container.frame_reader import read_frame
 from orvault.container.keys import Recipient, generate_private_key
 from orvault.container.label import LABEL, MANIFEST, SLOTS
 from orvault.container.package import PackageBuilder, PackageReader, copy_without
@@ -101,6 +102,27 @@ def test_everything_but_the_opening_is_checked_without_a_secret(made: Made, tmp_
         with pytest.raises(OrvaultError) as caught:
             reader.verify_all()
     assert caught.value.kind is ErrorKind.ALTERED and caught.value.where == "media/or2.mp4.enc"
+
+
+class _Counting(io.BytesIO):
+    """A file that knows how many bytes were taken from it."""
+
+    taken = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self.taken += len(data)
+        return data
+
+
+def test_the_first_picture_needs_the_papers_and_one_chunk_not_the_file(made: Made) -> None:
+    file = _Counting(made.data)
+    with PackageReader(file, read_frame(file, partial=False)) as reader:
+        reader.verify_label([made.root_der], NOW_US)
+        reader.unlock(PASSWORD)
+        assert reader.media("or1").read(1000) == CLIP.read_bytes()[:1000]
+    media = sum(camera.media.bytes for camera in reader.label.cameras)
+    assert file.taken < len(made.data) - media + CHUNK_BYTES + 6 * 1024 < len(made.data) / 4
 
 
 def test_the_order_of_steps_is_enforced(made: Made) -> None:

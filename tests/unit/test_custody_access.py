@@ -12,8 +12,8 @@ from orvault.errors import ErrorKind, OrvaultError
 
 GIVEN = {
     Role.SYSTEM_ADMINISTRATOR: "session account-manage camera-view",
-    Role.RECORDS_MANAGER: "session camera-view case-view case-plan case-arm case-close recording-switch recording-list "
-    "export-submit export-view export-download",
+    Role.RECORDS_MANAGER: "session camera-view case-view case-plan case-arm case-close recording-switch "
+    "recording-list export-submit export-view export-download",
     Role.PRIVACY_OFFICER: "session camera-view case-view recording-list export-submit export-view export-decide "
     "export-download history-view",
     Role.CLINICAL_STAFF: "session camera-view case-view case-arm case-close recording-switch",

@@ -203,7 +203,9 @@ def test_spans_cover_the_pieces_and_nothing_but_small_holes(pieces: list[tuple[i
     assert {s.end_us for s in spans} <= {b for _, b in ordered}
 
 
-@pytest.mark.parametrize("text", ["", "  ", "x" * 11, "a\nb", "a\x00", "a\u202eb\x7f", "\ud800"])
+@pytest.mark.parametrize(
+    "text", ["", "  ", "x" * 11, "a\nb", "a\x00", "a\x7f", "a\u202eb", "a\u2028b", "\u2066a", "\ud800"]
+)
 def test_texts_that_are_refused(text: str) -> None:
     with pytest.raises(OrvaultError) as caught:
         clean_text(text, "field", longest=10)
@@ -229,6 +231,10 @@ def test_ids_sort_by_time_and_are_uuids_of_version_7() -> None:
     parsed = uuid.UUID(made[0])
     assert parsed.version == 7 and parsed.variant == uuid.RFC_4122
     assert parsed.int >> 80 == FakeClock().us // 1000
+    clock.us += 1
+    later = new_id(clock)
+    clock.us += 1
+    assert later < new_id(clock)  # microseconds count too
 
 
 def test_history_leaf_covers_every_field() -> None:

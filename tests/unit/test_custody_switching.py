@@ -69,7 +69,7 @@ def test_camera_in_use_is_refused_and_left_alone(world: World) -> None:
     with _raises(ErrorKind.CONFLICT):
         world.custody.start_recording(world.manager, first.case_id, ["or1-wall"])
     started = world.custody.start_recording(world.manager, first.case_id)
-    assert [run.camera_id for run in started.view.runs] == ["or1-wall", "or1-lamp"]
+    assert sorted(run.camera_id for run in started.view.runs) == ["or1-lamp", "or1-wall"]
     with _raises(ErrorKind.CONFLICT):
         world.custody.start_recording(world.manager, first.case_id)
 
@@ -124,6 +124,32 @@ def test_restart_of_the_server_goes_on_where_the_stop_was(world: World) -> None:
     fresh = CustodyService(world.ledger.uow, world.clock, world.recorders, world.case_keys, world.renderers)
     fresh.settle_stops()
     assert world.recorders.orders == {}
+
+
+def test_camera_out_of_reach_elsewhere_is_not_asked_when_starting(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.recorders.unreachable = {"or1-wall"}
+    world.custody.close_case(world.manager, case.case_id)
+    world.recorders.unreachable = set()
+    other = world.armed_case("N-2", "OR 2")
+    world.custody.start_recording(world.manager, other.case_id)
+    assert set(world.recorders.orders) == {"or1-wall", "or2-wall"}
+
+
+def test_runs_are_resumed_as_they_were_ordered(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.custody.stop_recording(world.manager, case.case_id, "lamp moved", ["or1-lamp"])
+    ordered, world.recorders.orders = dict(world.recorders.orders), {}
+    world.clock.us += 5
+    before = world.custody.check_ledger()
+    assert world.custody.resume_recordings() == ()
+    assert world.recorders.orders == ordered and set(ordered) == {"or1-wall"}
+    world.recorders.unreachable = {"or1-wall"}
+    assert [p.camera_id for p in world.custody.resume_recordings()] == ["or1-wall"]
+    assert world.custody.check_ledger() == before
+    assert world.custody.case(world.manager, case.case_id).case.state is CaseState.RECORDING
 
 
 def test_stop_keeps_its_reason_and_the_case_can_go_on(world: World) -> None:

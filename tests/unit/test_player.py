@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,6 +164,45 @@ def _cut(player: Player) -> Path:
 
 def _flipped(player: Player) -> Path:
     return _changed(player, lambda data: _flip(data, len(data) - 5000))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
+def test_a_typed_password_is_asked_for_and_never_shown(player: Player) -> None:
+    import fcntl
+    import pty
+    import termios
+
+    outer, inner = pty.openpty()
+    command = [sys.executable, "-m", "player", "verify", str(player.made.path), *player.root()]
+    process = subprocess.Popen(
+        command,
+        stdin=inner,
+        stdout=subprocess.PIPE,
+        stderr=inner,
+        env=os.environ | {"ORVAULT_PLAYER_HOME": str(player.folder), "PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    try:
+        os.close(inner)
+        seen = b""
+        while b"Password" not in seen:
+            seen += os.read(outer, 1000)
+        while termios.tcgetattr(outer)[3] & termios.ECHO and process.poll() is None:
+            time.sleep(0.01)  # what is typed before the echo is off would be thrown away
+        os.write(outer, PASSWORD.encode() + b"\n")
+        told, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    try:
+        while piece := os.read(outer, 1000):
+            seen += piece
+    except OSError:  # the other end is closed: Linux' way to say "no more"
+        pass
+    os.close(outer)
+    assert process.returncode == 0 and "Genuine" in told.decode()
+    assert PASSWORD.encode() not in seen + told
 
 
 FAILURES: dict[str, tuple[int, str, Act]] = {

@@ -56,7 +56,7 @@ class SwitchDesk(Desk):
         NOT_ARMED, NOT_FOUND (case, camera), BAD_REQUEST (camera of another room), CONFLICT (camera in use).
         """
         require(by, Right.RECORDING_SWITCH)
-        self.settle_stops()
+        self._settle_wanted(case_id, camera_ids)
         with self._uow() as uow:
             case = case_in(uow, case_id)
             check_step(case, CaseState.RECORDING)
@@ -65,12 +65,7 @@ class SwitchDesk(Desk):
             ]
             uow.cases.put_state(replace(case, state=CaseState.RECORDING))
             uow.commit()
-        problems = []
-        for order in orders:
-            try:
-                self._recorders.start(order)
-            except OrvaultError as error:
-                problems.append(CameraProblem(order.camera_id, error.kind, str(error)))
+        problems = self._tell_starts(orders)
         if problems:
             self._undo_starts({o.camera_id: o.run_id for o in orders}, problems)
         return self._switched(case_id, problems)
@@ -109,6 +104,33 @@ class SwitchDesk(Desk):
             pending = uow.runs.stopping()
         return tuple(self._tell_stops(pending))
 
+    def resume_recordings(self) -> tuple[CameraProblem, ...]:
+        """Order every run that should be recording once more, e.g. after the server's start.
+
+        Recorders ignore an order that they follow already; one whose order was lost in a crash begins now.
+        """
+        with self._uow(read_only=True) as uow:
+            orders = [_order_of(run, case_in(uow, run.case_id)) for run in uow.runs.recording()]
+        return tuple(self._tell_starts(orders))
+
+    def _settle_wanted(self, case_id: str, camera_ids: Sequence[str] | None) -> None:
+        # Only the cameras about to be started: waiting for others out of reach would hold this room up.
+        with self._uow(read_only=True) as uow:
+            room = case_in(uow, case_id).room
+            here = [camera.camera_id for camera in uow.cameras.all() if camera.room == room]
+            wanted = set(here if camera_ids is None else camera_ids)
+            pending = [run for run in uow.runs.stopping() if run.camera_id in wanted]
+        self._tell_stops(pending)
+
+    def _tell_starts(self, orders: Iterable[StartOrder]) -> list[CameraProblem]:
+        problems = []
+        for order in orders:
+            try:
+                self._recorders.start(order)
+            except OrvaultError as error:
+                problems.append(CameraProblem(order.camera_id, error.kind, str(error)))
+        return problems
+
     def _open_run(self, uow: UnitOfWork, by: Account, case: Case, camera: CameraInfo) -> StartOrder:
         busy = uow.runs.open_on(camera.camera_id)
         if busy is not None:
@@ -120,14 +142,13 @@ class SwitchDesk(Desk):
                 where="camera_ids",
                 advice="Leave it out, or stop it there first.",
             )
-        assert case.case_key is not None, "an armed case has a key (a constraint of the ledger)"
         now = self._clock.now_us()
         epoch = uow.runs.last_epoch(camera.camera_id) + 1
         run = Run(new_id(self._clock), case.case_id, camera.camera_id, epoch, now, by.account_id)
         uow.runs.add(run)
         detail = {"camera": camera.camera_id, "run": run.run_id, "epoch": epoch}
         uow.history.append(now, by.actor, Act.RECORDING_STARTED, case_subject(case), detail)
-        return StartOrder(run.run_id, case.case_id, camera.camera_id, case.case_key, epoch, now)
+        return _order_of(run, case)
 
     def _undo_starts(self, runs: dict[str, str], problems: Iterable[CameraProblem]) -> None:
         # A start that failed may yet have reached the camera (its answer was lost), so it is stopped, not
@@ -184,6 +205,11 @@ class SwitchDesk(Desk):
     def _switched(self, case_id: str, problems: Sequence[CameraProblem]) -> Switched:
         with self._uow(read_only=True) as uow:
             return Switched(view_in(uow, case_id), tuple(problems))
+
+
+def _order_of(run: Run, case: Case) -> StartOrder:
+    assert case.case_key is not None, "a case with runs was armed, and has a key since"
+    return StartOrder(run.run_id, case.case_id, run.camera_id, case.case_key, run.epoch, run.started_us)
 
 
 def case_subject(case: Case) -> str:
