@@ -16,12 +16,13 @@ from orvault.clock import Clock
 from orvault.custody.ports import CameraStatus
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.orders import OrderStore
-from orvault.recording.reconnect import ReconnectPolicy, reconnecting
+from orvault.recording.reconnect import PASSING, ReconnectPolicy, reconnecting
 from orvault.recording.recorder import RecordingOrder
 from orvault.video.gop import GopCutter
 from orvault.video.packet import Packet, PacketSource, StreamInfo
 from orvault.video.source import CameraAddress, open_source
 
+SOON_S = 2.0  # before a camera is asked again that sent something senseless
 LATER_S = 30.0  # before a camera is asked again whose trouble does not pass by itself (an unknown codec)
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class CameraActor:
         self._line.start(order)
 
     def stop(self, run_id: str) -> None:
-        """End the run; returns when its last fragment is durable. Errors: CONFLICT, UNAVAILABLE."""
+        """End the run; returns when its last fragment is durable. Errors: STORAGE, UNAVAILABLE."""
         with self._cutting:
             if self._cutter is not None and self._line.run_id == run_id:
                 self._line.put(self._cutter.flush(), self._loss)
@@ -92,7 +93,13 @@ class CameraActor:
     def _cut(self, on: bool) -> None:
         """Begin or end cutting fragments; the line calls it when an order begins or ends."""
         with self._cutting:
-            self._cutter = GopCutter(self._info, self._clock) if on and self._info is not None else None
+            if not on:
+                self._cutter = None
+                return
+            self._loss = ""  # what was lost before nobody wanted recorded
+            # The reader may have been faster; its cutter holds the first keyframe already.
+            if self._cutter is None and self._info is not None:
+                self._cutter = GopCutter(self._info, self._clock)
 
     def _read_for_ever(self) -> None:
         policy = ReconnectPolicy(on_failure=self._failed)
@@ -102,15 +109,19 @@ class CameraActor:
                     self._take(packet)
             except OrvaultError as error:
                 self._failed(error)
-            self._clock.sleep(LATER_S)
+                self._loss = error.message  # a new round of connections knows nothing of this one's end
+                self._clock.sleep(SOON_S if error.kind in PASSING else LATER_S)
+            else:
+                self._clock.sleep(LATER_S)
 
     def _open(self) -> PacketSource:
         return open_source(self._feed.address(), self._clock)
 
     def _failed(self, error: OrvaultError) -> None:
         with self._cutting:  # what came before the loss is made durable now, not when the camera is back
-            if self._cutter is not None:
-                self._line.put(self._cutter.flush())
+            if self._cutter is not None and (fragment := self._cutter.flush()) is not None:
+                self._line.put(fragment, self._loss)
+                self._loss = ""
         if self._trouble is None or self._trouble.kind is not error.kind:
             log.warning("camera %s: %s", self._feed.camera_id, error)
         self._trouble = error

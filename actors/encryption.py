@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -47,21 +49,24 @@ class EncryptionActor:
         self._store = SegmentStore(store_root)
         self._gaps = GapStore(store_root)
         self._outbox = Outbox(index)
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._store.clean()
-        self._outbox.offer(self._store.scan(on_fault=_tell_fault))
-        self._outbox.offer_gaps(self._gaps.scan())
-        self._outbox.start()
+        # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
+        self._outbox.start(self._store.scan(on_fault=_tell_fault), _readable(self._gaps.scan()))
 
     def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
         """Seal one fragment and make it durable. A call that is repeated after a crash is answered from disk.
 
         Errors: STORAGE, CONFLICT (another segment has this number).
         """
-        stored = self._store.find(meta)
-        if stored is None:
-            stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
-            self._outbox.offer([stored])
-        return stored
+        with self._turns[
+            meta.camera_id
+        ]:  # a camera that gave up waiting repeats a call that is still at work
+            stored = self._store.find(meta)
+            if stored is None:
+                stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
+                self._outbox.offer([stored])
+            return stored
 
     def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
         """Where a run stands on this node's disk: what a restarted camera goes on from."""
@@ -86,6 +91,14 @@ def _tell_fault(path: str, error: OrvaultError) -> None:
     log.error("segment %s cannot be read: %s", path, error)
 
 
+def _readable(gaps: Iterator[Gap]) -> Iterator[Gap]:
+    """Gaps up to the first that cannot be read; that one must not keep a node from recording either."""
+    try:
+        yield from gaps
+    except OrvaultError as error:
+        log.error("gaps on this disk are not told to the ledger from here on: %s", error)
+
+
 class Outbox:
     """Records on their way to the ledger: in order, again and again until it has them.
 
@@ -102,9 +115,12 @@ class Outbox:
         with self._ready:
             return len(self._records) + len(self._gaps)
 
-    def start(self) -> None:
-        """Begin delivering, in a thread of its own."""
-        threading.Thread(target=self._deliver_for_ever, name="outbox", daemon=True).start()
+    def start(self, records: Iterator[SegmentRecord], gaps: Iterator[Gap]) -> None:
+        """Begin delivering, in a thread of its own: first what was there before, a batch at a time."""
+        thread = threading.Thread(
+            target=self._deliver_for_ever, args=(records, gaps), name="outbox", daemon=True
+        )
+        thread.start()
 
     def offer(self, records: Iterable[SegmentRecord]) -> None:
         """Take records over for delivery."""
@@ -121,23 +137,57 @@ class Outbox:
     def deliver_once(self) -> None:
         """One attempt at what waits. Errors: UNAVAILABLE while the index is away; what waits then stays."""
         with self._ready:
-            records, gaps = self._records[:BATCH], list(self._gaps)
+            records, gaps = self._records[:BATCH], self._gaps[:BATCH]
         if records:
-            self._index.index(records)
+            self._index_records(records)
             with self._ready:
                 del self._records[: len(records)]
         for gap in gaps:
-            self._index.gap(gap)
+            self._index_gap(gap)
             with self._ready:
                 self._gaps.remove(gap)
 
-    def _deliver_for_ever(self) -> None:
+    def _index_records(self, records: Sequence[SegmentRecord]) -> None:
+        try:
+            self._index.index(records)
+        except OrvaultError as error:
+            if error.kind is ErrorKind.UNAVAILABLE:
+                raise
+            if len(records) == 1:
+                _tell_refused(f"segment {records[0].path}", error)
+                return
+            for record in records:  # one that the ledger cannot take must not hold up the others
+                self._index_records([record])
+
+    def _index_gap(self, gap: Gap) -> None:
+        try:
+            self._index.gap(gap)
+        except OrvaultError as error:
+            if error.kind is ErrorKind.UNAVAILABLE:
+                raise
+            _tell_refused(f"gap {gap.from_us} to {gap.to_us} of run {gap.run_id}", error)
+
+    def _deliver_for_ever(self, records: Iterator[SegmentRecord], gaps: Iterator[Gap]) -> None:
+        while earlier := list(islice(records, BATCH)):
+            self.offer(earlier)
+            self._deliver_all()
+        while holes := list(islice(gaps, BATCH)):
+            self.offer_gaps(holes)
+            self._deliver_all()
         while True:
             with self._ready:
                 self._ready.wait_for(lambda: bool(self._records or self._gaps))
+            self._deliver_all()
+
+    def _deliver_all(self) -> None:
+        while len(self):
             try:
                 self.deliver_once()
             except OrvaultError as error:
-                if error.kind is not ErrorKind.UNAVAILABLE:
-                    raise
+                log.debug("the index does not answer: %s", error)
                 threading.Event().wait(RETRY_S)
+
+
+def _tell_refused(what: str, error: OrvaultError) -> None:
+    """It stays on disk and is offered again at the next start."""
+    log.error("the ledger does not take %s: %s", what, error)

@@ -9,14 +9,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import tenacity
 
 from actors.rendering import Rendering, RenderTools
+from orvault.container.package import PackageSummary
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.errors import ErrorKind, OrvaultError
 
 POLL_S = 5.0  # approvals wake the actor; this is for what a lost wake-up left behind
 # What another try may heal: the row stays as it is and is claimed again.
 PASSING = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.KEYS_LOCKED})
+TRIES = 8  # under one claim, over about five minutes: an actor is restarted, a node comes back
+LONGEST_WAIT_S = 60.0  # well below the lease of a claim
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +34,7 @@ class ExportActor:
     def __init__(self, open_custody: Callable[[], CustodyService], tools: RenderTools) -> None:
         self._custody = open_custody()
         self._tools = tools
+        _sweep(tools.packages)
         self._woken = threading.Event()
         self._woken.set()
         threading.Thread(target=self._work_for_ever, name="export", daemon=True).start()
@@ -42,8 +50,6 @@ class ExportActor:
             try:
                 self.work_off()
             except OrvaultError as error:
-                if error.kind not in PASSING:
-                    raise
                 log.warning("export waits: %s", error)
 
     def work_off(self) -> None:
@@ -54,15 +60,70 @@ class ExportActor:
     def _carry_out(self, job: RenderJob) -> None:
         request_id = job.request.request_id
         try:
-            summary = Rendering(job, self._custody, self._tools).carry_out()
-            self._custody.finish_render(
-                request_id, job.epoch, summary.path.name, summary.bytes, summary.sha256
-            )
+            self._build(job)
         except OrvaultError as error:
             if error.kind in PASSING:
                 raise
-            if error.kind is ErrorKind.CONFLICT:  # the row is another worker's by now, or ended
-                log.warning("export %s dropped: %s", request_id, error)
-                return
-            log.warning("export %s failed: %s", request_id, error)
-            self._custody.fail_render(request_id, job.epoch, str(error))
+            log.warning("export %s: %s", request_id, error)
+            if error.kind is not ErrorKind.CONFLICT:  # else the row is another worker's by now, or ended
+                self._fail(job, error)
+
+    def _build(self, job: RenderJob) -> None:
+        _remove(self._tools.packages, f"{job.request.package_id}-*.orvault")  # finished, never confirmed
+        summary = self._patiently(job)
+        try:
+            self._custody.finish_render(
+                job.request.request_id, job.epoch, summary.path.name, summary.bytes, summary.sha256
+            )
+        except OrvaultError as error:
+            if error.kind is ErrorKind.CONFLICT:  # nobody will ever ask for it
+                summary.path.unlink(missing_ok=True)
+            raise
+
+    def _fail(self, job: RenderJob, error: OrvaultError) -> None:
+        try:
+            self._custody.fail_render(job.request.request_id, job.epoch, str(error))
+        except OrvaultError as refusal:
+            if refusal.kind is not ErrorKind.CONFLICT:
+                raise
+            log.warning("export %s dropped: %s", job.request.request_id, refusal)
+
+    def _patiently(self, job: RenderJob) -> PackageSummary:
+        """The package, rendered afresh while what it needs is being restarted: a claim is a try, and few."""
+        attempts = tenacity.Retrying(
+            wait=tenacity.wait_exponential(multiplier=2.5, max=LONGEST_WAIT_S),
+            stop=tenacity.stop_after_attempt(TRIES),
+            sleep=self._tools.clock.sleep,
+            retry=tenacity.retry_if_exception(_is_away),
+            before_sleep=partial(self._say_waiting, job),
+            reraise=True,
+        )
+        return attempts(lambda: Rendering(job, self._custody, self._tools).carry_out())
+
+    def _say_waiting(self, job: RenderJob, state: tenacity.RetryCallState) -> None:
+        """Also the sign of life. Errors: CONFLICT when the row is not this worker's any more."""
+        error = state.outcome.exception() if state.outcome is not None else None
+        log.warning("export %s waits: %s", job.request.request_id, error)
+        try:
+            self._custody.render_progress(job.request.request_id, job.epoch, "waiting", 0, 0)
+        except OrvaultError as refusal:
+            if refusal.kind is not ErrorKind.UNAVAILABLE:  # it may be the ledger that is waited for
+                raise
+
+
+def _is_away(error: BaseException) -> bool:
+    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE
+
+
+def _sweep(packages: Path) -> None:
+    """Remove what a dead worker left: sealed work files, whose key died with it, and packages half written."""
+    _remove(packages, "*.mp4.enc")
+    _remove(packages, ".*.orvault.*.part")
+
+
+def _remove(packages: Path, pattern: str) -> None:
+    try:
+        for path in packages.glob(pattern):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("leftovers in %s stay: %s", packages, error.strerror)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 from orvault.custody.ports import CameraInfo
 from orvault.custody.service import CustodyService
 from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
+
+log = logging.getLogger(__name__)
 
 
 class IndexActor:
@@ -18,8 +21,9 @@ class IndexActor:
         self._custody.register_cameras(cameras)
 
     def index(self, records: Sequence[SegmentRecord]) -> None:
-        """Write rows; a record that is there already stays as it is."""
-        self._custody.index_segments(records)
+        """Write rows; a record that is there already stays as it is. What is refused stays on its node's disk."""
+        for segment_id, reason in self._custody.index_segments(records).refused:
+            log.error("segment %s is not indexed: %s", segment_id, reason)
 
     def gap(self, gap: Gap) -> None:
         """Write a gap; one that is there already stays as it is."""

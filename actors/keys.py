@@ -15,6 +15,8 @@ from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 
+MAX_SECRET_BYTES = 4096
+
 
 class KeyActor:
     """One per cluster, on the export server."""
@@ -66,7 +68,7 @@ class KeyActor:
 
 
 def read_secret(path: Path) -> str:
-    """The one line in a secret file. Errors: BAD_SETTINGS when it is absent, empty or open to other accounts."""
+    """The one line in a secret file. Errors: BAD_SETTINGS when it is absent, empty, longer or open to others."""
     try:
         if path.stat().st_mode & 0o077:
             raise OrvaultError(
@@ -75,10 +77,13 @@ def read_secret(path: Path) -> str:
                 where=str(path),
                 advice=f"chmod 600 {path}",
             )
-        text = path.read_text(encoding="utf-8").strip()
+        with path.open("rb") as file:
+            text = file.read(MAX_SECRET_BYTES + 1).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise OrvaultError(ErrorKind.BAD_SETTINGS, f"cannot be read: {reason}.", where=str(path)) from None
     if not text:
         raise OrvaultError(ErrorKind.BAD_SETTINGS, "is empty.", where=str(path))
+    if len(text.encode()) > MAX_SECRET_BYTES or len(text.splitlines()) > 1:
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, "holds more than one secret.", where=str(path))
     return text

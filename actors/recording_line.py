@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -29,8 +30,10 @@ from orvault.video.gop import Fragment
 
 WAITING = 16  # fragments (about half a minute) that may wait while the encryption actor is being restarted
 RETRY_S = 0.5
+RESUME_S = 5.0  # between attempts to take up an order again that the disk does not let go on
 ANSWER_S = 10.0  # for a start, which waits for the encryption actor
 STOP_S = 45.0  # for a stop, which waits until everything before it is sealed
+REMEMBERED = 64  # ended runs; a start that a restart delayed past its own stop is a matter of seconds
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,6 +65,7 @@ class _Cut:
 class _Start:
     order: RecordingOrder
     done: Future[None]
+    resumed: bool = False  # it lies on this node's disk already
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,12 @@ class RecordingLine:
         cut: Callable[[bool], None],
     ) -> None:
         self._recorder = Recorder(node_id, camera_id)
-        self._camera_id = camera_id
+        self._node_id, self._camera_id = node_id, camera_id
         self._sealer, self._orders, self._clock, self._cut = sealer, orders, clock, cut
         self._work: queue.Queue[_Cut | _Start | _Stop] = queue.Queue()
         self._overflow = ""
+        self._ended: deque[str] = deque(maxlen=REMEMBERED)
+        self._owed: list[Gap] = []
         self.run_id: str | None = None
         self.segments = 0
         self.last_us: int | None = None
@@ -97,16 +103,26 @@ class RecordingLine:
 
     def resume(self) -> None:
         """Take up the order on this node's disk, if there is one, without waiting for it."""
-        order = self._orders.load(self._camera_id)
+        try:
+            order = self._orders.load(self._camera_id)
+        except (
+            OrvaultError
+        ) as error:  # the camera must be there all the same: the next start replaces the order
+            self._tell(f"the recording order on this node cannot be read: {error}")
+            return
         if order is not None:
-            self._work.put(_Start(order, Future()))
+            self._work.put(_Start(order, Future(), resumed=True))
 
     def start(self, order: RecordingOrder) -> None:
         """Begin a run; on disk before this returns. Errors: CONFLICT, STORAGE, UNAVAILABLE."""
         self._wait(_Start(order, Future()), ANSWER_S)
 
     def stop(self, run_id: str, reason: str) -> None:
-        """End a run behind everything that was cut before; `reason` says why pictures are missing, if they are."""
+        """End a run behind everything that was cut before; `reason` says why pictures are missing, if they are.
+
+        A run that is not being recorded is left as it is, and cannot be started any more.
+        """
+        reason, self._overflow = self._overflow or reason, ""
         self._wait(_Stop(run_id, self._clock.now_us(), reason, Future()), STOP_S)
 
     def put(self, fragment: Fragment | None, reason: str = "") -> None:
@@ -142,37 +158,57 @@ class RecordingLine:
     def _carry_out(self, item: _Start | _Stop) -> None:
         try:
             if isinstance(item, _Start):
-                self._begin(item.order)
+                self._begin(item)
             else:
                 self._end(item)
         except OrvaultError as error:
+            if isinstance(item, _Start) and item.resumed and error.kind is not ErrorKind.CONFLICT:
+                self._resume_later(item, error)
+                return
             log.warning("camera %s: %s", self._camera_id, error)
             item.done.set_exception(error)
         else:
             item.done.set_result(None)
 
-    def _begin(self, order: RecordingOrder) -> None:
+    def _resume_later(self, item: _Start, error: OrvaultError) -> None:
+        """Nobody waits for an order that was taken up again, so nobody else would try it once more."""
+        self._tell(f"the recording could not be taken up again: {error}")
+        self._clock.sleep(RESUME_S)
+        self._work.put(item)  # behind a stop that came meanwhile
+
+    def _begin(self, item: _Start) -> None:
         """1. what the disk holds of this run; 2. the order is durable; 3. fragments are cut."""
-        tail = self._patiently(partial(self._sealer.tail, order.case_id, order.camera_id, order.run_id))
-        fresh = self._recorder.start(order, self._clock.now_us(), tail)
-        self._orders.save(order)
-        self.run_id = order.run_id
-        if fresh:
+        order = item.order
+        if order.run_id in self._ended:
+            message = f"The run {order.run_id} was stopped and is not taken up again."
+            raise OrvaultError(ErrorKind.CONFLICT, message, where=f"camera {self._camera_id}")
+        tail = self._tail_on_disk(order)
+        self._recorder.start(order, self._clock.now_us(), tail)
+        if not item.resumed:
+            self._orders.save(order)
+        if self.run_id != order.run_id:  # not the recorder's word: a first attempt may have failed at step 2
+            self.run_id, self.trouble = order.run_id, ""
             self.segments, self.last_us = tail.next_sequence, tail.end_us or None
             self._cut(True)
 
     def _end(self, item: _Stop) -> None:
-        """1. no more fragments; 2. the gap at the end, if there is one; 3. the order is forgotten."""
-        if self.run_id == item.run_id:
+        """1. no more fragments; 2. the gap at the end, if there is one; 3. the order is forgotten.
+
+        A step that fails is repeated with the next stop; nothing is recorded meanwhile.
+        """
+        self._ended.append(item.run_id)
+        order = self._recorder.order
+        if order is not None and order.run_id == item.run_id:
             self._cut(False)
-        if item.reason:
-            self._recorder.lost(item.reason, item.at_us)
-        gap = self._recorder.stop(item.run_id, item.at_us)
-        if gap is not None:
-            self._patiently(partial(self._sealer.record_gap, gap))
-        self._orders.remove(self._camera_id, item.run_id)
-        if self.run_id == item.run_id:
             self.run_id = None
+            if item.reason:
+                self._recorder.lost(item.reason, item.at_us)
+            gap = self._recorder.stop(item.run_id, item.at_us)
+            self._owed += [gap] if gap is not None else []
+        while self._owed:
+            self._patiently(partial(self._sealer.record_gap, self._owed[0]))
+            del self._owed[0]
+        self._orders.remove(self._camera_id, item.run_id)
 
     def _seal(self, item: _Cut) -> None:
         order = self._recorder.order
@@ -190,12 +226,35 @@ class RecordingLine:
             )
             self._recorder.stored(record)
         except OrvaultError as error:
-            self.trouble = f"a fragment was lost: {error}"
-            log.error("camera %s: %s", self._camera_id, self.trouble)
+            self._tell(f"a fragment could not be stored: {error}")
+            self._go_on_from_disk(order)
             self._recorder.lost(error.message, fragment.start_us)
             return
         self.trouble = ""
         self.segments, self.last_us = meta.sequence + 1, meta.end_us
+
+    def _go_on_from_disk(self, order: RecordingOrder) -> None:
+        """As after a restart: a segment may lie there although it was not confirmed (its last fsync failed).
+
+        Its number is taken then; every later fragment would be refused under it.
+        """
+        try:
+            tail = self._tail_on_disk(order)
+        except OrvaultError as error:
+            self._tell(f"the disk does not tell where the run stands: {error}")
+            return
+        if tail.next_sequence > self._recorder.tail.next_sequence:
+            self._recorder = Recorder(self._node_id, self._camera_id)
+            self._recorder.start(order, self._clock.now_us(), tail)
+            self.segments, self.last_us = tail.next_sequence, tail.end_us
+
+    def _tail_on_disk(self, order: RecordingOrder) -> Tail:
+        return self._patiently(partial(self._sealer.tail, order.case_id, order.camera_id, order.run_id))
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            log.error("camera %s: %s", self._camera_id, trouble)
+        self.trouble = trouble
 
     def _patiently(self, act: Callable[[], T]) -> T:
         """Until it is answered: only a dead or restarting encryption actor is waited for."""

@@ -20,10 +20,12 @@ from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService, RenderJob, Track
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import Rendition
+from orvault.video.codec import decode_fragment
 from orvault.vision.mask import FrameDetections, FramePlan, MaskMode, MaskPolicy, MaskStyle, plan_regions
 from orvault.vision.watermark import Corner, TextWatermark
 
 WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
+KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are 86 400
 
 
 class Segments(Protocol):
@@ -109,7 +111,8 @@ class Rendering:
         with PackageBuilder(self._tools.packages, identity, self._terms()) as builder:
             media = [self._camera(builder, track) for track in self._job.tracks if track.segments]
             self._report("sealing")
-            out = self._tools.packages / f"{self._package_id}.orvault"
+            # Named by the epoch: a predecessor that is fenced, but still writing, cannot replace this file.
+            out = self._tools.packages / f"{self._package_id}-{self._job.epoch}.orvault"
             return builder.finish(out, media, self._job.request.wish.recipients)
 
     @property
@@ -136,7 +139,7 @@ class Rendering:
         )
 
     def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
-        keys = self._tools.keys.open_for_render(self._job.request.request_id, track.segments)
+        keys = self._keys(track)
         meta, wish = track.segments[0].header.meta, self._job.request.wish
         fps = _frame_rate(track)
         plans = self._plan(track, keys, fps)
@@ -174,6 +177,14 @@ class Rendering:
             ),
         )
 
+    def _keys(self, track: Track) -> list[bytes]:
+        """The keys of all segments of a camera, in order."""
+        request_id, keys = self._job.request.request_id, []
+        for first in range(0, len(track.segments), KEYS_AT_ONCE):
+            some = track.segments[first : first + KEYS_AT_ONCE]
+            keys += self._tools.keys.open_for_render(request_id, some)
+        return keys
+
     def _plan(self, track: Track, keys: Sequence[bytes], fps: float) -> list[list[FramePlan]]:
         """Per fragment the plan of each of its frames, made over the whole clip at once."""
         meta = track.segments[0].header.meta
@@ -186,8 +197,9 @@ class Rendering:
         """Detections per fragment, in order; as many under way as the detection actors can take."""
         if self._policy.mode is MaskMode.PICTURE:
             # The whole picture is masked: nothing is looked for, but every segment is still verified.
-            for segment, _ in self._opened(track, keys):
-                yield [None] * segment.header.meta.frames
+            for _, fragment in self._opened(track, keys):
+                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
+                yield [None] * sum(1 for _ in decode_fragment(fragment))
                 self._step(f"verifying {track.camera.title}")
             return
         window = WINDOW_PER_ACTOR * self._tools.detection.width()

@@ -18,7 +18,9 @@ NOT_FIGURES = {"benchmark", "goal", "ok", "machine"}
 
 def main() -> None:
     """Run all; exit 1 when one misses its goal or fails."""
-    names = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in HELPERS]
+    names = [
+        module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name not in HELPERS
+    ]
     table = Table("benchmark", "figures", "goal", "ok")
     good = True
     for name in names:

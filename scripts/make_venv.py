@@ -27,7 +27,9 @@ def main() -> None:
 
 
 def _has_ensurepip() -> bool:
-    return subprocess.run([sys.executable, "-m", "ensurepip", "--version"], capture_output=True).returncode == 0
+    return (
+        subprocess.run([sys.executable, "-m", "ensurepip", "--version"], capture_output=True).returncode == 0
+    )
 
 
 def _install_venv() -> None:

@@ -42,7 +42,8 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
 
 
 def _is_model(annotation: object) -> bool:
-    return isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias) and issubclass(annotation, BaseModel)
+    is_class = isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias)
+    return is_class and issubclass(typing.cast("type", annotation), BaseModel)
 
 
 def _default(field: FieldInfo) -> str:

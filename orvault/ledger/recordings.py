@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, insert, literal, select
 
 from orvault.container.canonical import Fields
 from orvault.container.keys import KeySlot
@@ -96,7 +96,10 @@ class Segments:
     def summaries(
         self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
     ) -> Sequence[RunSummary]:
-        """Runs with segments that overlap from-to, the newest first, summed up over those segments."""
+        """Runs with segments or gaps that overlap from-to, the newest first, summed up over those.
+
+        A run that has gaps only is shown too: that nothing was recorded is what its reader most needs to know.
+        """
         s, r = t.segments.c, t.runs.c
         first = func.min(s.start_us)
         query = (
@@ -122,9 +125,39 @@ class Segments:
             query = query.where(s.case_id == case_id)
         if camera_id is not None:
             query = query.where(s.camera_id == camera_id)
-        rows = list(self._db.execute(query).mappings())
-        gaps = self._gaps([row["run_id"] for row in rows], from_us, to_us)
-        return [_summary(row, gaps) for row in rows]
+        rows = [*self._db.execute(query).mappings(), *self._empty(case_id, camera_id, from_us, to_us, limit)]
+        rows.sort(key=lambda row: (-row["start_us"], row["run_id"]))
+        gaps = self._gaps([row["run_id"] for row in rows[:limit]], from_us, to_us)
+        return [_summary(row, gaps) for row in rows[:limit]]
+
+    def _empty(
+        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
+    ) -> Sequence[RowMapping]:
+        """Runs of which nothing but gaps is known."""
+        g, r, s = t.gaps.c, t.runs.c, t.segments.c
+        first = func.min(g.from_us)
+        query = (
+            select(
+                g.run_id,
+                g.case_id,
+                g.camera_id,
+                r.stop_ordered_us,
+                first.label("start_us"),
+                func.max(g.to_us).label("end_us"),
+                *(literal(0).label(name) for name in ("segments", "frames", "bytes", "missing")),
+            )
+            .join(t.runs, r.id == g.run_id)
+            .where(g.from_us < to_us, g.to_us > from_us)
+            .where(~exists(select(s.id).where(s.run_id == g.run_id)))
+            .group_by(g.run_id, g.case_id, g.camera_id, r.stop_ordered_us)
+            .order_by(first.desc(), g.run_id)
+            .limit(limit)
+        )
+        if case_id is not None:
+            query = query.where(g.case_id == case_id)
+        if camera_id is not None:
+            query = query.where(g.camera_id == camera_id)
+        return self._db.execute(query).mappings().all()
 
     def _gaps(self, run_ids: Sequence[str], from_us: int, to_us: int) -> list[StoredGap]:
         g = t.gaps.c

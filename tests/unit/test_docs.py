@@ -20,13 +20,19 @@ def test_every_setting_is_documented_as_it_is() -> None:
     assert documented == table(), "run: python -m scripts.settings_table docs/OPERATIONS.md"
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"`(orvault(?:-player)? [a-z ]+[a-z])", OPERATIONS))))
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"`(orvault(?:-player)? [a-z ]+[a-z])", OPERATIONS)))
+)
 def test_every_command_in_operations_exists(command: str) -> None:
     program, *words = command.split()
     module = {"orvault": "cluster.cli", "orvault-player": "player.__main__"}[program]
     code = f"from {module} import main; main()"
     run = subprocess.run(
-        [sys.executable, "-c", code, *words, "--help"], cwd=PROJECT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code, *words, "--help"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert run.returncode == 0, run.stderr
     assert "Usage" in run.stdout
@@ -36,7 +42,9 @@ def test_every_direct_dependency_has_its_line() -> None:
     import tomllib
 
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + [line for extra in project["optional-dependencies"].values() for line in extra]
+    wanted = project["dependencies"] + [
+        line for extra in project["optional-dependencies"].values() for line in extra
+    ]
     text = (PROJECT / "docs/DEPENDENCIES.md").read_text().lower()
     missing = [name for line in wanted if (name := re.split(r"[\[<>=; ]", line)[0].lower()) not in text]
     assert not missing
@@ -59,7 +67,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_no_registry_address_and_no_machine_path_is_tracked() -> None:
-    names = subprocess.run(["git", "ls-files", "requirements*"], cwd=PROJECT, capture_output=True, text=True).stdout
+    names = subprocess.run(
+        ["git", "ls-files", "requirements*"], cwd=PROJECT, capture_output=True, text=True
+    ).stdout
     for name in names.split():
         text = (PROJECT / name).read_text()
         assert not re.search(r"https?://|--find-links|--index-url|file:", text), name

@@ -77,7 +77,9 @@ def test_the_projects_own_file_is_good() -> None:
         ("[server, detection]", "[detection]", ["no node has the role 'server'"]),
     ],
 )
-def test_a_bad_setting_is_refused_with_its_place(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+def test_a_bad_setting_is_refused_with_its_place(
+    tmp_path: Path, old: str, new: str, expected: list[str]
+) -> None:
     assert old in GOOD
     message = refused(tmp_path, GOOD.replace(old, new))
     for part in expected:
