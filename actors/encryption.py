@@ -59,9 +59,8 @@ class EncryptionActor:
 
         Errors: STORAGE, CONFLICT (another segment has this number).
         """
-        with self._turns[
-            meta.camera_id
-        ]:  # a camera that gave up waiting repeats a call that is still at work
+        # In turn: a camera that gave up waiting repeats a call that may be still at work.
+        with self._turns[meta.camera_id]:
             stored = self._store.find(meta)
             if stored is None:
                 stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
@@ -82,7 +81,7 @@ class EncryptionActor:
         return self._store.read(path)
 
     def waiting(self) -> int:
-        """How many records the ledger has not confirmed yet."""
+        """How many records the ledger has not confirmed yet; after a start, of those read from disk so far."""
         return len(self._outbox)
 
 

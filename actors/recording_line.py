@@ -10,10 +10,10 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -95,6 +95,8 @@ class RecordingLine:
         self._overflow = ""
         self._ended: deque[str] = deque(maxlen=REMEMBERED)
         self._owed: list[Gap] = []
+        self._told_us = 0
+        self._failing = False
         self.run_id: str | None = None
         self.segments = 0
         self.last_us: int | None = None
@@ -188,6 +190,7 @@ class RecordingLine:
             self._orders.save(order)
         if self.run_id != order.run_id:  # not the recorder's word: a first attempt may have failed at step 2
             self.run_id, self.trouble = order.run_id, ""
+            self._told_us, self._failing = 0, False
             self.segments, self.last_us = tail.next_sequence, tail.end_us or None
             self._cut(True)
 
@@ -204,10 +207,8 @@ class RecordingLine:
             if item.reason:
                 self._recorder.lost(item.reason, item.at_us)
             gap = self._recorder.stop(item.run_id, item.at_us)
-            self._owed += [gap] if gap is not None else []
-        while self._owed:
-            self._patiently(partial(self._sealer.record_gap, self._owed[0]))
-            del self._owed[0]
+            self._record([gap] if gap is not None else [])
+        self._record([])
         self._orders.remove(self._camera_id, item.run_id)
 
     def _seal(self, item: _Cut) -> None:
@@ -217,21 +218,34 @@ class RecordingLine:
         if item.reason:
             self._recorder.lost(item.reason, item.fragment.start_us)
         fragment = item.fragment
+        gaps = self._recorder.gaps(fragment)
         try:
-            for gap in self._recorder.gaps(fragment):
-                self._patiently(partial(self._sealer.record_gap, gap))
+            # A gap is durable before what follows it; but a disk without room gets no gap for every fragment.
+            self._record(gap for gap in gaps if gap.to_us <= fragment.start_us and not self._failing)
             meta, previous = self._recorder.next_meta(fragment), self._recorder.tail.previous_digest
             record = self._patiently(
                 partial(self._sealer.seal, meta, fragment.data, order.case_key, previous)
             )
             self._recorder.stored(record)
+            self.segments, self.last_us = meta.sequence + 1, meta.end_us
+            self._record(gaps)
         except OrvaultError as error:
+            self._failing = True
             self._tell(f"a fragment could not be stored: {error}")
             self._go_on_from_disk(order)
             self._recorder.lost(error.message, fragment.start_us)
-            return
-        self.trouble = ""
-        self.segments, self.last_us = meta.sequence + 1, meta.end_us
+        else:
+            self.trouble, self._failing = "", False
+
+    def _record(self, gaps: Iterable[Gap]) -> None:
+        """Make these gaps durable, and what is owed of earlier ones. No time is told of twice."""
+        for gap in gaps:
+            if gap.to_us > self._told_us:
+                self._owed.append(replace(gap, from_us=max(gap.from_us, self._told_us)))
+                self._told_us = gap.to_us
+        while self._owed:
+            self._patiently(partial(self._sealer.record_gap, self._owed[0]))
+            del self._owed[0]
 
     def _go_on_from_disk(self, order: RecordingOrder) -> None:
         """As after a restart: a segment may lie there although it was not confirmed (its last fsync failed).

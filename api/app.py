@@ -149,6 +149,7 @@ def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Map
 
 def stop_api() -> None:
     """End what `start_api` began."""
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.shutdown()  # type: ignore[no-untyped-call] # Ray's own lack
 
 

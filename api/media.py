@@ -54,7 +54,7 @@ def build_media_app(links: LinkSigner, packages_folder: Path, downloads: Downloa
         return FileResponse(
             path,
             media_type=MEDIA_TYPE,
-            filename=f"orvault-{package.package_id}.orvpkg",
+            filename=f"orvault-{package.package_id}.orvault",
             headers={"ETag": _etag(package), "Cache-Control": "private, no-store"},
             stat_result=path.stat(),
         )

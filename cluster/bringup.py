@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,11 +24,12 @@ from ray.scripts.scripts import main as ray_command
 from actors import facades, handles
 from api.app import start_api, stop_api
 from cluster import roster, services
-from cluster.environment import LOOPBACK, allow_joining
+from cluster.environment import LOOPBACK
 from cluster.placement import facts_of, node_resources, on_server
 from cluster.settings import Settings
 from orvault.errors import ErrorKind, OrvaultError
 
+HEAD_S = 5.0  # for a head to take a connection
 WATCH_S = 2.0  # how often the state of the cameras is looked at
 
 
@@ -39,6 +41,7 @@ class Site:
     api_url: str
     media_url: str
     providers: tuple[str, ...]
+    places: Mapping[str, str]  # actor -> the node that it runs on
 
     @property
     def unlocked(self) -> bool:
@@ -115,20 +118,33 @@ def _ray(settings: Settings) -> Iterator[None]:
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
     _stay_on_loopback(address)
+    _require_head(address)
     try:
         ray.init(address=address, namespace=handles.NAMESPACE, log_to_driver=False, configure_logging=False)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise OrvaultError(
-            ErrorKind.UNAVAILABLE,
-            f"the cluster cannot be joined: {reason}",
-            where=f"cluster.address {address}",
-            advice="Start its head with `orvault node NAME --head PORT`, with the same token file.",
-        ) from None
+        raise _no_cluster(address, str(error).splitlines()[0]) from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_head(address: str) -> None:
+    """Ray would knock at a closed port for minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=HEAD_S).close()
+    except (OSError, ValueError) as error:
+        raise _no_cluster(address, str(error)) from None
+
+
+def _no_cluster(address: str, reason: str) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.UNAVAILABLE,
+        f"the cluster cannot be joined: {reason}.",
+        where=f"cluster.address {address}",
+        advice="Start its head with `orvault node NAME --head PORT`, with the same token file.",
+    )
 
 
 def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
@@ -146,7 +162,14 @@ def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
         raise OrvaultError(ErrorKind.BAD_SETTINGS, "give either --head PORT or --join HOST:PORT.")
     _stay_on_loopback(join)
     arguments = (
-        [f"--address={join}"] if join else ["--head", f"--port={head_port}", "--include-dashboard=false"]
+        [f"--address={join}"]
+        if join
+        else [
+            "--head",
+            f"--port={head_port}",
+            "--include-dashboard=false",
+            f"--temp-dir={tempfile.mkdtemp(prefix='orv-')}",
+        ]
     )
     sys.argv = [
         "ray", "start", "--block", "--disable-usage-stats", *arguments,
@@ -166,7 +189,6 @@ def _stay_on_loopback(address: str) -> None:
             "nodes on several machines need TLS between them, which this version does not have.",
             where=f"cluster.address {address}",
         )
-    allow_joining()
     ray_services.resolve_ip_for_localhost = lambda host: host
 
 
@@ -186,12 +208,14 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     """Every actor where it belongs. They start side by side: each waits by itself for what it needs of another."""
     nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray's own lack
     facts = [facts_of(node["NodeID"], node["Resources"]) for node in nodes if node["Alive"]]
+    names = {node.node_id: " + ".join(sorted(node.names)) for node in facts}
+    places = {}
     for actor in roster.start_actors(settings, facts):
         say(actor.name)
-        actor.node_id()
+        places[actor.name] = names[actor.node_id()]
     say("API")
     media_url = f"http://{facades.MediaHandle().address()}"
     api = partial(services.build_api, *roster.custody_at(settings), settings.data, media_url)
     api_url = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources)
     providers = facades.DetectionHandle(settings.vision.actors).providers()
-    return Site(settings, api_url, media_url, tuple(providers))
+    return Site(settings, api_url, media_url, tuple(providers), places)

@@ -83,6 +83,8 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
             out.print(f"API        {site.api_url}/api/v1")
             out.print(f"downloads  {site.media_url}")
             out.print(f"detection  {', '.join(site.providers)}")
+            for actor, place in site.places.items():
+                out.print(f"  {actor} on {place}")
             out.print("Running. Interrupt (Ctrl-C) ends it.")
             site.watch(lambda line: err.print(line))
 
@@ -96,7 +98,7 @@ def node(
 ) -> None:
     """Make this machine a node of the cluster; runs until interrupted."""
     with errors_in_words():
-        settings = _settings(config)
+        settings = _settings(config, several_nodes=True)
         from cluster.bringup import run_node
 
         run_node(settings, name, head, join)
@@ -151,9 +153,9 @@ def unlock(config: ConfigOption = DEFAULT_CONFIG) -> None:
         out.print("The key store is open.")
 
 
-def _settings(config: Path) -> Settings:
+def _settings(config: Path, several_nodes: bool = False) -> Settings:
     settings = load_settings(config)
-    set_environment(settings.cluster.token_file)
+    set_environment(settings.cluster.token_file, several_nodes or settings.cluster.address is not None)
     return settings
 
 

@@ -18,18 +18,18 @@ INLINE_BYTES = (
 LOOPBACK = "127.0.0.1"
 
 
-def ray_environment(token_file: Path) -> Mapping[str, str]:
+def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
     """The variables of every Ray process of the cluster.
 
     - token authentication: without it, whoever reaches a port runs code;
-    - loopback only until TLS is configured;
+    - a single node keeps to loopback, whatever the machine's network is; several are told their address (bringup);
     - large arguments inline: a clear fragment must never lie in the object store, which spills to disk
       (docs/adr/0004).
     """
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(token_file),
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1" if several_nodes else "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_max_direct_call_object_size": str(INLINE_BYTES),
         "RAY_task_rpc_inlined_bytes_limit": str(INLINE_BYTES),
@@ -39,14 +39,9 @@ def ray_environment(token_file: Path) -> Mapping[str, str]:
     }
 
 
-def allow_joining() -> None:
-    """Let this process take part in a cluster of several nodes; a single one keeps to loopback without this."""
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "1"
-
-
-def set_environment(token_file: Path) -> None:
+def set_environment(token_file: Path, several_nodes: bool) -> None:
     """Set the environment of this process and of all it starts. Before `import ray`: it reads this once."""
-    os.environ.update(ray_environment(token_file))
+    os.environ.update(ray_environment(token_file, several_nodes))
 
 
 def write_token(token_file: Path) -> None:

@@ -52,11 +52,11 @@ def _prepare(folder: Path) -> tuple[World, LinkSigner, Path, ExportRequest]:
     world = make_world(sqlite_url(folder))
     packages = folder / "packages"
     (packages / "2027").mkdir(parents=True)
-    (packages / "2027" / "p.orvpkg").write_bytes(CONTENT)
+    (packages / "2027" / "p.orvault").write_bytes(CONTENT)
     request = world.approved(world.recorded_case())
     job = world.claimed()
     digest = hashlib.sha256(CONTENT).hexdigest()
-    world.custody.finish_render(request.request_id, job.epoch, "2027/p.orvpkg", len(CONTENT), digest)
+    world.custody.finish_render(request.request_id, job.epoch, "2027/p.orvault", len(CONTENT), digest)
     return world, LinkSigner(b"l" * 32, world.clock), packages, request
 
 
@@ -83,7 +83,7 @@ def test_whole_download(served: Served) -> None:
     answer = served.get(served.link())
     assert (answer.status_code, answer.content) == (200, CONTENT)
     assert (
-        answer.headers["content-disposition"] == f'attachment; filename="orvault-{served.package_id}.orvpkg"'
+        answer.headers["content-disposition"] == f'attachment; filename="orvault-{served.package_id}.orvault"'
     )
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["accept-ranges"] == "bytes"
@@ -182,7 +182,7 @@ def test_link_dies_with_the_validity_of_the_export(quiet: Served) -> None:
 
 @pytest.mark.parametrize("harm", ["gone", "cut", "link"])
 def test_file_that_is_not_as_it_was_made_is_not_served(quiet: Served, harm: str) -> None:
-    file, link = quiet.folder / "2027" / "p.orvpkg", quiet.link()
+    file, link = quiet.folder / "2027" / "p.orvault", quiet.link()
     if harm == "gone":
         file.unlink()
     elif harm == "cut":

@@ -1,0 +1,76 @@
+"""A client node and the export server as two Ray nodes, each started by its own command; the site joins them."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.site import PROJECT, Site, eventually, record_case
+
+CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
+ON_CLIENT = {"encryption:or-client-1", "camera:one"}
+ON_SERVER = {"keys", "index", "export", "media", "detection:0"}
+
+pytestmark = pytest.mark.cluster
+
+
+def free_port() -> int:
+    """Below Ray's own ranges of worker ports, so that no worker takes it meanwhile."""
+    for port in range(7300, 7400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no free port from 7300 to 7399")
+
+
+def start_node(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from cluster.cli import main; main()", "node", *arguments]
+    log = (site.folder / f"{arguments[0]}.log").open("wb")
+    return subprocess.Popen(
+        [*command, "--config", str(site.config)], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
+    )
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path) -> None:
+    port = free_port()
+    camera = {"id": "one", "source": f"file:{CLIP}"}
+    site = Site(tmp_path, [camera], cluster={"address": f"127.0.0.1:{port}", "object_store_mb": 100})
+    site.set_up()
+    nodes = [start_node(site, "export-server", "--head", str(port))]
+    try:
+        eventually(lambda: listens(port), 60)
+        time.sleep(2)  # the head's other services follow its port
+        nodes.append(start_node(site, "or-client-1", "--join", f"127.0.0.1:{port}"))
+        joined = tmp_path / "or-client-1.log"
+        eventually(lambda: b"Ray runtime started" in joined.read_bytes(), 60)
+        site.up()
+        places = dict(re.findall(r"^  (\S+) on (.+)$", site.output, re.MULTILINE))
+        assert {name for name, place in places.items() if place == "or-client-1"} == ON_CLIENT
+        assert {name for name, place in places.items() if place == "export-server"} == ON_SERVER
+        record_case(site.client("asker"), 4, ["one"], "TWO-NODES")
+        assert list((site.data / "segments/or-client-1").rglob("*.seg"))
+        site.down()
+    finally:
+        for node in reversed(nodes):
+            node.terminate()
+            node.wait(60)
+
+
+def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:
+    site = Site(tmp_path, [{"id": "one", "source": f"file:{CLIP}"}], cluster={"address": "127.0.0.1:7299"})
+    assert site.run("init").returncode == 0
+    run = site.run("up")
+    assert run.returncode != 0
+    assert "127.0.0.1:7299" in run.stderr
+    assert "orvault node" in run.stderr

@@ -1,0 +1,284 @@
+"""A node's encryption actor and its outbox: repeated calls, an index that is away, restarts, damage on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from actors import encryption
+from actors.encryption import BATCH, Outbox
+from orvault.clock import US_PER_S
+from orvault.container.keys import PrivateKey
+from orvault.container.segment import SegmentMeta, open_segment, read_header, unwrap_dek
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.gaps import GapStore
+from orvault.recording.orders import OrderStore
+from orvault.recording.recorder import Gap
+from orvault.recording.records import SegmentRecord
+from orvault.recording.store import SegmentStore
+from tests.unit.actors_support import (
+    START_US,
+    FlakySealer,
+    MemoryIndex,
+    Node,
+    case_key,
+    eventually,
+    make_node,
+    order,
+)
+from tests.unit.container_support import segment_meta
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    monkeypatch.setattr(encryption, "RETRY_S", 0.002)
+    node = make_node(tmp_path)
+    yield node
+    node.index.down = False  # its thread may wait now, for ever
+
+
+def meta(number: int = 0, run_id: str = "run-1", camera_id: str = "or1-ceiling") -> SegmentMeta:
+    return segment_meta(number, segment_id=f"{run_id}.{number:06d}", run_id=run_id, camera_id=camera_id)
+
+
+def seal(node: Node, count: int, first: int = 0, run_id: str = "run-1") -> list[SegmentRecord]:
+    """So many more segments of a run, chained."""
+    records = []
+    previous = node.actor.tail("case-1", "or1-ceiling", run_id).previous_digest
+    for number in range(first, first + count):
+        record = node.actor.seal(meta(number, run_id), b"clear %d" % number, case_key().public(), previous)
+        previous = record.digest
+        records.append(record)
+    return records
+
+
+def gap(number: int, run_id: str = "run-1") -> Gap:
+    start = START_US + number * 10 * US_PER_S
+    return Gap("or1-ceiling", "case-1", run_id, start, start + US_PER_S, f"reason {number}")
+
+
+def delivered(node: Node, count: int) -> None:
+    eventually(lambda: len(node.index.records) >= count, f"{count} records are delivered")
+
+
+def test_a_sealed_fragment_is_on_disk_when_the_call_returns_and_reaches_the_index(node: Node) -> None:
+    (record,) = seal(node, 1)
+    assert node.clear() == [b"clear 0"]
+    assert node.actor.read(record.path) == (node.root / record.path).read_bytes()
+    delivered(node, 1)
+    assert node.index.records == [record]
+    eventually(lambda: node.actor.waiting() == 0, "the outbox is empty")
+
+
+def test_a_repeated_call_is_answered_from_disk(node: Node) -> None:
+    first = node.actor.seal(meta(), b"clear", case_key().public(), "")
+    data = (node.root / first.path).read_bytes()
+    assert node.actor.seal(meta(), b"clear", case_key().public(), "") == first
+    assert node.restart().seal(meta(), b"clear", case_key().public(), "") == first
+    assert (node.root / first.path).read_bytes() == data
+
+
+def test_the_same_call_twice_at_once_makes_one_segment(node: Node) -> None:
+    records: list[SegmentRecord] = []
+    together = threading.Barrier(4)
+
+    def call() -> None:
+        together.wait()
+        records.append(node.actor.seal(meta(), b"clear" * 50_000, case_key().public(), ""))
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(records) == 4 and len(set(records)) == 1
+    assert len(node.stored()) == 1
+
+
+def test_another_fragment_under_a_taken_number_is_refused(node: Node) -> None:
+    kept = node.actor.seal(meta(), b"clear", case_key().public(), "")
+    with pytest.raises(OrvaultError) as caught:
+        other = segment_meta(0, segment_id="run-1.000000", frames=31)
+        node.actor.seal(other, b"other", case_key().public(), "")
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert [record.digest for record in node.stored()] == [kept.digest]
+
+
+def test_what_waits_for_an_index_that_is_away_is_delivered_once_and_in_order(node: Node) -> None:
+    seal(node, 2)
+    delivered(node, 2)
+    node.index.down = True
+    records = seal(node, BATCH + 5, first=2)
+    node.actor.record_gap(gap(1))
+    tried = node.index.calls
+    eventually(lambda: node.index.calls > tried + 3, "it tries again and again")
+    assert len(node.index.records) == 2 and node.actor.waiting() == len(records) + 1
+    node.index.down = False
+    delivered(node, BATCH + 7)
+    eventually(lambda: node.actor.waiting() == 0, "the outbox is empty")
+    assert node.index.paths == [record.path for record in node.stored()]
+    assert node.index.gaps == [gap(1)]
+
+
+def test_a_restarted_actor_offers_everything_on_its_disk_in_order(node: Node) -> None:
+    node.index.down = True
+    seal(node, BATCH + 3)
+    seal(node, 2, run_id="run-2")
+    node.actor.record_gap(gap(2))
+    node.actor.record_gap(gap(1))
+    node.index = MemoryIndex()
+    node.restart()
+    seal(node, 1, first=2, run_id="run-2")  # while it reads
+    delivered(node, BATCH + 6)
+    eventually(lambda: len(node.index.gaps) == 2, "the gaps are delivered")
+    run_1 = [path for path in node.index.paths if "/run-1/" in path]
+    assert run_1 == [record.path for record in node.stored("run-1")]
+    assert set(node.index.paths) == {r.path for r in SegmentStore(node.root).scan()}
+    assert node.index.gaps == [gap(1), gap(2)]
+
+
+def test_a_disk_full_of_segments_does_not_keep_a_restarted_actor_from_sealing(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal(node, 2)
+    reading = threading.Event()
+    go_on = threading.Event()
+    scan = SegmentStore.scan
+
+    def slow(self: SegmentStore, on_fault: object = None) -> Iterator[SegmentRecord]:
+        reading.set()
+        assert go_on.wait(5)
+        yield from scan(self, on_fault)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(SegmentStore, "scan", slow)
+    node.restart()
+    assert reading.wait(5)
+    seal(node, 1, first=2)
+    go_on.set()
+    delivered(node, 5)
+
+
+def test_a_segment_that_cannot_be_read_is_told_and_keeps_nothing_from_going_on(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = seal(node, 3)
+    delivered(node, 3)
+    (node.root / records[1].path).write_bytes(b"rubbish")
+    node.index = MemoryIndex()
+    node.restart()
+    delivered(node, 2)
+    assert node.index.paths == [records[0].path, records[2].path]
+    assert records[1].path in caplog.text
+    seal(node, 1, first=3)
+    delivered(node, 3)
+
+
+def test_a_gap_that_cannot_be_read_does_not_keep_the_node_from_recording(node: Node) -> None:
+    node.actor.record_gap(gap(1))
+    (path,) = node.root.glob("*/*/*/gaps/*.json")
+    path.with_name("0000000000000001-0000000000000002.json").write_text("rubbish")
+    node.restart()
+    seal(node, 1)
+    delivered(node, 1)
+
+
+def test_a_record_that_the_ledger_cannot_take_does_not_hold_up_the_others(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.index.down = True
+    records = seal(node, 5)
+    node.index.refuses = {records[2].path}
+    node.index.down = False
+    delivered(node, 4)
+    eventually(lambda: node.actor.waiting() == 0, "the outbox is empty")
+    assert sorted(set(node.index.paths)) == [r.path for r in records if r is not records[2]]
+    assert records[2].path in caplog.text
+    seal(node, 1, first=5)
+    delivered(node, 5)
+
+
+def test_a_gap_of_a_run_that_the_ledger_does_not_know_does_not_hold_up_the_others(node: Node) -> None:
+    node.index.refuses = {"run-0"}
+    node.actor.record_gap(gap(1, "run-0"))
+    node.actor.record_gap(gap(2))
+    eventually(lambda: node.index.gaps == [gap(2)], "the other gap is delivered")
+    seal(node, 1)
+    delivered(node, 1)
+    assert len(list(GapStore(node.root).scan())) == 2  # it stays on disk
+
+
+def test_the_outbox_keeps_what_was_not_confirmed() -> None:
+    index = MemoryIndex(down=True)
+    outbox = Outbox(index)
+    outbox.offer_gaps([gap(1), gap(2)])
+    with pytest.raises(OrvaultError):
+        outbox.deliver_once()
+    assert len(outbox) == 2
+    index.down = False
+    outbox.deliver_once()
+    assert len(outbox) == 0 and index.gaps == [gap(1), gap(2)]
+
+
+def test_leftovers_of_a_crash_are_removed_at_the_start(node: Node) -> None:
+    (record,) = seal(node, 1)
+    folder = (node.root / record.path).parent
+    (folder / "000001.slots").write_bytes(b"slots whose segment never came")
+    (folder / "000001.seg.part").write_bytes(b"half a segment")
+    node.restart()
+    assert sorted(path.name for path in folder.iterdir()) == ["000000.seg", "000000.slots"]
+
+
+def test_the_disk_refusing_is_told_with_its_room(node: Node) -> None:
+    (node.root / "case-1").mkdir(parents=True)
+    (node.root / "case-1" / "or1-ceiling").write_bytes(b"in the way")
+    with pytest.raises(OrvaultError) as caught:
+        seal(node, 1)
+    assert caught.value.kind is ErrorKind.STORAGE and "MiB" in caught.value.message
+
+
+@pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a/b/c/000000.slots", ""])
+def test_read_gives_segments_and_nothing_else(node: Node, path: str) -> None:
+    with pytest.raises(OrvaultError) as caught:
+        node.actor.read(path)
+    assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+def test_nothing_on_the_node_opens_a_segment(node: Node) -> None:
+    """Whoever takes the whole node, disk and all, gets no picture."""
+    (record,) = seal(node, 1)
+    OrderStore(node.orders).save(order())
+    data = node.actor.read(record.path)
+    everything = b"".join(path.read_bytes() for path in node.folder.rglob("*") if path.is_file())
+    assert b"clear 0" not in everything
+    private, public = case_key(), case_key().public()
+    assert private.raw not in everything and private.raw.hex().encode() not in everything
+    assert open_segment(data, unwrap_dek(record.slots, private, read_header(data))) == b"clear 0"
+    # Every stretch of its files as a private key or as the segment's own key: none opens it.
+    for seed in _seeds(node.folder, 96):
+        with pytest.raises(OrvaultError):
+            unwrap_dek(record.slots, PrivateKey(public.kem, seed), record.header)
+    for dek in _seeds(node.folder, 32):
+        with pytest.raises(OrvaultError):
+            open_segment(data, dek)
+
+
+def _seeds(folder: Path, size: int) -> list[bytes]:
+    """Bytes of the small secret-looking files, raw and out of their texts, as keys of this size."""
+    import base64
+    import re
+
+    seeds = []
+    for path in [*(folder / "identity").iterdir(), *(folder / "orders").iterdir(), *folder.rglob("*.slots")]:
+        raw = path.read_bytes()
+        texts = [base64.b64decode(t + b"===") for t in re.findall(rb"[A-Za-z0-9+/]{40,}", raw)]
+        for blob in [raw, b"".join(texts), *texts]:
+            seeds += [blob[at : at + size] for at in range(0, max(0, len(blob) - size) + 1, 7)]
+    return [seed for seed in seeds if len(seed) == size][:400]
+
+
+def test_a_sealer_seen_over_a_bad_line_is_the_real_one(node: Node) -> None:
+    sealer = FlakySealer(node.actor)
+    assert sealer.seal(meta(), b"clear", case_key().public(), "").header.meta == meta()
