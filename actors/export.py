@@ -69,7 +69,8 @@ class ExportActor:
                 self._fail(job, error)
 
     def _build(self, job: RenderJob) -> None:
-        _remove(self._tools.packages, f"{job.request.package_id}-*.orvault")  # finished, never confirmed
+        for earlier in range(1, job.epoch):  # finished, but never confirmed
+            _remove(self._tools.packages, f"{job.request.package_id}-{earlier}.orvault")
         summary = self._patiently(job)
         try:
             self._custody.finish_render(

@@ -95,7 +95,9 @@ class CamerasHandle:
 
     def start(self, order: StartOrder) -> None:
         """Begin recording."""
-        told = RecordingOrder(order.run_id, order.case_id, order.camera_id, order.case_key, order.epoch)
+        told = RecordingOrder(
+            order.run_id, order.case_id, order.camera_id, order.case_key, order.epoch, order.started_us
+        )
         call(camera_name(order.camera_id), "start", told)
 
     def stop(self, camera_id: str, run_id: str) -> None:
@@ -189,6 +191,6 @@ class DetectionHandle:
 class MediaHandle:
     """`actors.media.MediaActor`."""
 
-    def address(self) -> str:
-        """HOST:PORT of the byte server."""
-        return cast("str", call(MEDIA, "address", timeout_s=START_S))
+    def port(self) -> int:
+        """The port that the byte server listens on."""
+        return int(call(MEDIA, "address", timeout_s=START_S).rpartition(":")[2])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,7 +23,9 @@ START_S = 20.0  # a server that has not begun to listen by then will not
 class MediaActor:
     """Serves one ASGI app from an address of its own; the app decides who may have what."""
 
-    def __init__(self, build: Callable[[], ASGIApp], host: str, port: int) -> None:
+    def __init__(
+        self, build: Callable[[], ASGIApp], host: str, port: int, tls: tuple[Path, Path] | None = None
+    ) -> None:
         self._socket = _listen(host, port)
         config = uvicorn.Config(
             build(),
@@ -29,6 +34,7 @@ class MediaActor:
             access_log=False,
             server_header=False,
             log_config=None,
+            ssl_context_factory=None if tls is None else partial(_tls_1_3, tls),
         )
         self._server = uvicorn.Server(config)
         thread = threading.Thread(target=self._server.run, args=([self._socket],), name="media", daemon=True)
@@ -44,6 +50,19 @@ class MediaActor:
         """HOST:PORT that it really listens on."""
         host, port = self._socket.getsockname()[:2]
         return f"{host}:{port}"
+
+
+def _tls_1_3(tls: tuple[Path, Path], _config: object, _default: object) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(*tls)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or type(error).__name__
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, f"cannot be used: {reason}.", where=f"api.tls_certificate {tls[0]}"
+        ) from None
+    return context
 
 
 def _listen(host: str, port: int) -> socket.socket:

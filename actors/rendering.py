@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from orvault.clock import US_PER_S, Clock
+from orvault.container.chain import check_run
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
-from orvault.container.segment import open_segment, verify_segment
+from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
 from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService, RenderJob, Track
@@ -99,11 +100,12 @@ class Rendering:
     def carry_out(self) -> PackageSummary:
         """Build the package.
 
-        1. one camera after another: verify each segment against its node's certificate and the chain;
-        2. open it, find the people in it (several at a time);
-        3. plan the regions over the whole clip;
-        4. open again, mask, mark, encode, seal as it is written;
-        5. sign and close the package.
+        1. one camera after another: its runs are unbroken chains; only then their keys are asked for;
+        2. verify each segment against its node's certificate and its place in the chain;
+        3. open it, find the people in it (several at a time);
+        4. plan the regions over the whole clip;
+        5. open again, mask, mark, encode, seal as it is written;
+        6. sign and close the package.
         Memory holds a few fragments and the boxes, however long the footage is.
         Errors: ALTERED, DAMAGED, BAD_MEDIA, GRANT_MISSING, KEYS_LOCKED, UNAVAILABLE, STORAGE.
         """
@@ -139,6 +141,7 @@ class Rendering:
         )
 
     def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
+        _check_chains(track)
         keys = self._keys(track)
         meta, wish = track.segments[0].header.meta, self._job.request.wish
         fps = _frame_rate(track)
@@ -219,20 +222,16 @@ class Rendering:
     def _opened(self, track: Track, keys: Sequence[bytes]) -> Iterator[tuple[SegmentLike, bytes]]:
         """Each segment with its clear fragment, verified first.
 
-        1. the node's signature and the ciphertext's digest; 2. that it is the segment the ledger means;
-        3. the chain to its predecessor in the same run; 4. the chunks, while opening.
+        1. the node's signature and the ciphertext's digest; 2. that it is the segment the ledger means, whose
+        place in its run was checked; 3. the chunks, while opening.
         """
-        before: SegmentLike | None = None
         for segment, key in zip(track.segments, keys, strict=True):
             meta = segment.header.meta
             data = self._tools.segments.read(meta.node_id, segment.path)
             header = verify_segment(data, self._certificate(meta.node_id))
-            if header != segment.header:
+            if header != segment.header or segment_digest(data) != segment.digest:
                 raise _altered(segment, "is not the one that was indexed")
-            if before is not None and _follows(before, segment) and header.previous != before.digest:
-                raise _altered(segment, "does not follow the one before it")
             yield segment, open_segment(data, key)
-            before = segment
 
     def _certificate(self, node_id: str) -> bytes:
         try:
@@ -253,9 +252,13 @@ class Rendering:
         self._custody.render_progress(request_id, self._job.epoch, stage, self._done, self._total)
 
 
-def _follows(before: SegmentLike, after: SegmentLike) -> bool:
-    first, second = before.header.meta, after.header.meta
-    return first.run_id == second.run_id and second.sequence == first.sequence + 1
+def _check_chains(track: Track) -> None:
+    """Each run in the period is one unbroken stretch; what came before and after the period nobody asked for."""
+    runs: dict[str, list[SegmentLike]] = {}
+    for segment in track.segments:
+        runs.setdefault(segment.header.meta.run_id, []).append(segment)
+    for segments in runs.values():
+        check_run(segments)
 
 
 def _frame_rate(track: Track) -> float:

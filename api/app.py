@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -122,10 +123,17 @@ def _drop_default_422(responses: dict[str, Any]) -> None:
         del responses["422"]
 
 
-def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Mapping[str, float]) -> str:
-    """Serve the app on the node that has `resources`, through Ray Serve; its address as http://HOST:PORT.
+def start_api(
+    build: Callable[[], FastAPI],
+    host: str,
+    port: int,
+    resources: Mapping[str, float],
+    tls: tuple[Path, Path] | None = None,
+) -> int:
+    """Serve the app on the node that has `resources`, through Ray Serve; the port that it listens on.
 
     `build` runs in the replica: connections and secrets are opened there and never travel. Port 0 takes a free one.
+    `tls` is (certificate chain, key) as PEM files; with it nothing but TLS is spoken.
     """
 
     def build_here() -> FastAPI:  # Serve tells a builder from an app by its being a plain function
@@ -135,7 +143,7 @@ def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Map
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(
         proxy_location="HeadOnly",
-        http_options={"host": host, "port": chosen},
+        http_options={"host": host, "port": chosen} | _tls_options(tls),
         logging_config={"log_level": "WARNING", "enable_access_log": False},  # a URL may hold a case number
     )
     replica = serve.deployment(
@@ -144,7 +152,12 @@ def start_api(build: Callable[[], FastAPI], host: str, port: int, resources: Map
         ray_actor_options={"num_cpus": 0, "resources": dict(resources)},
     )(serve.ingress(build_here)())
     serve.run(replica.bind(), name=_NAME, route_prefix="/")
-    return f"http://{host}:{chosen}"
+    return chosen
+
+
+def _tls_options(tls: tuple[Path, Path] | None) -> dict[str, str]:
+    # Serve offers no lowest version: TLS 1.3 is agreed on with whoever knows it, 1.2 (Python's floor) otherwise.
+    return {} if tls is None else {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
 
 
 def stop_api() -> None:

@@ -214,8 +214,10 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         say(actor.name)
         places[actor.name] = names[actor.node_id()]
     say("API")
-    media_url = f"http://{facades.MediaHandle().address()}"
+    media_url = services.address(settings, facades.MediaHandle().port())
     api = partial(services.build_api, *roster.custody_at(settings), settings.data, media_url)
-    api_url = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources)
+    tls = services.tls_files(settings)
+    port = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources, tls)
+    api_url = services.address(settings, port)
     providers = facades.DetectionHandle(settings.vision.actors).providers()
     return Site(settings, api_url, media_url, tuple(providers), places)

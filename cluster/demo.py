@@ -5,6 +5,7 @@ Everything a hospital does goes over HTTP; everything a recipient does goes thro
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -188,12 +189,14 @@ def _submit(api: ApiClient, settings: Settings, case_id: str) -> dict[str, objec
 def _play(settings: Settings, package: Path, result: Result) -> None:
     """As the recipient would: the player's own program, in a process of its own."""
     secret = ["--root", str(settings.keys.root_certificate), "--password-file", str(_password_file(settings))]
-    result.verdict = _player("verify", str(package), *secret)
-    result.played = _player("play", str(package), "--headless", *secret)
+    result.verdict = str(_player("verify", str(package), "--json", *secret)["message"])
+    played = _player("play", str(package), "--headless", "--json", *secret)["played"]
+    frames, seconds = (sum(camera[what] for camera in played) for what in ("frames", "seconds"))
+    result.played = f"{frames} frames, {seconds:.1f} s, every one decoded"
 
 
-def _player(*arguments: str) -> str:
-    """What the player said last; its progress bars go to this program's own standard error."""
+def _player(*arguments: str) -> dict[str, Any]:
+    """What the player found; its progress bars go to this program's own standard error."""
     command = [sys.executable, "-m", "player", *arguments]
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=RENDER_LIMIT_S)  # noqa: S603 - our program
     if run.returncode != 0:
@@ -202,7 +205,7 @@ def _player(*arguments: str) -> str:
             f"the player ended with {run.returncode}: {run.stdout.strip()}",
             where=arguments[0],
         )
-    return run.stdout.strip().splitlines()[-1]
+    return dict(json.loads(run.stdout))
 
 
 def _show(settings: Settings, result: Result, package: Path, picture: Path) -> None:

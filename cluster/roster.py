@@ -67,7 +67,16 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
         handles.start(facades.KEYS, KeyActor, server, 1, keys.store, keys.passphrase_file, custody),
         handles.start(facades.INDEX, IndexActor, server, 1, custody, services.camera_infos(settings)),
         handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
-        handles.start(facades.MEDIA, MediaActor, server, 2, media, api.host, api.media_port),
+        handles.start(
+            facades.MEDIA,
+            MediaActor,
+            server,
+            2,
+            media,
+            api.host,
+            api.media_port,
+            services.tls_files(settings),
+        ),
     ]
 
 

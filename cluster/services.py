@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from cluster.settings import Settings
 from orvault.clock import SystemClock
 from orvault.container.trust import load_pem, to_der
 from orvault.custody.ports import CameraInfo
+from orvault.errors import ErrorKind, OrvaultError
 
 TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"  # files below data/keys
 VERSION = "0.1.0"
@@ -44,6 +46,37 @@ def node_certificates(settings: Settings) -> dict[str, bytes]:
     for path in sorted(folder.glob("*/certificate.pem")):
         certificates[path.parent.name] = to_der(load_pem(path.read_bytes(), path)[0])
     return certificates
+
+
+def tls_files(settings: Settings) -> tuple[Path, Path] | None:
+    """Certificate chain and key of both HTTP servers, if they speak TLS.
+
+    Errors: BAD_SETTINGS for a key that other accounts may read, or files that are no pair.
+    """
+    certificate, key = settings.api.tls_certificate, settings.api.tls_key
+    if certificate is None or key is None:
+        return None
+    try:
+        if key.stat().st_mode & 0o077:
+            raise OrvaultError(
+                ErrorKind.BAD_SETTINGS,
+                "is open to other accounts.",
+                where=f"api.tls_key {key}",
+                advice=f"chmod 600 {key}",
+            )
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        reason = error.strerror or type(error).__name__
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, f"cannot be used: {reason}.", where=f"api.tls_certificate {certificate}"
+        ) from None
+    return certificate, key
+
+
+def address(settings: Settings, port: int) -> str:
+    """How a client reaches one of the two servers."""
+    scheme = "http" if settings.api.tls_certificate is None else "https"
+    return f"{scheme}://{settings.api.name or settings.api.host}:{port}"
 
 
 def build_api(address: LedgerAddress, cameras: tuple[str, ...], data: Path, media_url: str) -> FastAPI:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.yaml_places import YamlPlaces, read_yaml
@@ -19,15 +19,7 @@ from orvault.errors import ErrorKind, OrvaultError
 Role = Literal["server", "client", "detection"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-def _loopback(host: str) -> str:
-    if host not in ("127.0.0.1", "::1", "localhost"):
-        raise ValueError("only a loopback address is served without TLS (127.0.0.1 or ::1)")
-    return host
-
-
-LoopbackHost = Annotated[str, AfterValidator(_loopback)]
+LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 
 
 class Frozen(BaseModel):
@@ -119,9 +111,23 @@ class VisionSettings(Frozen):
 class ApiSettings(Frozen):
     """The HTTP API (Ray Serve) and the byte server."""
 
-    host: LoopbackHost = Field(default="127.0.0.1", description="Address of both; beyond loopback needs TLS.")
+    host: str = Field(default="127.0.0.1", description="Address of both; beyond loopback only with TLS.")
+    name: str = Field(default="", description="Host name in links and addresses; empty: the address itself.")
     port: Port = Field(default=8440, description="Port of the API; 0 takes a free one.")
     media_port: Port = Field(default=8441, description="Port of downloads; 0 takes a free one.")
+    tls_certificate: Path | None = Field(default=None, description="PEM chain; with it both speak TLS only.")
+    tls_key: Path | None = Field(default=None, description="PEM private key of the certificate, mode 600.")
+
+    @model_validator(mode="after")
+    def _tls_beyond_loopback(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("tls_certificate and tls_key go together")
+        if self.host not in LOOPBACK_HOSTS and self.tls_certificate is None:
+            raise ValueError(
+                f"{self.host} is beyond loopback, where nothing is served without TLS: "
+                "set tls_certificate and tls_key, or host to 127.0.0.1"
+            )
+        return self
 
 
 class ExportSettings(Frozen):
@@ -246,7 +252,12 @@ def _anchored(settings: Settings, base: Path) -> Settings:
         ledger = ledger.model_copy(update={"password_file": data / ledger.password_file})
     vision = settings.vision.model_copy(update={"models": base / settings.vision.models})
     cluster = settings.cluster.model_copy(update={"token_file": data / settings.cluster.token_file})
+    api = settings.api
+    if api.tls_certificate is not None and api.tls_key is not None:
+        files = {"tls_certificate": data / api.tls_certificate, "tls_key": data / api.tls_key}
+        api = api.model_copy(update=files)
     changes = {
+        "api": api,
         "data": data,
         "cluster": cluster,
         "keys": keys,

@@ -242,8 +242,30 @@ def test_a_restarted_camera_goes_on_in_its_run(stand: Stand) -> None:
     assert OrderStore(stand.node.orders).load("or1-ceiling") is None
 
 
-def test_the_first_keyframe_is_kept_when_the_camera_comes_up_while_the_order_is_taken(stand: Stand) -> None:
-    for attempt in range(10):
+def test_the_first_keyframe_is_kept_when_the_camera_comes_up_while_the_order_is_taken(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    OrderStore(stand.node.orders).save(order())
+    cut, taken = CameraActor._cut, threading.Event()
+
+    def late(self: CameraActor, on: bool) -> None:
+        assert not on or taken.wait(5)
+        cut(self, on)
+
+    monkeypatch.setattr(CameraActor, "_cut", late)
+    feed = Feed(stand.clock)
+    monkeypatch.setattr(camera_module, "open_source", feed)
+    camera = make_camera(stand.node, stand.clock)
+    eventually(lambda: camera.status().run_id == "run-1", "the order is taken")
+    feed.give(10)
+    taken.set()
+    feed.give(20)
+    camera.stop("run-1")
+    assert stand.frames() == 30
+
+
+def test_several_runs_follow_each_other(stand: Stand) -> None:
+    for attempt in range(3):
         run = f"run-{attempt}"
         stand.start(run, epoch=attempt + 1)
         stand.feed.give(15)

@@ -320,7 +320,7 @@ def test_a_request_that_expires_under_way_does_not_stop_the_worker(site: Site) -
     worker = site.worker()
     worker.work_off()
     assert site.request(request.request_id).state is RequestState.EXPIRED
-    following = site.approved(case)
+    following = site.approved(case, to_us=START_US + 60 * US_PER_S)
     worker.work_off()
     assert site.request(following.request_id).state is RequestState.READY
 

@@ -165,6 +165,11 @@ def test_job_covers_only_the_period_asked_for(world: World) -> None:
     world.custody.approve_export(world.officer, request.request_id)
     (track,) = world.claimed().tracks
     assert [segment.header.meta.sequence for segment in track.segments] == [1, 2]
+    (run_id,) = {segment.header.meta.run_id for segment in track.segments}
+    for sequence in (0, 3):  # the same run and case, outside the period: no key
+        with _raises(ErrorKind.GRANT_MISSING):
+            world.custody.log_key_opening(request.request_id, [f"{run_id}-{sequence:06d}"])
+    world.custody.log_key_opening(request.request_id, [f"{run_id}-{n:06d}" for n in (1, 2)])
 
 
 def test_validity_ends_what_is_waiting_running_or_ready(world: World) -> None:

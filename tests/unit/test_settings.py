@@ -71,7 +71,7 @@ def test_the_projects_own_file_is_good() -> None:
         ("id: cam-1", "id: ../etc", ["ray_config.yaml:9", "cameras.0.id"]),
         ("data: var", "data: var\ndata: other", ["ray_config.yaml:3", "'data'", "twice"]),
         ("data: var", "data: [var", ["ray_config.yaml", "YAML"]),
-        ("data: var", "api: {host: 0.0.0.0}", ["api.host", "TLS"]),
+        ("data: var", "api: {host: 0.0.0.0}", ["ray_config.yaml:2", "0.0.0.0", "TLS"]),
         ("data: var", "api: {port: 99999}", ["api.port", "65535"]),
         ("data: var", "vision: {provider: tpu}", ["vision.provider", "'cuda'"]),
         ("[server, detection]", "[detection]", ["no node has the role 'server'"]),

@@ -1,0 +1,106 @@
+"""The two small actors: the one that writes rows, and the one that serves bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from actors.index import IndexActor
+from actors.media import MediaActor
+from orvault.clock import US_PER_S
+from orvault.custody.ports import CameraInfo
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.recorder import Gap
+from tests.fakes import World, make_segment, make_world, sqlite_url
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(sqlite_url(tmp_path))
+
+
+def run_of(world: World) -> Any:
+    case = world.armed_case()
+    return world.custody.start_recording(world.manager, case.case_id, ["or1-wall"]).view.runs[0]
+
+
+def test_the_index_makes_its_cameras_known(world: World) -> None:
+    IndexActor(lambda: world.custody, [CameraInfo("or3-wall", "OR 3 wall", "OR 3", "node-3")])
+    with world.ledger.uow(read_only=True) as uow:
+        assert uow.cameras.get("or3-wall") is not None
+
+
+def test_the_same_record_or_gap_twice_is_one_row(world: World) -> None:
+    index, run = IndexActor(lambda: world.custody, ()), run_of(world)
+    record = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
+    gap = Gap(
+        run.camera_id, run.case_id, run.run_id, run.started_us, run.started_us + US_PER_S, "it was away"
+    )
+    for _ in range(3):
+        index.index([record])  # type: ignore[list-item]
+        index.gap(gap)
+    with world.ledger.uow(read_only=True) as uow:
+        assert len(uow.segments.of(run.case_id, run.camera_id, 0, 1 << 60)) == 1
+        assert [g.reason for g in uow.gaps.of(run.case_id, run.camera_id, 0, 1 << 60)] == ["it was away"]
+
+
+def test_a_record_that_fits_no_run_is_told_and_the_others_are_written(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    index, run = IndexActor(lambda: world.custody, ()), run_of(world)
+    good = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
+    odd = make_segment("no-such-run", run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
+    rival = replace(good, digest="9" * 64)
+    index.index([odd, good, rival])  # type: ignore[list-item]
+    with world.ledger.uow(read_only=True) as uow:
+        rows = uow.segments.of(run.case_id, run.camera_id, 0, 1 << 60)
+    assert [row.digest for row in rows] == [good.digest]
+    assert "no-such-run-000000" in caplog.text and "differs" in caplog.text
+
+
+async def _app(scope: Any, receive: Any, send: Any) -> None:
+    body = scope["path"].encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def media() -> Iterator[MediaActor]:
+    actor = MediaActor(lambda: _app, "127.0.0.1", 0)
+    yield actor
+    actor._server.should_exit = True
+
+
+def test_the_byte_server_serves_its_app_under_the_address_it_names(media: MediaActor) -> None:
+    host, port = media.address().rsplit(":", 1)
+    assert host == "127.0.0.1" and int(port) > 0
+
+    async def fetch() -> httpx.Response:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            return await client.get(f"http://{media.address()}/media/x")
+
+    answer = asyncio.run(fetch())
+    assert (answer.status_code, answer.text) == (200, "/media/x")
+    assert "server" not in answer.headers
+
+
+def test_a_port_that_is_taken_is_told(media: MediaActor) -> None:
+    port = int(media.address().rsplit(":", 1)[1])
+    with pytest.raises(OrvaultError) as caught:
+        MediaActor(lambda: _app, "127.0.0.1", port)
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS and str(port) in str(caught.value)
+
+
+def test_an_address_that_is_not_this_machines_is_told() -> None:
+    with pytest.raises(OrvaultError) as caught:
+        MediaActor(lambda: _app, "192.0.2.1", 0)
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS
+    with socket.socket() as probe:  # nothing was left open in between
+        probe.bind(("127.0.0.1", 0))
