@@ -52,7 +52,7 @@ class EncryptionActor:
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._store.clean()
         # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
-        self._outbox.start(self._store.scan(on_fault=_tell_fault), _readable(self._gaps.scan()))
+        self._outbox.start(self._store.scan(on_fault=_tell_fault), self._gaps.scan(on_fault=_tell_fault))
 
     def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
         """Seal one fragment and make it durable. A call that is repeated after a crash is answered from disk.
@@ -88,14 +88,6 @@ class EncryptionActor:
 def _tell_fault(path: str, error: OrvaultError) -> None:
     """A segment that cannot be read must not keep a node from recording; `orvault fsck` is for looking into it."""
     log.error("segment %s cannot be read: %s", path, error)
-
-
-def _readable(gaps: Iterator[Gap]) -> Iterator[Gap]:
-    """Gaps up to the first that cannot be read; that one must not keep a node from recording either."""
-    try:
-        yield from gaps
-    except OrvaultError as error:
-        log.error("gaps on this disk are not told to the ledger from here on: %s", error)
 
 
 class Outbox:

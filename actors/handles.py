@@ -7,6 +7,9 @@ in facades.py.
 from __future__ import annotations
 
 import json
+import logging
+import os
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ParamSpec, cast
@@ -23,6 +26,7 @@ START_S = 120.0  # loading models on a busy machine
 
 _TOLD = "\x02orvault\x03"  # marks our own words inside the text of an actor that could not start
 
+log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
@@ -113,6 +117,7 @@ def _shell(actor: type) -> type:
     """
 
     def begin(self: object, *args: object, **kwargs: object) -> None:
+        threading.excepthook = _end_process
         try:
             _patient(actor.__init__, self, *args, **kwargs)  # type: ignore[misc]
         except OrvaultError as error:
@@ -120,6 +125,14 @@ def _shell(actor: type) -> type:
             raise RuntimeError(f"{_TOLD}{json.dumps(told)}{_TOLD}") from None
 
     return type(actor.__name__, (actor,), {"__init__": begin, "__module__": actor.__module__})
+
+
+def _end_process(failure: threading.ExceptHookArgs) -> None:
+    """A thread of an actor that dies takes its process with it: Ray restarts that, and would not see the thread."""
+    name = "?" if failure.thread is None else failure.thread.name
+    log.critical("thread %s died", name, exc_info=failure.exc_value)
+    logging.shutdown()
+    os._exit(1)
 
 
 def _is_away(error: BaseException) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from orvault.custody.ports import CameraInfo
 from orvault.custody.service import CustodyService
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError
 from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
 
@@ -43,10 +43,8 @@ class IndexActor:
         while True:
             try:
                 self.settle()
-            except OrvaultError as error:
-                if error.kind is not ErrorKind.UNAVAILABLE:
-                    raise
-                log.warning("the ledger is away: %s", error)
+            except OrvaultError as error:  # tried again: cameras must not stay without their orders
+                log.error("orders could not be repeated: %s", error)
             pause.wait(SETTLE_S)
 
     def gap(self, gap: Gap) -> None:

@@ -117,6 +117,8 @@ class RecordingLine:
 
     def start(self, order: RecordingOrder) -> None:
         """Begin a run; on disk before this returns. Errors: CONFLICT, STORAGE, UNAVAILABLE."""
+        if self.run_id == order.run_id and self._recorder.order == order:
+            return  # the server repeats its orders; fragments must not wait behind them
         self._wait(_Start(order, Future()), ANSWER_S)
 
     def stop(self, run_id: str, reason: str) -> None:

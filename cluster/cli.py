@@ -16,6 +16,7 @@ from cluster.console import err, errors_in_words, out
 from cluster.environment import set_environment
 from cluster.settings import Settings, load_settings
 from orvault.custody.account import Role
+from orvault.errors import ErrorKind, OrvaultError
 
 app = typer.Typer(
     help="OR Vault: protects the video of operating-room cameras.",
@@ -59,14 +60,26 @@ def init(
         settings = _settings(config)
         from cluster import setup
 
-        if if_needed and setup.is_set_up(settings):
-            return
-        root = setup.set_up(settings, _new_passphrase(settings))
-        password = setup.make_password()
+        if not (if_needed and setup.is_set_up(settings)):
+            root = setup.set_up(settings, _new_passphrase(settings))
+            out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
+            out.print(f"Move {settings.data / 'keys' / 'root'} to a medium that is kept off line.")
+        _first_account(settings)
+
+
+def _first_account(settings: Settings) -> None:
+    """Add the administrator if there is none: a site that a demonstration made has other accounts only."""
+    from cluster import setup
+
+    password = setup.make_password()
+    try:
         setup.create_account(settings, ADMINISTRATOR, Role.SYSTEM_ADMINISTRATOR, password)
-        out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
-        out.print(f"Move {settings.data / 'keys' / 'root'} to a medium that is kept off line.")
-        out.print(f"First account: [bold]{ADMINISTRATOR}[/], password [bold]{password}[/] (shown once).")
+    except OrvaultError as error:
+        if error.kind is not ErrorKind.CONFLICT:
+            raise
+        out.print(f"The account {ADMINISTRATOR} is there already.")
+        return
+    out.print(f"First account: [bold]{ADMINISTRATOR}[/], password [bold]{password}[/] (shown once).")
 
 
 @app.command()

@@ -8,7 +8,7 @@ Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same ga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 from orvault.container import canonical
@@ -49,15 +49,29 @@ class GapStore:
             raise storage_error("The gap record could not be stored", path, error) from error
         return str(relative)
 
-    def scan(self) -> Iterator[Gap]:
-        """Every gap, by case, camera, run and time. Errors: STORAGE; DAMAGED for what is no gap record."""
+    def scan(self, on_fault: Callable[[str, OrvaultError], None] | None = None) -> Iterator[Gap]:
+        """Every gap, by case, camera, run and time.
+
+        What cannot be read (STORAGE) or is no gap record (DAMAGED) is given to `on_fault` with its path; without it
+        the error is raised.
+        """
         for path in sorted(self._root.glob("*/*/*/gaps/*.json")):
             try:
-                with path.open("rb") as file:
-                    data = file.read(MAX_GAP_BYTES + 1)
-            except OSError as error:
-                raise storage_error("The gap record could not be read", path, error) from error
-            where = str(path)
-            yield Gap.from_json(
-                canonical.decode(data, max_bytes=MAX_GAP_BYTES, where=where, kind=ErrorKind.DAMAGED), where
-            )
+                gap = _read(path)
+            except OrvaultError as error:
+                if on_fault is None:
+                    raise
+                on_fault(path.relative_to(self._root).as_posix(), error)
+                continue
+            yield gap
+
+
+def _read(path: Path) -> Gap:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_GAP_BYTES + 1)
+    except OSError as error:
+        raise storage_error("The gap record could not be read", path, error) from error
+    where = str(path)
+    value = canonical.decode(data, max_bytes=MAX_GAP_BYTES, where=where, kind=ErrorKind.DAMAGED)
+    return Gap.from_json(value, where)

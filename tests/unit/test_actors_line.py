@@ -348,6 +348,18 @@ def test_the_same_order_again_changes_nothing(bench: Bench) -> None:
     assert bench.cuts == [True] and bench.line.segments == 1
 
 
+def test_an_order_repeated_while_the_encryption_actor_is_away_takes_no_fragments_place(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.node.sealer.down = True
+    for piece in pieces(WAITING):
+        bench.put(piece)
+        bench.line.start(order())  # answered at once
+    bench.node.sealer.down = False
+    bench.line.stop("run-1", "")
+    assert len(bench.node.stored()) == WAITING and bench.node.gaps() == []
+    assert bench.node.sealer.calls.count("tail") == 1
+
+
 def test_an_order_that_could_not_be_stored_records_nothing_until_it_is_repeated(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
