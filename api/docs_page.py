@@ -22,7 +22,7 @@ h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.5rem;border-bottom:1px soli
 details{border:1px solid #cdd7e0;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}
 summary{cursor:pointer}code,pre{font:14px/1.45 ui-monospace,monospace}
 pre{background:#f2f5f8;padding:.8rem;overflow:auto;border-radius:6px}
-.m{display:inline-block;min-width:4.2rem;font-weight:700}.GET{color:#0b5cad}.POST{color:#1b7f3b}.DELETE{color:#a8321f}
+.m{display:inline-block;min-width:4.6rem;font-weight:700}.GET{color:#0b5cad}.POST{color:#1b7f3b}.DELETE{color:#a8321f}
 .r{float:right;color:#5a6b7b;font-size:.85rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;
 text-align:left;vertical-align:top}
 @media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}pre{background:#1c252f}

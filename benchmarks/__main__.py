@@ -13,7 +13,7 @@ from rich.table import Table
 import benchmarks
 
 HELPERS = {"__main__", "report"}
-NOT_FIGURES = {"benchmark", "goal", "ok", "machine"}
+NOT_FIGURES = {"benchmark", "goal", "ok", "ran_on"}
 
 
 def main() -> None:

@@ -169,8 +169,9 @@ class PassphraseKek:
 class Anchors:
     """The anchors in one folder, `GENERATION.json` each; the folder is never part of a back-up.
 
-    `drop`: 1. rename to an ending that no reader looks at, 2. fsync the folder: from here on it has ended; 3. overwrite,
-    4. fsync, 5. remove. Overwriting is best effort: a flash disk may keep old blocks, so the disk should be encrypted.
+    `drop`: 1. rename to an ending that no reader looks at; 2. fsync the folder: from here on it has ended;
+    3. overwrite and fsync; 4. remove. Overwriting is best effort: a flash disk may keep old blocks, so the disk
+    should be encrypted.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,49 +1,51 @@
-"""The key store: case private keys in a folder, each sealed under a key-encryption key (KEK).
+"""The key store: case private keys, and the standing vault key, in a folder that opens under a KEK only.
 
-The KEK is random and itself sealed under a passphrase (Argon2id), so changing the passphrase touches one
-file. Grants (who may open what) are the key service's business, not this module's.
+Grants (who may open what) are the key service's business; how the KEK is made and ended is `kek`'s and `keyring`'s.
+What can be done while the store is locked is `vaultkey`'s.
+Source: docs/format/keystore-v1.md.
 
-    folder/kek.json          the KEK, sealed under the passphrase
-    folder/cases/HASH.json   one case: public key in clear, private key sealed under the KEK
+    folder/ring.json         a key per stored private key, sealed under the KEK
+    folder/cases/ID.json     one case: public key in clear, private key sealed under its key of the ring
+    folder/vault/ID.json     the same for a standing vault key
+    folder/vault.json        the public half of the vault key in use, in clear
+    folder/handed/ID.json    a case that was given the vault key because the store was locked
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from orvault.container import canonical
+from orvault.container import canonical, vaultkey
 from orvault.container.canonical import Fields
 from orvault.container.files import read_bounded, write_private
-from orvault.container.keys import Argon2idParams, PrivateKey, PublicKey, derive, generate_private_key
+from orvault.container.kek import NONCE_BYTES, KekSource, PassphraseKek
+from orvault.container.keyring import RING_FILE, KeyRing, entry_id
+from orvault.container.keys import Argon2idParams, Kem, PrivateKey, PublicKey, generate_private_key
+from orvault.container.vaultkey import VaultUse
 from orvault.errors import ErrorKind, OrvaultError
 
-KEK_FILE = "kek.json"
-CASES = "cases"
-KEK_BYTES = 32
-NONCE_BYTES = 12
-SALT_BYTES = 16
+CASE, VAULT = "case", "vault"
+FOLDERS = {CASE: "cases", VAULT: "vault"}
 MAX_FILE_BYTES = 64 << 10
-MIN_PASSPHRASE_CHARS = 10
-KEK_CONTEXT = b"orvault/kek/v1\n"
-CASE_CONTEXT = b"orvault/case-key/v1\n"
+KEY_CONTEXT = b"orvault/stored-key/v1\n"
 
 
-def exists(folder: Path) -> bool:
-    """Whether there is a key store in this folder."""
-    return (folder / KEK_FILE).is_file()
+def default_anchors(folder: Path) -> Path:
+    """Where a store's anchor lies unless the settings say otherwise: beside the store, never in it."""
+    return folder.with_name(f"{folder.name}.anchor")
 
 
 class KeyStore:
     """An unlocked key store. Its representation shows the folder, never a key."""
 
-    def __init__(self, folder: Path, kek: bytes) -> None:
+    def __init__(self, folder: Path, ring: KeyRing) -> None:
         self._folder = folder
-        self._cipher = AESGCM(kek)
+        self._ring = ring
         self._by_thumbprint: dict[str, Path] = {}
 
     def __repr__(self) -> str:
@@ -52,94 +54,59 @@ class KeyStore:
     @staticmethod
     def exists(folder: Path) -> bool:
         """Whether there is a key store in this folder."""
-        return exists(folder)
+        return (folder / RING_FILE).is_file()
 
     @classmethod
-    def create(cls, folder: Path, passphrase: str, params: Argon2idParams | None = None) -> KeyStore:
-        """A new, empty key store.
+    def create(cls, folder: Path, secret: str | KekSource, params: Argon2idParams | None = None) -> KeyStore:
+        """A new key store with its vault key. `secret`: a passphrase (then with the anchor beside the folder), or
+        another KEK.
 
         Raises:
-            OrvaultError: BAD_REQUEST for a passphrase under 10 characters, CONFLICT if there is a store
-            already.
+            OrvaultError: BAD_REQUEST for a passphrase under 10 characters, CONFLICT if there is a store already.
         """
-        if len(passphrase) < MIN_PASSPHRASE_CHARS:
-            raise OrvaultError(
-                ErrorKind.BAD_REQUEST,
-                f"The passphrase has fewer than {MIN_PASSPHRASE_CHARS} characters.",
-                where="key store",
-            )
-        params = params or Argon2idParams()
-        kek, salt, nonce = os.urandom(KEK_BYTES), os.urandom(SALT_BYTES), os.urandom(NONCE_BYTES)
-        head: dict[str, object] = {
-            "argon2id": params.to_json(),
-            "format": "orvault-kek",
-            "salt": canonical.to_base64(salt),
-            "version": 1,
-        }
-        # The clear fields are authenticated too: nobody can make a later unlock cheaper to attack unnoticed.
-        cipher = AESGCM(derive(passphrase, salt, params, KEK_BYTES))
-        sealed = nonce + cipher.encrypt(nonce, kek, KEK_CONTEXT + canonical.encode(head))
-        data = canonical.encode(head | {"sealed": canonical.to_base64(sealed)})
-        write_private(folder / KEK_FILE, data, replace=False)
-        return cls(folder, kek)
+        store = cls(folder, KeyRing.create(folder, _source(folder, secret, params)))
+        store.renew_vault_key()
+        return store
 
     @classmethod
-    def unlock(cls, folder: Path, passphrase: str) -> KeyStore:
-        """Open a key store.
+    def unlock(cls, folder: Path, secret: str | KekSource) -> KeyStore:
+        """Open a key store, after finishing or undoing what a crash interrupted.
 
         Raises:
-            OrvaultError: KEY_MISSING if there is none, WRONG_PASSPHRASE, DAMAGED if its file is not readable.
+            OrvaultError: KEY_MISSING if there is none or its KEK has ended, WRONG_PASSPHRASE, DAMAGED if a file
+            is not readable, or the vault key that nodes were given is none of this store's.
         """
-        path = folder / KEK_FILE
-        data = read_bounded(path, MAX_FILE_BYTES, ErrorKind.KEY_MISSING)
-        value = canonical.decode(data, max_bytes=MAX_FILE_BYTES, where=str(path), kind=ErrorKind.DAMAGED)
-        fields = Fields(value, str(path), ErrorKind.DAMAGED)
-        fields.constant("format", "orvault-kek")
-        fields.constant("version", 1)
-        params = Argon2idParams.take(fields.child("argon2id"))
-        salt, sealed = fields.data("salt", SALT_BYTES), fields.data("sealed", 256)
-        fields.end()
-        if len(salt) != SALT_BYTES or len(sealed) < NONCE_BYTES:
-            raise fields.fail("salt", "is too short")
-        head = {name: value[name] for name in ("argon2id", "format", "salt", "version")}
-        cipher = AESGCM(derive(passphrase, salt, params, KEK_BYTES))
-        try:
-            kek = cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], KEK_CONTEXT + canonical.encode(head)
-            )
-        except InvalidTag as error:
-            raise OrvaultError(
-                ErrorKind.WRONG_PASSPHRASE, "The passphrase does not open the key store.", where=str(folder)
-            ) from error
-        return cls(folder, kek)
+        store = cls(folder, KeyRing.open(folder, _source(folder, secret, None)))
+        store._check_vault_key()
+        if any(use.thumbprint == store._current_vault() for use in vaultkey.uses(folder)):
+            store.renew_vault_key()  # a used one has to end some day, with the cases that it was used for
+        return store
 
-    def new_case_key(self, case_id: str) -> PublicKey:
+    @property
+    def generation(self) -> int:
+        """How often its KEK was rolled, from 1."""
+        return self._ring.generation
+
+    def new_case_key(self, case_id: str, kem: Kem = Kem.MLKEM768_X25519) -> PublicKey:
         """Make a case's key pair, durably; returns its public half, also of a key that is there already.
 
+        1. the ring gets a key for it; 2. the private key is written under that key. After a crash in between the call
+        is made again.
+
         Raises:
-            OrvaultError: BAD_REQUEST for something that is no case id, DAMAGED if the existing file does not
-            open.
+            OrvaultError: BAD_REQUEST for something that is no case id, DAMAGED if the existing file does not open.
         """
         if not canonical.is_identifier(case_id):
             raise OrvaultError(ErrorKind.BAD_REQUEST, "This is not a case id.", where=case_id[:80])
-        path = self._path(case_id)
-        if not path.exists():
-            try:
-                write_private(path, self._seal(case_id, generate_private_key()), replace=False)
-            except OrvaultError as error:
-                if (
-                    error.kind is not ErrorKind.CONFLICT
-                ):  # another thread was faster: its key is the case's key
-                    raise
-        # Opened even here: a public key somebody swapped in the file would make every later recording his.
-        return self._open(path).public()
+        return self._new_key(CASE, case_id, lambda: generate_private_key(kem))
+
+    def has_case_key(self, case_id: str) -> bool:
+        """Whether the case has a key of its own that opens."""
+        return self._ring.get(entry_id(CASE, case_id)) is not None and self._path(CASE, case_id).exists()
 
     def private_key(self, thumbprint: str) -> PrivateKey:
         """The private key that a thumbprint names; KEY_MISSING if it was never here or was destroyed."""
-        path = self._by_thumbprint.get(thumbprint)
-        if path is None or not path.exists():
-            self._index()
-            path = self._by_thumbprint.get(thumbprint)
+        path = self._find(thumbprint)
         if path is None:
             raise OrvaultError(
                 ErrorKind.KEY_MISSING, "The key store holds no such key.", where=thumbprint[:16]
@@ -149,56 +116,188 @@ class KeyStore:
             raise OrvaultError(ErrorKind.DAMAGED, "The file holds another key than it says.", where=str(path))
         return private
 
-    def _path(self, case_id: str) -> Path:
-        # Hashed, so that any case id is a good file name and two that differ in letter case stay two files.
-        return self._folder / CASES / f"{hashlib.sha256(case_id.encode()).hexdigest()}.json"
+    def holds(self, thumbprint: str) -> bool:
+        """Whether `private_key` would find it."""
+        return self._find(thumbprint) is not None
 
-    def _seal(self, case_id: str, private: PrivateKey) -> bytes:
-        nonce = os.urandom(NONCE_BYTES)
-        head: dict[str, object] = {
-            "case_id": case_id,
-            "format": "orvault-case-key",
-            "public_key": private.public().to_json(),
-            "version": 1,
-        }
-        sealed = nonce + self._cipher.encrypt(nonce, private.raw, CASE_CONTEXT + canonical.encode(head))
-        return canonical.encode(head | {"sealed": canonical.to_base64(sealed)})
+    def destroy_case_key(self, case_id: str) -> None:
+        """Destroy a case's key: its segments never open again, nor does any older copy of this store.
 
-    def _open(self, path: Path) -> PrivateKey:
-        value, public, sealed = _read_case(path)
-        head = {name: value[name] for name in ("case_id", "format", "public_key", "version")}
-        try:
-            raw = self._cipher.decrypt(
-                sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], CASE_CONTEXT + canonical.encode(head)
+        A case that was sealed to a vault key takes that vault key with it. Whoever calls this has decided that it may
+        be; calling it again is no error (a crash may have come in between).
+
+        Raises:
+            OrvaultError: KEY_MISSING if the case has no key; CONFLICT while other cases still need the same
+            vault key.
+        """
+        names = [(CASE, case_id)]
+        use = next((use for use in vaultkey.uses(self._folder) if use.case_id == case_id), None)
+        if use is not None:
+            self._require_settled(use)
+            names.append((VAULT, use.thumbprint))
+        known = [(kind, name) for kind, name in names if self._ring.get(entry_id(kind, name)) is not None]
+        if not known:
+            raise OrvaultError(ErrorKind.KEY_MISSING, "The case has no key here.", where=case_id[:80])
+        marks = () if use is None else vaultkey.marks_of(self._folder, use.thumbprint)
+        files = [*(self._path(kind, name) for kind, name in names), *marks]
+        self._ring.roll([entry_id(kind, name) for kind, name in known], files=files)
+        self._by_thumbprint.clear()
+
+    def _require_settled(self, use: VaultUse) -> None:
+        """Nothing but this case needs its vault key any more, and nobody is given it again."""
+        others = [each for each in vaultkey.uses(self._folder) if each.thumbprint == use.thumbprint]
+        waiting = sum(not each.settled for each in others if each.case_id != use.case_id)
+        if waiting:
+            raise OrvaultError(
+                ErrorKind.CONFLICT,
+                f"{waiting} other cases were sealed to the same vault key and are not re-wrapped yet.",
+                where=use.case_id,
+                advice="That happens by itself while the key store is unlocked and their nodes answer.",
             )
-        except (InvalidTag, ValueError) as error:
+        if self._current_vault() == use.thumbprint:
+            self.renew_vault_key()
+
+    def rotate(self, secret: str | KekSource | None = None, params: Argon2idParams | None = None) -> None:
+        """A new KEK, and with `secret` a new passphrase (or PIN); every older copy of the store stops opening.
+
+        Vault keys that nobody needs any more go with the old one.
+        """
+        source = None if secret is None else _source(self._folder, secret, params)
+        self.renew_vault_key()
+        spent = self._spent_vault_keys()
+        marks = [mark for name in spent for mark in vaultkey.marks_of(self._folder, name)]
+        files = [*(self._path(VAULT, name) for name in spent), *marks]
+        self._ring.roll([entry_id(VAULT, name) for name in spent], source, files)
+        self._by_thumbprint.clear()
+
+    def renew_vault_key(self) -> PublicKey:
+        """A new vault key in use; the one before stays as long as something is sealed to it."""
+        private = generate_private_key()
+        public = self._new_key(VAULT, private.public().thumbprint, lambda: private)
+        vaultkey.publish(self._folder, public)
+        return public
+
+    def is_vault_key(self, thumbprint: str) -> bool:
+        """Whether this names a vault key, in use or not, that is still here."""
+        return self._ring.get(entry_id(VAULT, thumbprint)) is not None
+
+    def _current_vault(self) -> str:
+        return vaultkey.read(self._folder).thumbprint
+
+    def _spent_vault_keys(self) -> list[str]:
+        """Vault keys neither in use nor needed by a case."""
+        needed = {use.thumbprint for use in vaultkey.uses(self._folder) if not use.settled}
+        needed.add(self._current_vault())
+        names = [_read_key(path)[1] for path in sorted((self._folder / FOLDERS[VAULT]).glob("*.json"))]
+        return [name for name in names if name not in needed and self.is_vault_key(name)]
+
+    def _check_vault_key(self) -> None:
+        """What nodes were given while the store was locked must be ours: anybody could have written there."""
+        try:
+            current = vaultkey.read(self._folder)
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.KEY_MISSING:
+                raise
+            self.renew_vault_key()
+            return
+        if not self.is_vault_key(current.thumbprint) or self._opened_public(current.thumbprint) != current:
             raise OrvaultError(
                 ErrorKind.DAMAGED,
-                "The case key was altered, or belongs to another key store.",
+                "This vault key was not made by this key store; what was sealed to it since opens for a stranger.",
+                where=str(vaultkey.path_in(self._folder)),
+                advice="Find out who wrote it; then remove the file, and the next unlock makes a new one.",
+            )
+
+    def _opened_public(self, vault_name: str) -> PublicKey:
+        return self._open(self._path(VAULT, vault_name)).public()
+
+    def _new_key(self, kind: str, name: str, make: Callable[[], PrivateKey]) -> PublicKey:
+        path = self._path(kind, name)
+        key = self._ring.get(entry_id(kind, name))
+        if key is None and path.exists():
+            raise OrvaultError(
+                ErrorKind.DAMAGED,
+                "The key file is there, but the key ring does not know it.",
                 where=str(path),
-            ) from error
+                advice="The ring may be an older copy: restore the newest one.",
+            )
+        if key is None or not path.exists():
+            key = self._ring.add(entry_id(kind, name))  # 1
+            try:
+                write_private(path, _seal(kind, name, make(), key), replace=False)  # 2
+            except OrvaultError as error:
+                if error.kind is not ErrorKind.CONFLICT:  # another was faster: its key is the case's key
+                    raise
+        # Opened even here: a public key somebody swapped in the file would make every later recording his.
+        return self._open(path).public()
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self._folder / FOLDERS[kind] / f"{entry_id(kind, name).hex()}.json"
+
+    def _find(self, thumbprint: str) -> Path | None:
+        path = self._by_thumbprint.get(thumbprint)
+        if path is None or not path.exists():
+            self._index()
+            path = self._by_thumbprint.get(thumbprint)
+        return path if path is not None and self._ring.get(bytes.fromhex(path.stem)) is not None else None
+
+    def _open(self, path: Path) -> PrivateKey:
+        kind, name, public, sealed = _read_key(path)
+        key = self._ring.get(entry_id(kind, name))
+        altered = OrvaultError(
+            ErrorKind.DAMAGED, "The key was altered, or belongs to another key store.", where=str(path)
+        )
+        if key is None or self._path(kind, name) != path:
+            raise altered
+        try:
+            context = _context(kind, name, public)
+            raw = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
+        except (InvalidTag, ValueError) as error:
+            raise altered from error
         private = PrivateKey(public.kem, raw)
-        if private.public() != public or self._path(str(value["case_id"])) != path:
-            raise OrvaultError(ErrorKind.DAMAGED, "The file holds another key than it says.", where=str(path))
+        if private.public() != public:
+            raise altered
         return private
 
     def _index(self) -> None:
         """Read every public half again: keys come and go by other hands than this object's too."""
         found: dict[str, Path] = {}
-        for path in sorted((self._folder / CASES).glob("*.json")):
-            _, public, _ = _read_case(path)
-            found[public.thumbprint] = path
+        for folder in FOLDERS.values():
+            for path in sorted((self._folder / folder).glob("*.json")):
+                found[_read_key(path)[2].thumbprint] = path
         self._by_thumbprint = found
 
 
-def _read_case(path: Path) -> tuple[dict[str, object], PublicKey, bytes]:
+def _source(folder: Path, secret: str | KekSource, params: Argon2idParams | None) -> KekSource:
+    return PassphraseKek(secret, default_anchors(folder), params) if isinstance(secret, str) else secret
+
+
+def _head(kind: str, name: str, public: PublicKey) -> dict[str, object]:
+    head = {"format": "orvault-stored-key", "kind": kind, "name": name}
+    return head | {"public_key": public.to_json(), "version": 1}
+
+
+def _context(kind: str, name: str, public: PublicKey) -> bytes:
+    return KEY_CONTEXT + canonical.encode(_head(kind, name, public))
+
+
+def _seal(kind: str, name: str, private: PrivateKey, key: bytes) -> bytes:
+    nonce, public = os.urandom(NONCE_BYTES), private.public()
+    sealed = nonce + AESGCM(key).encrypt(nonce, private.raw, _context(kind, name, public))
+    return canonical.encode(_head(kind, name, public) | {"sealed": canonical.to_base64(sealed)})
+
+
+def _read_key(path: Path) -> tuple[str, str, PublicKey, bytes]:
+    """Kind, name, public key, sealed private key. Errors: KEY_MISSING, DAMAGED."""
     data = read_bounded(path, MAX_FILE_BYTES, ErrorKind.KEY_MISSING)
     value = canonical.decode(data, max_bytes=MAX_FILE_BYTES, where=str(path), kind=ErrorKind.DAMAGED)
     fields = Fields(value, str(path), ErrorKind.DAMAGED)
-    fields.constant("format", "orvault-case-key")
+    fields.constant("format", "orvault-stored-key")
     fields.constant("version", 1)
-    fields.identifier("case_id")
+    kind, name = fields.text("kind", 16), fields.identifier("name")
+    if kind not in FOLDERS:
+        raise fields.fail("kind", "is unknown")
     public = PublicKey.from_json(fields.take("public_key"), str(path), ErrorKind.DAMAGED)
     sealed = fields.data("sealed", 1024)
     fields.end()
-    return value, public, sealed
+    return kind, name, public, sealed

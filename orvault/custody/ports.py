@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from orvault.container.keys import PublicKey
+from orvault.container.keys import KeySlot, PublicKey
 from orvault.custody.account import Account, Session
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.history import Act, Detail, Entry
@@ -150,6 +150,16 @@ class SegmentRows(Protocol):
     def spans(self, case_id: str, camera_id: str) -> Sequence[Span]: ...  # noqa: D102
     def known_in(self, request: ExportRequest, segment_ids: Sequence[str]) -> set[str]:
         """Those of the ids that belong to the request's case, cameras and period."""
+        ...
+
+    def sealed_to(
+        self, case_id: str, thumbprint: str, after_id: str, limit: int
+    ) -> Sequence[StoredSegment]:
+        """Segments of the case that have a slot for this key, by id, from behind `after_id` on."""
+        ...
+
+    def put_slots(self, segment_id: str, slots: Sequence[KeySlot]) -> bool:
+        """Give a segment other key slots; False if it is not known."""
         ...
 
     def summaries(  # noqa: D102

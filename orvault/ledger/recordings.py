@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, insert, literal, select, update
 
 from orvault.container.canonical import Fields
 from orvault.container.keys import KeySlot
@@ -57,7 +57,7 @@ class Segments:
                 digest=segment.digest,
                 path=segment.path,
                 header=to_text(segment.header.to_json()),
-                slots=to_text({"items": [slot.to_json() for slot in segment.slots]}),
+                slots=_slots_text(segment.slots),
                 indexed_us=at_us,
             )
         )
@@ -71,6 +71,25 @@ class Segments:
             .order_by(s.start_us, s.run_id, s.sequence)
         )
         return [_segment(row) for row in self._db.execute(query).mappings()]
+
+    def sealed_to(
+        self, case_id: str, thumbprint: str, after_id: str, limit: int
+    ) -> Sequence[StoredSegment]:
+        """Segments of the case that have a slot for this key, by id, from behind `after_id` on."""
+        s = t.segments.c
+        query = (
+            select(t.segments)
+            .where(s.case_id == case_id, s.id > after_id, s.slots.contains(thumbprint, autoescape=True))
+            .order_by(s.id)
+            .limit(limit)
+        )
+        found = [_segment(row) for row in self._db.execute(query).mappings()]
+        return [each for each in found if any(slot.key_thumbprint == thumbprint for slot in each.slots)]
+
+    def put_slots(self, segment_id: str, slots: Sequence[KeySlot]) -> bool:
+        """Give a segment other key slots; False if it is not known."""
+        row = update(t.segments).where(t.segments.c.id == segment_id).values(slots=_slots_text(slots))
+        return self._db.execute(row).rowcount == 1
 
     def spans(self, case_id: str, camera_id: str) -> Sequence[Span]:
         """What the camera recorded under the case, joined to stretches."""
@@ -207,6 +226,10 @@ def _segment(row: Row) -> StoredSegment:
     header = SegmentHeader.read(Fields(from_text(row["header"], where), where, ErrorKind.INTERNAL))
     slots = tuple(KeySlot.from_json(item) for item in list_from_text(row["slots"], where))
     return StoredSegment(header, row["digest"], row["bytes"], row["path"], slots)
+
+
+def _slots_text(slots: Sequence[KeySlot]) -> str:
+    return to_text({"items": [slot.to_json() for slot in slots]})
 
 
 def _gap(row: Row) -> StoredGap:

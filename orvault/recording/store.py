@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from orvault.container.canonical import is_identifier
-from orvault.container.keys import decode_slots, encode_slots
+from orvault.container.keys import KeySlot, decode_slots, encode_slots
 from orvault.container.segment import (
     MAX_HEADER_BYTES,
     PREAMBLE_BYTES,
@@ -124,6 +124,24 @@ class SegmentStore:
         if str(_relative(header.meta)) != path:
             raise OrvaultError(ErrorKind.ALTERED, "It lies where another segment belongs.", where=str(full))
         return SegmentRecord(header, segment_digest(head), full.stat().st_size, path, slots)
+
+    def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
+        """Give a segment other key slots, durably; the segment itself, which was signed, is not touched.
+
+        1. NNNNNN.slots.part is written and synced; 2. it takes the name NNNNNN.slots; 3. the folder is synced. A crash
+        leaves the slots of before or the new ones.
+        Errors: those of `record`; BAD_REQUEST without a slot, which would be a destruction by accident.
+        """
+        self.record(path)
+        sidecar = (self._root / _checked(path)).with_suffix(".slots")
+        if not slots:
+            raise OrvaultError(ErrorKind.BAD_REQUEST, "A segment keeps one key slot at least.", where=path)
+        try:
+            self._disk.write(part_of(sidecar), encode_slots(slots))  # 1
+            self._disk.replace(part_of(sidecar), sidecar)  # 2
+            self._disk.sync(sidecar.parent)  # 3
+        except OSError as error:
+            raise storage_error("The key slots could not be replaced", sidecar, error) from error
 
     def find(self, meta: SegmentMeta) -> SegmentRecord | None:
         """The segment of this very fragment, if it is durable already: what a repeated call asks first.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.site import PROJECT, Site, eventually, record_case
+from tests.e2e.site import MODELS, PROJECT, Site, eventually, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
-ON_CLIENT = {"encryption:or-client-1", "camera:one"}
+ON_CLIENT = {"encryption:or-client-1", "camera:one", "detection:1"}
 ON_SERVER = {"keys", "index", "export", "media", "detection:0"}
 
 pytestmark = pytest.mark.cluster
@@ -45,7 +45,16 @@ def listens(port: int) -> bool:
 def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path) -> None:
     port = free_port()
     camera = {"id": "one", "source": f"file:{CLIP}"}
-    site = Site(tmp_path, [camera], cluster={"address": f"127.0.0.1:{port}", "object_store_mb": 100})
+    site = Site(
+        tmp_path,
+        [camera],
+        cluster={"address": f"127.0.0.1:{port}", "object_store_mb": 100},
+        nodes=[
+            {"name": "export-server", "roles": ["server", "detection"]},
+            {"name": "or-client-1", "roles": ["client", "detection"]},
+        ],
+        vision={"models": str(MODELS), "actors": 2, "threads": 1, "provider": "cpu"},
+    )
     site.set_up()
     nodes = [start_node(site, "export-server", "--head", str(port))]
     try:

@@ -118,12 +118,13 @@ class Site:
         self._read(0)
         return self._process.returncode
 
-    def kill(self, title: str) -> int:
-        """SIGKILL the one child of ours whose title begins so, e.g. `ray::ExportActor`; its process id."""
+    def kill(self, title: str, many: bool = False) -> list[int]:
+        """SIGKILL our child whose title begins so, e.g. `ray::ExportActor`; process ids. `many`: all of them."""
         found = [child for child in self._children() if _title(child).startswith(title)]
-        assert len(found) == 1, f"{title}: {[_title(child) for child in self._children()]}"
-        found[0].kill()
-        return found[0].pid
+        assert len(found) == 1 or (many and found), f"{title}: {[_title(c) for c in self._children()]}"
+        for child in found:
+            child.kill()
+        return [child.pid for child in found]
 
     def client(self, name: str) -> ApiClient:
         """A signed-in account: asker, approver, or admin."""

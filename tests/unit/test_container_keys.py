@@ -247,7 +247,7 @@ def test_nothing_in_the_key_store_can_be_swapped(tmp_path: Path) -> None:
             store.new_case_key("case-1")
     path.write_bytes(good)
     assert store.new_case_key("case-1") == key
-    kek = folder / "kek.json"
+    kek = folder / "ring.json"
     kek.write_bytes(kek.read_bytes().replace(b'"iterations":1', b'"iterations":2'))
     with pytest.raises(OrvaultError) as caught:
         KeyStore.unlock(folder, PASSPHRASE)

@@ -34,7 +34,6 @@ from tests.vectors.world import (
     flipped,
     noise,
     places,
-    private_key,
     repeatable,
 )
 
@@ -77,7 +76,9 @@ def run(**changes: object) -> list[SealedSegment]:
     return made
 
 
-def resigned(data: bytes, change: Callable[[dict[str, Any]], object], ciphertext: bytes | None = None) -> bytes:
+def resigned(
+    data: bytes, change: Callable[[dict[str, Any]], object], ciphertext: bytes | None = None
+) -> bytes:
     """What someone who holds the node's signing key can make of a segment."""
     end = header_end(data)
     header = json.loads(data[PREAMBLE_BYTES:end])
@@ -132,9 +133,10 @@ def _add_forged(vectors: Vectors, good: SealedSegment) -> None:
     """By someone who knows the segment's key, and by someone who holds the node's signing key."""
     data, start = good.data, header_end(good.data) + SIGNATURE_BYTES
     dek = unwrap_key(good.slots[0], CASE_KEY, slot_info(good.header.meta))
-    aad = b"orvault/segment/v1\n" + json.dumps(
-        good.header.meta.to_json(), sort_keys=True, separators=(",", ":")
-    ).encode()
+    aad = (
+        b"orvault/segment/v1\n"
+        + json.dumps(good.header.meta.to_json(), sort_keys=True, separators=(",", ":")).encode()
+    )
     with repeatable("rewritten"):
         rewritten = seal_bytes(noise("another video", VIDEO_BYTES), dek, aad, CHUNK_BYTES)
 
@@ -203,7 +205,12 @@ def _add_nodes(vectors: Vectors) -> None:
     forged = seal(meta(1), segment_digest(run()[0].data), FORGER_NODE)
     file = vectors.file("segment/forger.seg", forged.data)
     vectors.add(
-        "segment/forger", "segment", "untrusted", "Another node", "sealed by a certificate of the same name", file=file
+        "segment/forger",
+        "segment",
+        "untrusted",
+        "Another node",
+        "sealed by a certificate of the same name",
+        file=file,
     )
     for name, leaf, root, words, about in (
         ("forger", "forger-node", "root", "not issued by the root", "a node under another root"),
@@ -220,10 +227,18 @@ def add_runs(vectors: Vectors) -> None:
     good = run()
     names = [f"segment/good-{number}.seg" for number in range(LENGTH)]
     anchor = {"sequence": LENGTH - 1, "digest": good[-1].digest}
-    elsewhere = {"camera": {"camera_id": "or2-ceiling"}, "case": {"case_id": "case-2"}, "run": {"run_id": "run-2"}}
-    stranger = {what: vectors.file(f"run/other-{what}.seg", run(**c)[2].data) for what, c in elsewhere.items()}
+    elsewhere = {
+        "camera": {"camera_id": "or2-ceiling"},
+        "case": {"case_id": "case-2"},
+        "run": {"run_id": "run-2"},
+    }
+    stranger = {
+        what: vectors.file(f"run/other-{what}.seg", run(**c)[2].data) for what, c in elsewhere.items()
+    }
     fork = vectors.file("run/fork.seg", seal(meta(2), good[1].digest, salt="fork").data)
-    back = vectors.file("run/back.seg", seal(meta(2, start_us=START_US, end_us=START_US), good[1].digest).data)
+    back = vectors.file(
+        "run/back.seg", seal(meta(2, start_us=START_US, end_us=START_US), good[1].digest).data
+    )
     first, second, third, fourth, fifth = names
     for name, files, expected, words, about in (
         ("whole", names, "good", "", "nothing"),
@@ -242,17 +257,18 @@ def add_runs(vectors: Vectors) -> None:
         ("fork-at-the-end", [*names[:2], fork], "damaged", "segments 3 to 4 are", "the same, as the end"),
         ("time", [first, second, back], "altered", "begins before", "signed by the node: time runs back"),
     ):  # fmt: skip
-        vectors.add(
-            f"run/{name}", "run", expected, words, about, files=files, from_start=True, anchor=anchor
-        )
+        vectors.add(f"run/{name}", "run", expected, words, about, files=files, from_start=True, anchor=anchor)
     other_end = {"sequence": 2, "digest": segment_digest((vectors.folder / fork).read_bytes())}
     vectors.add(
         "run/other-head", "run", "altered", "not the one that was anchored", "another head was anchored",
         files=names, from_start=True, anchor=other_end,
     )  # fmt: skip
     vectors.add(
-        "run/stretch", "run", "good", "", "nothing: a stretch out of the middle", files=names[1:4], from_start=False
+        "run/stretch",
+        "run",
+        "good",
+        "",
+        "nothing: a stretch out of the middle",
+        files=names[1:4],
+        from_start=False,
     )
-
-
-__all__ = ["add_runs", "add_segments", "private_key"]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orvault.container.keys import KeySlot
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.desks.base import Desk, not_found, page_size
+from orvault.custody.case import CaseState
+from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
+from orvault.custody.desks.switching import view_in
+from orvault.custody.history import Act
 from orvault.custody.ports import CameraInfo, CameraStatus, UnitOfWork
-from orvault.custody.recorded import GapLike, IndexReport, RunSummary, SegmentLike
+from orvault.custody.recorded import GapLike, IndexReport, RunSummary, SegmentLike, StoredSegment
 from orvault.custody.text import MAX_TIME_US, check_range
 from orvault.errors import OrvaultError
 
@@ -70,6 +74,29 @@ class RecordingDesk(Desk):
                 added += 1
             uow.commit()
         return IndexReport(added, known, tuple(refused))
+
+    def sealed_to(
+        self, case_id: str, thumbprint: str, after_id: str = "", limit: int = 100
+    ) -> Sequence[StoredSegment]:
+        """Segments of a case with a slot for this key (a vault key that is to be replaced), page by page."""
+        with self._uow(read_only=True) as uow:
+            return uow.segments.sealed_to(case_id, thumbprint, after_id, limit)
+
+    def replace_slots(self, case_id: str, slots: Mapping[str, Sequence[KeySlot]]) -> None:
+        """Keep the re-wrapped key slots of segments, by segment id; rows and history entry commit together."""
+        with self._uow() as uow:
+            known = [each for each, new in slots.items() if uow.segments.put_slots(each, new)]
+            if known:
+                detail = {"segments": known}
+                subject = f"case:{case_id}"
+                uow.history.append(self._clock.now_us(), SYSTEM, Act.KEYS_REWRAPPED, subject, detail)
+                uow.commit()
+
+    def recording_over(self, case_id: str) -> bool:
+        """Whether the case is closed and every camera has confirmed its stop; NOT_FOUND."""
+        with self._uow(read_only=True) as uow:
+            view = view_in(uow, case_id)
+        return view.case.state is CaseState.CLOSED and not any(run.open for run in view.runs)
 
     def record_gap(self, gap: GapLike) -> bool:
         """Keep a gap of a run; False when it was known. NOT_FOUND for an unknown run, BAD_REQUEST for bad
