@@ -1,4 +1,4 @@
-"""A client node and the export server as two Ray nodes, each started by its own command; the site joins them."""
+"""A client node and the export server as two Ray nodes, each started by its own command, over a ledger in MariaDB."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from orvault.container.files import write_private
+from tests.contract.mariadb import PASSWORD, MariaDb, missing_program, running_mariadb
 from tests.e2e.site import MODELS, PROJECT, Site, eventually, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
@@ -42,7 +45,15 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path) -> None:
+@pytest.fixture
+def mariadb() -> Iterator[MariaDb]:
+    if missing := missing_program():
+        pytest.skip(f"not installed: {missing}")
+    with running_mariadb() as server:
+        yield server
+
+
+def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path, mariadb: MariaDb) -> None:
     port = free_port()
     camera = {"id": "one", "source": f"file:{CLIP}"}
     site = Site(
@@ -54,7 +65,12 @@ def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path) -> None:
             {"name": "or-client-1", "roles": ["client", "detection"]},
         ],
         vision={"models": str(MODELS), "actors": 2, "threads": 1, "provider": "cpu"},
+        ledger={
+            "url": mariadb.fresh("site").replace(f":{PASSWORD}@", "@"),
+            "password_file": "secrets/ledger",
+        },
     )
+    write_private(site.data / "secrets/ledger", PASSWORD.encode())
     site.set_up()
     nodes = [start_node(site, "export-server", "--head", str(port))]
     try:
@@ -69,6 +85,7 @@ def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path) -> None:
         assert {name for name, place in places.items() if place == "export-server"} == ON_SERVER
         record_case(site.client("asker"), 4, ["one"], "TWO-NODES")
         assert list((site.data / "segments/or-client-1").rglob("*.seg"))
+        assert PASSWORD not in site.output
         site.down()
     finally:
         for node in reversed(nodes):
