@@ -12,6 +12,8 @@ from orvault.vision.mask import FrameDetections
 class DetectionActor:
     """One per GPU share or CPU share."""
 
+    CLEAR_CALLS = ("detect",)  # their arguments are pictures: handles.py has them forgotten
+
     def __init__(self, models: Path, provider: str, threads: int) -> None:
         self._detector = EnsembleDetector(models, provider, threads=threads)
 

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from orvault.container.keys import PublicKey
+from orvault.container.keys import KeySlot, PublicKey
 from orvault.container.segment import SegmentMeta, SegmentSealer
 from orvault.container.trust import Identity
 from orvault.errors import ErrorKind, OrvaultError
@@ -43,6 +43,8 @@ class Index(Protocol):
 
 class EncryptionActor:
     """One per client node."""
+
+    CLEAR_CALLS = ("seal",)  # their arguments are pictures: handles.py has them forgotten
 
     def __init__(self, identity_folder: Path, store_root: Path, index: Index) -> None:
         self._sealer = SegmentSealer(Identity.load(identity_folder))
@@ -79,6 +81,10 @@ class EncryptionActor:
     def read(self, path: str) -> bytes:
         """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
         return self._store.read(path)
+
+    def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
+        """Give a sealed segment re-wrapped key slots, durably. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
+        self._store.replace_slots(path, slots)
 
     def waiting(self) -> int:
         """How many records the ledger has not confirmed yet; after a start, of those read from disk so far."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from actors.handles import CALL_S, START_S, call, submit, wait
-from orvault.container.keys import PublicKey
+from orvault.container.keys import KeySlot, PublicKey
 from orvault.container.segment import SegmentMeta
 from orvault.custody.ports import CameraStatus, StartOrder
 from orvault.custody.recorded import SegmentLike
@@ -82,6 +82,10 @@ class SegmentsHandle:
         """The sealed bytes."""
         return cast("bytes", call(encryption_name(node_id), "read", path))
 
+    def replace_slots(self, node_id: str, path: str, slots: Sequence[KeySlot]) -> None:
+        """Give a segment re-wrapped key slots."""
+        call(encryption_name(node_id), "replace_slots", path, slots)
+
     def waiting(self, node_id: str) -> int:
         """Records of a node that the ledger has not confirmed yet."""
         return cast("int", call(encryption_name(node_id), "waiting"))
@@ -138,6 +142,14 @@ class KeysHandle:
     def unlock(self, passphrase: str) -> None:
         """Open the key store."""
         call(KEYS, "unlock", passphrase)
+
+    def rotate(self, passphrase: str | None) -> int:
+        """A new KEK, and a new passphrase if one is given; the store's generation."""
+        return cast("int", call(KEYS, "rotate", passphrase))
+
+    def destroy_case_key(self, case_id: str) -> None:
+        """Destroy a case's key for good."""
+        call(KEYS, "destroy_case_key", case_id)
 
     def unlocked(self) -> bool:
         """Whether it is open."""

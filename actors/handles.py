@@ -10,8 +10,10 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial, wraps
 from typing import Any, ParamSpec, cast
 
 import ray
@@ -23,6 +25,8 @@ from orvault.errors import ErrorKind, OrvaultError
 NAMESPACE = "orvault"
 CALL_S = 15.0  # an actor of ours answers in milliseconds; a restarting one in a few seconds
 START_S = 120.0  # loading models on a busy machine
+FORGET_S = 1.0  # after a call that carried something clear
+PASS_S = 0.05
 
 _TOLD = "\x02orvault\x03"  # marks our own words inside the text of an actor that could not start
 
@@ -57,7 +61,7 @@ def start(
     name: str, actor: Callable[P, object], place: Placed, threads: int, /, *args: P.args, **kwargs: P.kwargs
 ) -> Starting:
     """Start a named, detached actor that Ray restarts for ever, or find the one that runs; does not wait."""
-    remote: Any = ray.remote(_shell(cast("type", actor)))
+    remote: Any = ray.remote(_shell(cast("type", actor), name, threads))
     handle = remote.options(
         name=name,
         namespace=NAMESPACE,
@@ -109,7 +113,7 @@ def wait(name: str, reference: Any, timeout_s: float) -> Any:
         ) from None
 
 
-def _shell(actor: type) -> type:
+def _shell(actor: type, name: str, threads: int) -> type:
     """The class as Ray gets it, under its own name: what `__init__` raises is told apart.
 
     Ray gives an actor up for good when its constructor fails, and keeps only the error's text. So what can pass
@@ -123,8 +127,52 @@ def _shell(actor: type) -> type:
         except OrvaultError as error:
             told = [error.kind, error.message, error.where, error.advice]
             raise RuntimeError(f"{_TOLD}{json.dumps(told)}{_TOLD}") from None
+        if clear:
+            given = self._given = threading.Event()  # type: ignore[attr-defined]
+            run = partial(_forget_for_ever, name, threads, given)
+            threading.Thread(target=run, name="forget", daemon=True).start()
 
-    return type(actor.__name__, (actor,), {"__init__": begin, "__module__": actor.__module__})
+    clear: Sequence[str] = getattr(actor, "CLEAR_CALLS", ())
+    body: dict[str, object] = {method: _noting(getattr(actor, method)) for method in clear}
+    body |= {"__init__": begin, "__module__": actor.__module__, "pass_by": _pass_by}
+    return type(actor.__name__, (actor,), body)
+
+
+def _noting(method: Callable[..., object]) -> Callable[..., object]:
+    """The method, and a note that it was given something clear."""
+
+    @wraps(method)
+    def call(self: Any, *args: object, **kwargs: object) -> object:
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            self._given.set()
+
+    return call
+
+
+def _pass_by(_actor: object) -> None:
+    """A call that carries nothing, and lasts so long that its sisters go to the other threads."""
+    time.sleep(PASS_S)
+
+
+def _forget_for_ever(name: str, threads: int, given: threading.Event) -> None:
+    """Have clear arguments forgotten soon after their call.
+
+    Ray keeps what a thread of an actor was called with until the thread's next call (seen in 2.60): the pictures of
+    the last calls would stay in memory for as long as nothing is recorded. So each thread is given an empty call.
+    """
+    while True:
+        given.wait()
+        given.clear()
+        time.sleep(FORGET_S)
+        try:
+            for reference in [submit(name, "pass_by") for _ in range(threads)]:
+                wait(name, reference, CALL_S)
+        except (
+            OrvaultError
+        ) as error:  # the actor is ending, or so busy that all its threads are called anyway
+            log.debug("%s: its last arguments may still be in memory: %s", name, error)
 
 
 def _end_process(failure: threading.ExceptHookArgs) -> None:

@@ -1,46 +1,112 @@
 """The key service: makes case keys, and opens segment keys only on a grant that the ledger confirms.
 
-After a restart without its passphrase it stays locked: recording goes on with public keys, opening waits.
+After a restart without its passphrase it stays locked: recording goes on with public keys - a case that is armed now
+gets the standing vault key - and opening waits. After the unlock what was sealed to the vault key is re-wrapped.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from orvault.container.keys import PublicKey
-from orvault.container.keystore import KeyStore
-from orvault.container.segment import unwrap_dek
+from actors.rewrapping import Rewrapper, Sidecars
+from orvault.container import vaultkey
+from orvault.container.kek import KekSource, PassphraseKek
+from orvault.container.keys import Kem, KeySlot, PublicKey, wrap_key
+from orvault.container.keystore import KeyStore, default_anchors
+from orvault.container.segment import slot_info, unwrap_dek
+from orvault.container.vaultkey import VaultUse
 from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 
+if TYPE_CHECKING:
+    from orvault.custody.token import TokenPlace
+
 MAX_SECRET_BYTES = 4096
+REWRAP_S = 10.0  # between looks at what is still sealed to a vault key
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class StorePlace:
+    """Where the key store is and what opens it: a passphrase with its anchor, or a key in a token."""
+
+    folder: Path
+    anchors: Path | None = None  # beside the folder when None
+    token: TokenPlace | None = None
+
+    def source(self, secret: str) -> KekSource:
+        """The KEK that this passphrase, or the token's PIN, stands for."""
+        if self.token is None:
+            return PassphraseKek(secret, self.anchors or default_anchors(self.folder))
+        from orvault.custody.token import TokenKek  # only sites with a token load its library
+
+        return TokenKek(self.token, secret)
 
 
 class KeyActor:
     """One per cluster, on the export server."""
 
     def __init__(
-        self, folder: Path, passphrase_file: Path | None, open_custody: Callable[[], CustodyService]
+        self,
+        place: StorePlace | Path,
+        secret_file: Path | None,
+        open_custody: Callable[[], CustodyService],
+        sidecars: Sidecars | None = None,
+        kem: Kem = Kem.MLKEM768_X25519,
     ) -> None:
-        self._folder = folder
+        self._place = place if isinstance(place, StorePlace) else StorePlace(place)
+        self._kem = kem
         self._custody = open_custody()
+        self._rewrapper = None if sidecars is None else Rewrapper(self._custody, self, sidecars)
         self._store: KeyStore | None = None
-        if passphrase_file is not None:
-            self.unlock(read_secret(passphrase_file))
+        if secret_file is not None:
+            self._unlock_at_start(secret_file)
 
-    def unlock(self, passphrase: str) -> None:
-        """Open the key store. Errors: WRONG_PASSPHRASE."""
-        self._store = KeyStore.unlock(self._folder, passphrase)
+    def _unlock_at_start(self, secret_file: Path) -> None:
+        try:
+            self.unlock(read_secret(secret_file))
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.UNAVAILABLE:
+                raise
+            # A token that does not answer must not keep anybody from recording.
+            log.error("the key store stays locked: %s", error)
+
+    def unlock(self, secret: str) -> None:
+        """Open the key store with its passphrase or the token's PIN.
+
+        Errors: WRONG_PASSPHRASE, KEY_MISSING, DAMAGED, UNAVAILABLE (a token that does not answer).
+        """
+        self._store = KeyStore.unlock(self._place.folder, self._place.source(secret))
+        if self._rewrapper is not None:
+            self._rewrapper.start(REWRAP_S)
 
     def unlocked(self) -> bool:
         """Whether segment keys can be opened now."""
-        return self._store is not None
+        try:
+            self._opened()
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.KEYS_LOCKED:
+                raise
+            return False
+        return True
 
     def create(self, case_id: str) -> PublicKey:
-        """The public half of a case's key, made at the first call. Errors: KEYS_LOCKED."""
-        return self._opened().new_case_key(case_id)
+        """The public half of a case's key, made at the first call; while the store is locked, of the vault key.
+
+        Errors: KEY_MISSING (there is no key store), BAD_REQUEST, STORAGE.
+        """
+        try:
+            return self._opened().new_case_key(case_id, self._kem)
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.KEYS_LOCKED:
+                raise
+        return vaultkey.hand_out(self._place.folder, case_id)
 
     def open_for_render(self, request_id: str, records: Sequence[SegmentLike]) -> list[bytes]:
         """The segment keys of an approved request that is being rendered, in the order of `records`.
@@ -52,10 +118,50 @@ class KeyActor:
         """
         store = self._opened()
         self._custody.log_key_opening(request_id, [record.header.meta.segment_id for record in records])
-        return [
-            unwrap_dek(record.slots, store.private_key(record.header.key_thumbprint), record.header)
-            for record in records
-        ]
+        return [_open(store, record) for record in records]
+
+    def rewrap(self, records: Sequence[SegmentLike]) -> list[tuple[KeySlot, ...]]:
+        """New slots for segments sealed to a vault key: each for its own case's key. No key leaves.
+
+        A segment that is not sealed to a vault key keeps the slots it has. Errors: KEYS_LOCKED, ALTERED.
+        """
+        store = self._opened()
+        return [self._rewrapped(store, record) for record in records]
+
+    def _rewrapped(self, store: KeyStore, record: SegmentLike) -> tuple[KeySlot, ...]:
+        sealed = [slot for slot in record.slots if store.is_vault_key(slot.key_thumbprint)]
+        if not sealed:
+            return record.slots
+        private = store.private_key(sealed[0].key_thumbprint)
+        dek = unwrap_dek(sealed, private, record.header)
+        own = store.new_case_key(record.header.meta.case_id, self._kem)
+        others = {*(slot.key_thumbprint for slot in sealed), own.thumbprint}
+        kept = (slot for slot in record.slots if slot.key_thumbprint not in others)
+        return (*kept, wrap_key(dek, own, slot_info(record.header.meta)))
+
+    def vault_uses(self) -> list[VaultUse]:
+        """Cases that were given a vault key, and whether all that they recorded is re-wrapped."""
+        return vaultkey.uses(self._place.folder)
+
+    def settle(self, case_id: str, thumbprint: str) -> None:
+        """Write down that nothing of this case is sealed to that vault key any more."""
+        vaultkey.mark(self._place.folder, VaultUse(case_id, thumbprint, settled=True))
+
+    def destroy_case_key(self, case_id: str) -> None:
+        """Destroy a case's key for good. Whether that may be, the caller has decided.
+
+        Errors: KEYS_LOCKED, KEY_MISSING, CONFLICT.
+        """
+        self._opened().destroy_case_key(case_id)
+
+    def rotate(self, secret: str | None = None) -> int:
+        """A new KEK, with a new passphrase if one is given; older copies of the store end. The new generation.
+
+        Errors: KEYS_LOCKED, BAD_REQUEST.
+        """
+        store = self._opened()
+        store.rotate(None if secret is None else self._place.source(secret))
+        return store.generation
 
     def _opened(self) -> KeyStore:
         if self._store is None:
@@ -64,7 +170,21 @@ class KeyActor:
                 "the key store is locked since its last start.",
                 advice="Unlock it with `orvault keys unlock`.",
             )
+        try:
+            self._store.refresh()
+        except OrvaultError as error:
+            if error.kind is ErrorKind.KEYS_LOCKED:  # its passphrase was changed from outside
+                self._store = None
+            raise
         return self._store
+
+
+def _open(store: KeyStore, record: SegmentLike) -> bytes:
+    """A segment's key by whichever of its slots this store has the key to; re-wrapping may come in between."""
+    for slot in record.slots:
+        if store.holds(slot.key_thumbprint):
+            return unwrap_dek((slot,), store.private_key(slot.key_thumbprint), record.header)
+    return unwrap_dek(record.slots, store.private_key(record.header.key_thumbprint), record.header)
 
 
 def read_secret(path: Path) -> str:

@@ -7,13 +7,14 @@ opened, how it is masked) were decided before and stand in the job.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from orvault.clock import US_PER_S, Clock
 from orvault.container.chain import check_run
+from orvault.container.enrolment import EnrolledNodes
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
@@ -69,6 +70,14 @@ class Detection(Protocol):
         ...
 
 
+class NodeTrust(Protocol):
+    """Which nodes are believed (container/enrolment.py), as it stands when it is asked."""
+
+    def load(self) -> EnrolledNodes:
+        """Certificates and revocations. Errors: BAD_SETTINGS, UNTRUSTED."""
+        ...
+
+
 @dataclass(frozen=True)
 class RenderTools:
     """What a rendering works with; plain fields, so that tests hand in their own."""
@@ -78,7 +87,7 @@ class RenderTools:
     detection: Detection
     clock: Clock
     server_identity: Path
-    node_certificates: Mapping[str, bytes]  # node name -> DER
+    nodes: NodeTrust
     packages: Path
     preset: str
     crf: int
@@ -94,6 +103,7 @@ class Rendering:
         self._tools = tools
         self._policy = MaskPolicy(MaskMode(redaction.masking), MaskStyle(redaction.style))
         self._watermark = TextWatermark(redaction.watermark, Corner(redaction.position))
+        self._nodes = tools.nodes.load()
         self._done = 0
         self._total = 2 * sum(len(track.segments) for track in job.tracks)  # found, then rendered
 
@@ -222,26 +232,16 @@ class Rendering:
     def _opened(self, track: Track, keys: Sequence[bytes]) -> Iterator[tuple[SegmentLike, bytes]]:
         """Each segment with its clear fragment, verified first.
 
-        1. the node's signature and the ciphertext's digest; 2. that it is the segment the ledger means, whose
-        place in its run was checked; 3. the chunks, while opening.
+        1. the node's certificate, its signature and the ciphertext's digest; 2. that it is the segment the ledger
+        means, whose place in its run was checked; 3. the chunks, while opening.
         """
         for segment, key in zip(track.segments, keys, strict=True):
             meta = segment.header.meta
             data = self._tools.segments.read(meta.node_id, segment.path)
-            header = verify_segment(data, self._certificate(meta.node_id))
+            header = verify_segment(data, self._nodes.certificate_of(segment.header))
             if header != segment.header or segment_digest(data) != segment.digest:
                 raise _altered(segment, "is not the one that was indexed")
             yield segment, open_segment(data, key)
-
-    def _certificate(self, node_id: str) -> bytes:
-        try:
-            return self._tools.node_certificates[node_id]
-        except KeyError:
-            raise OrvaultError(
-                ErrorKind.UNTRUSTED,
-                f"node {node_id!r} has no certificate here.",
-                where="keys.node_identities",
-            ) from None
 
     def _step(self, stage: str) -> None:
         self._done += 1

@@ -204,6 +204,13 @@ def unlock_running(settings: Settings, passphrase: str) -> None:
         facades.KeysHandle().unlock(passphrase)
 
 
+def rotate_running(settings: Settings, passphrase: str | None) -> int:
+    """Give the key store of a running site a new KEK; its generation. Errors: UNAVAILABLE, KEYS_LOCKED."""
+    assert settings.cluster.address is not None, "asked for a site in a cluster only"
+    with _joined(settings.cluster.address):
+        return facades.KeysHandle().rotate(passphrase)
+
+
 def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     """Every actor where it belongs. They start side by side: each waits by itself for what it needs of another."""
     nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray's own lack

@@ -6,15 +6,18 @@ Ray reads its environment when it is imported, so what imports it is imported in
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from cluster import keys_cli
+from cluster.command import DEFAULT_CONFIG, ConfigOption
+from cluster.command import ready as _ready
+from cluster.command import settings_of as _settings
 from cluster.console import err, errors_in_words, out
-from cluster.environment import set_environment
-from cluster.settings import Settings, load_settings
+from cluster.inspect_file import inspect
+from cluster.settings import Settings
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -24,11 +27,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,  # a trace must not print secrets that a frame holds
 )
-keys_app = typer.Typer(help="Keys and trust.", no_args_is_help=True)
-app.add_typer(keys_app, name="keys")
+app.add_typer(keys_cli.app, name="keys")
+app.command()(inspect)
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The site's settings.")]
-DEFAULT_CONFIG = Path("ray_config.yaml")
 ADMINISTRATOR = "admin"
 
 
@@ -54,6 +55,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def init(
     config: ConfigOption = DEFAULT_CONFIG,
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Say nothing when all is there.")] = False,
+    root_folder: keys_cli.RootFolderOption = None,
 ) -> None:
     """Make keys, ledger and the first administrator; prints its password once."""
     with errors_in_words():
@@ -61,9 +63,11 @@ def init(
         from cluster import setup
 
         if not (if_needed and setup.is_set_up(settings)):
-            root = setup.set_up(settings, _new_passphrase(settings))
+            folder = root_folder or setup.default_root_folder(settings)
+            secret, root_passphrase = _new_secret(settings), keys_cli.root_passphrase(settings, folder)
+            root = setup.set_up(settings, secret, root_passphrase, folder)
             out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
-            out.print(f"Move {settings.data / 'keys' / 'root'} to a medium that is kept off line.")
+            out.print(f"Move {folder} to a medium that is kept off line.")
         _first_account(settings)
 
 
@@ -146,48 +150,17 @@ def demo(
         run_demo(settings, seconds)
 
 
-@keys_app.command()
-def fingerprint(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Print the root's fingerprint, to compare with paper."""
-    with errors_in_words():
-        from cluster import setup
-
-        out.print(setup.root_fingerprint(_ready(config)))
-
-
-@keys_app.command()
-def unlock(config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Open the key store of a running site after an unattended restart."""
-    with errors_in_words():
-        settings = _ready(config)
-        from cluster.bringup import unlock_running
-
-        unlock_running(settings, typer.prompt("Passphrase of the key store", hide_input=True, err=True))
-        out.print("The key store is open.")
-
-
-def _settings(config: Path, several_nodes: bool = False) -> Settings:
-    settings = load_settings(config)
-    set_environment(settings.cluster.token_file, several_nodes or settings.cluster.address is not None)
-    return settings
-
-
-def _ready(config: Path) -> Settings:
-    settings = _settings(config)
+def _new_secret(settings: Settings) -> str:
+    """What the key store shall open with: made here, read, or asked for."""
+    from actors.keys import read_secret
     from cluster import setup
 
-    setup.require_set_up(settings)
-    return settings
-
-
-def _new_passphrase(settings: Settings) -> str:
-    from cluster import setup
-
+    if settings.keys.kek == "pkcs11":
+        pin = settings.keys.pin_file
+        return read_secret(pin) if pin is not None else keys_cli.ask_secret(settings)
     if settings.keys.passphrase_file is not None:
         return setup.make_password()
-    return str(
-        typer.prompt("New passphrase of the key store", hide_input=True, confirmation_prompt=True, err=True)
-    )
+    return keys_cli.new_secret("New passphrase of the key store")
 
 
 def main() -> None:

@@ -16,6 +16,7 @@ INLINE_BYTES = (
     64 << 20
 )  # a call's arguments up to this size travel in the call itself, never in the object store
 LOOPBACK = "127.0.0.1"
+FREED = "165"  # glibc overwrites every block of memory with this byte when it is given back
 
 
 def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
@@ -24,7 +25,9 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
     - token authentication: without it, whoever reaches a port runs code;
     - a single node keeps to loopback, whatever the machine's network is; several are told their address (bringup);
     - large arguments inline: a clear fragment must never lie in the object store, which spills to disk
-      (docs/adr/0004).
+      (docs/adr/0004);
+    - freed memory is overwritten: a clear fragment would else lie in a recorder's memory long after it was sealed
+      (Python and gRPC free their buffers, they do not wipe them; docs/THREAT_MODEL.md).
     """
     return {
         "RAY_AUTH_MODE": "token",
@@ -36,6 +39,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_task_events_report_interval_ms": "0",
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
+        "MALLOC_PERTURB_": FREED,
     }
 
 

@@ -59,12 +59,22 @@ def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...]]:
 
 def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
     """Keys, index, export and downloads: what works on the ledger, on the export server."""
-    keys, data, api = settings.keys, settings.data, settings.api
+    data, api = settings.data, settings.api
     custody = partial(open_custody, *custody_at(settings))
     media = partial(services.build_media, *custody_at(settings), data)
     (data / services.PACKAGES).mkdir(parents=True, exist_ok=True, mode=0o700)
     return [
-        handles.start(facades.KEYS, KeyActor, server, 1, keys.store, keys.passphrase_file, custody),
+        handles.start(
+            facades.KEYS,
+            KeyActor,
+            server,
+            1,
+            services.store_place(settings),
+            services.secret_file(settings),
+            custody,
+            facades.SegmentsHandle(),
+            settings.keys.kem,
+        ),
         handles.start(facades.INDEX, IndexActor, server, 1, custody, services.camera_infos(settings)),
         handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
         handles.start(
@@ -135,7 +145,7 @@ def _render_tools(settings: Settings) -> RenderTools:
         detection=facades.DetectionHandle(settings.vision.actors),
         clock=SystemClock(),
         server_identity=settings.keys.server_identity,
-        node_certificates=services.node_certificates(settings),
+        nodes=services.enrolment_files(settings),
         packages=settings.data / services.PACKAGES,
         preset=settings.export.encoder_preset,
         crf=settings.export.encoder_crf,

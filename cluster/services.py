@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from actors.keys import read_secret
+from actors.keys import StorePlace, read_secret
 from api.app import build_app
 from api.media import build_media_app
 from api.security import LinkSigner, TokenSigner
@@ -15,7 +15,7 @@ from api.services import Services
 from cluster.custody import LedgerAddress, open_custody
 from cluster.settings import Settings
 from orvault.clock import SystemClock
-from orvault.container.trust import load_pem, to_der
+from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -39,13 +39,30 @@ def camera_infos(settings: Settings) -> list[CameraInfo]:
     return [CameraInfo(camera.id, camera.title, camera.room, camera.node) for camera in settings.cameras]
 
 
-def node_certificates(settings: Settings) -> dict[str, bytes]:
-    """The enrolled nodes' certificates (DER) by node name; only their public part is read."""
-    folder = settings.keys.node_identities
-    certificates = {}
-    for path in sorted(folder.glob("*/certificate.pem")):
-        certificates[path.parent.name] = to_der(load_pem(path.read_bytes(), path)[0])
-    return certificates
+def enrolment_files(settings: Settings) -> EnrolmentFiles:
+    """Where the enrolled nodes' certificates and the revocation list lie; only public parts are read."""
+    keys = settings.keys
+    return EnrolmentFiles(keys.root_certificate, keys.node_identities, keys.revocation_list)
+
+
+def store_place(settings: Settings) -> StorePlace:
+    """The key store, and what opens it. Errors: BAD_SETTINGS when a token is wanted and not described."""
+    keys = settings.keys
+    if keys.kek == "passphrase":
+        return StorePlace(keys.store, keys.anchor)
+    if keys.token_module is None or not keys.token_label:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, "kek: pkcs11 needs token_module and token_label.", where="keys"
+        )
+    from orvault.custody.token import TokenPlace  # only sites with a token load its library
+
+    return StorePlace(keys.store, token=TokenPlace(keys.token_module, keys.token_label))
+
+
+def secret_file(settings: Settings) -> Path | None:
+    """What unlocks the store at start: the passphrase's or the PIN's file; None when a person is asked."""
+    keys = settings.keys
+    return keys.passphrase_file if keys.kek == "passphrase" else keys.pin_file
 
 
 def tls_files(settings: Settings) -> tuple[Path, Path] | None:

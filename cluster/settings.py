@@ -16,6 +16,11 @@ from cluster.yaml_places import YamlPlaces, read_yaml
 from orvault.container.keys import Kem
 from orvault.errors import ErrorKind, OrvaultError
 
+# Relative to `data`; the token's library is a path of the system.
+KEY_PATHS = (
+    "root_certificate", "server_identity", "node_identities", "store", "anchor", "passphrase_file", "pin_file",
+    "revocation_list",
+)  # fmt: skip
 Role = Literal["server", "client", "detection"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -81,6 +86,18 @@ class KeySettings(Frozen):
     node_identities: Path = Field(default=Path("keys/nodes"), description="One folder per client node.")
     store: Path = Field(
         default=Path("keys/store"), description="Case private keys under the KEK; server only."
+    )
+    anchor: Path = Field(
+        default=Path("keys/anchor"), description="Half of the KEK; never backed up. OPERATIONS says why."
+    )
+    kek: Literal["passphrase", "pkcs11"] = Field(
+        default="passphrase", description="What the store opens with; pkcs11: a key in a token."
+    )
+    token_module: Path | None = Field(default=None, description="The token's PKCS#11 library (kek: pkcs11).")
+    token_label: str = Field(default="", max_length=32, description="The token's label (kek: pkcs11).")
+    pin_file: Path | None = Field(default=None, description="Holds the token's PIN; empty: it asks.")
+    revocation_list: Path = Field(
+        default=Path("keys/revoked.pem"), description="Certificates the root has revoked, public."
     )
     passphrase_file: Path | None = Field(
         default=None, description="Unlocks the store at start; empty: it asks."
@@ -238,7 +255,7 @@ def _anchored(settings: Settings, base: Path) -> Settings:
     keys = settings.keys.model_copy(
         update={
             name: None if value is None else data / value
-            for name in ("root_certificate", "server_identity", "node_identities", "store", "passphrase_file")
+            for name in KEY_PATHS
             for value in [getattr(settings.keys, name)]
         }
     )

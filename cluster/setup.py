@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import secrets
 import string
+from pathlib import Path
 
 from cluster.custody import open_custody
 from cluster.environment import write_token
-from cluster.services import LINK_SECRET, TOKEN_SECRET, camera_ids, ledger_address
+from cluster.services import LINK_SECRET, TOKEN_SECRET, camera_ids, ledger_address, store_place
 from cluster.settings import Settings
 from orvault.clock import SystemClock
+from orvault.container.authority import Authority
 from orvault.container.files import write_private
 from orvault.container.keystore import KeyStore
-from orvault.container.trust import Identity, create_root, fingerprint, issue, load_pem, to_der
+from orvault.container.trust import CertificateRole, Identity, fingerprint, load_pem, to_der
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
@@ -55,34 +57,51 @@ def is_set_up(settings: Settings) -> bool:
     return settings.keys.root_certificate.exists()
 
 
-def set_up(settings: Settings, passphrase: str) -> Identity:
+def default_root_folder(settings: Settings) -> Path:
+    """Where a site's root lies until it is carried to its safe."""
+    return settings.data / "keys" / "root"
+
+
+def set_up(
+    settings: Settings, secret: str, root_passphrase: str | None = None, root_folder: Path | None = None
+) -> Identity:
     """Make every key and secret of a site below its data folder; returns the root.
 
-    1. the root (its private key goes to keys/root: to be kept off line) and its public certificate;
+    `secret` opens the key store: a new passphrase, or the token's PIN. `root_folder` may hold a root already.
+    1. the root (its private key goes to `root_folder`: to be kept off line);
     2. an identity for the server and for each client node, certified by it;
-    3. the key store under the passphrase, and the passphrase file where the settings name one;
-    4. the secrets of tokens, links and the cluster; 5. the ledger's tables.
-    Errors: CONFLICT when the site has a root already.
+    3. the key store, and the passphrase file where the settings name one;
+    4. the secrets of tokens, links and the cluster; 5. the ledger's tables;
+    6. the root's public certificate and revocation list.
+    Errors: CONFLICT when the site has a root already; WRONG_PASSPHRASE, BAD_REQUEST, UNAVAILABLE (the token).
     """
     if is_set_up(settings):
         raise OrvaultError(ErrorKind.CONFLICT, "this site has its keys already.", where=str(settings.data))
-    clock = SystemClock()
-    root = create_root(settings.site, clock)
-    issue(root, settings.site, "export-server", clock, SERVER_DAYS).save(settings.keys.server_identity)
+    authority = _authority(root_folder or default_root_folder(settings), settings.site, root_passphrase)
+    authority.issue(settings.site, CertificateRole.EXPORT_SERVER, SERVER_DAYS).save(
+        settings.keys.server_identity
+    )
     for node in settings.nodes:
         if "client" in node.roles:
-            issue(root, node.name, "node", clock, NODE_DAYS).save(settings.keys.node_identities / node.name)
-    KeyStore.create(settings.keys.store, passphrase)
-    if settings.keys.passphrase_file is not None:
-        write_private(settings.keys.passphrase_file, passphrase.encode())
+            made = authority.issue(node.name, CertificateRole.NODE, NODE_DAYS)
+            made.save(settings.keys.node_identities / node.name)
+    KeyStore.create(settings.keys.store, store_place(settings).source(secret))
+    if settings.keys.kek == "passphrase" and settings.keys.passphrase_file is not None:
+        write_private(settings.keys.passphrase_file, secret.encode())
     for name in (TOKEN_SECRET, LINK_SECRET):
         write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
     write_token(settings.cluster.token_file)
     migrate(ledger_address(settings).resolve())
-    root.save(settings.data / "keys" / "root")
+    authority.revocations().save(settings.keys.revocation_list)
     # Last: its presence says that all the rest is there.
-    write_private(settings.keys.root_certificate, root.certificate_pem)
-    return root
+    write_private(settings.keys.root_certificate, authority.root.certificate_pem)
+    return authority.root
+
+
+def _authority(folder: Path, site: str, passphrase: str | None) -> Authority:
+    if Authority.exists(folder):
+        return Authority.open(folder, passphrase, SystemClock())
+    return Authority.create(folder, site, passphrase, SystemClock())
 
 
 def create_account(settings: Settings, name: str, role: Role, password: str) -> None:

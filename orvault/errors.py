@@ -30,7 +30,7 @@ class ErrorKind(StrEnum):
     NO_PLACE = "no-place"
     # keys
     KEYS_LOCKED = "keys-locked"
-    WRONG_PASSPHRASE = "wrong-passphrase"
+    WRONG_PASSPHRASE = "wrong-passphrase"  # noqa: S105 - a kind's name
     KEY_MISSING = "key-missing"
     GRANT_MISSING = "grant-missing"
     # cameras and recording

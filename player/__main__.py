@@ -16,7 +16,7 @@ from orvault.container.keyfiles import public_path, write_key_pair
 from orvault.container.keys import PrivateKey
 from orvault.container.package import PackageReader
 from orvault.errors import ErrorKind, OrvaultError
-from player import roots, show
+from player import revocations, roots, show
 from player import secrets as secret_input
 from player.session import Played, Session
 from player.verdict import Verdict, grouped, of_error, of_issuer
@@ -48,7 +48,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on st
 def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
     """Show what can be shown without a key. Asks for no secret."""
     with show.errors_shown(as_json), PackageReader.open(file, partial=True) as reader:
-        issuer = reader.check_issuer(roots.believed(root or []))
+        believed = roots.believed(root or [])
+        issuer = reader.check_issuer(believed, revocations.held(believed))
         if not as_json:
             show.label_lines(reader, issuer)
         try:
@@ -74,7 +75,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Verify every byte: issuer, signature, validity, papers and video."""
-    with show.errors_shown(as_json), Session.open(file, roots.believed(root or []), SystemClock()) as session:
+    with show.errors_shown(as_json), _opened(file, root) as session:
         facts = show.label_facts(session.reader, session.issuer)
         if not as_json:
             show.label_lines(session.reader, session.issuer)
@@ -108,7 +109,7 @@ def play(
                 "This version has no window yet.",
                 advice="With --headless every frame is decoded and counted.",
             )
-        with Session.open(file, roots.believed(root or []), SystemClock()) as session:
+        with _opened(file, root) as session:
             manifest = session.unlock(_secret(password_file, key, session))
             if not as_json:
                 show.manifest_lines(manifest)
@@ -138,9 +139,15 @@ def keygen(
 
 
 @trust_app.command("add")
-def trust_add(pem: Annotated[Path, typer.Argument(help="A hospital's root certificate, PEM.")]) -> None:
-    """Believe this root. Compare the fingerprint with the one you have on paper."""
+def trust_add(
+    pem: Annotated[Path, typer.Argument(help="A hospital's root certificate, or its revocation list (PEM).")],
+) -> None:
+    """Believe this root; compare its fingerprint with paper. Or take the newest list of what it revoked."""
     with show.errors_shown(as_json=False):
+        if revocations.is_list(pem):
+            added = revocations.add(pem, [root.der for root in roots.pinned()])
+            show.line("List", revocations.in_words(added))
+            return
         root = roots.add(pem)
         show.line("Pinned", root.name)
         show.line("Fingerprint", grouped(root.fingerprint))
@@ -156,6 +163,8 @@ def trust_list() -> None:
         for root in roots.pinned():
             show.line(root.name, "")
             show.line("Fingerprint", grouped(root.fingerprint))
+            newest = revocations.held([root.der]).of(root.der)
+            show.line("Revocations", "no list" if newest is None else revocations.in_words(newest))
 
 
 @trust_app.command("remove")
@@ -165,6 +174,11 @@ def trust_remove(
     """No longer believe a root."""
     with show.errors_shown(as_json=False):
         show.line("Removed", roots.remove(fingerprint).name)
+
+
+def _opened(file: Path, root: list[Path] | None) -> Session:
+    believed = roots.believed(root or [])
+    return Session.open(file, believed, SystemClock(), revocations.held(believed))
 
 
 def _secret(password_file: Path | None, key: Path | None, session: Session) -> str | PrivateKey:

@@ -17,6 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from orvault.clock import Clock
+from orvault.container.certificates import Revocations
 from orvault.container.keys import PrivateKey
 from orvault.container.package import Manifest, MediaInfo, PackageReader
 from orvault.container.stream import OpeningReader
@@ -45,7 +46,9 @@ class Session:
         self.issuer = issuer
 
     @classmethod
-    def open(cls, path: Path, roots: Sequence[bytes], clock: Clock) -> Session:
+    def open(
+        cls, path: Path, roots: Sequence[bytes], clock: Clock, revocations: Revocations | None = None
+    ) -> Session:
         """Everything that can be checked fast and without a secret (package-v1, section 5, steps 1 to 6).
 
         Raises:
@@ -53,7 +56,7 @@ class Session:
         """
         reader = PackageReader.open(path)
         try:
-            return cls(reader, reader.verify_label(roots, clock.now_us()))
+            return cls(reader, reader.verify_label(roots, clock.now_us(), revocations))
         except BaseException:
             reader.close()
             raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orvault.clock import utc_iso
 from orvault.container.trust import Issuer
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 
@@ -39,8 +40,14 @@ def of_issuer(issuer: Issuer, checked: str) -> Verdict:
     """The verdict over a package in which nothing was wrong; `checked` says how far that was looked into."""
     name = printable(issuer.name)
     if issuer.pinned:
+        later = ""
+        if issuer.revoked_us is not None:
+            later = (
+                f" The hospital has since revoked the certificate that signed it, from {utc_iso(issuer.revoked_us)}"
+                " on: the package says that it is older; ask the hospital if that matters."
+            )
         return Verdict(
-            GENUINE, f"Genuine: issued by {name}, whose root certificate is pinned here; {checked}.", 0
+            GENUINE, f"Genuine: issued by {name}, whose root certificate is pinned here; {checked}.{later}", 0
         )
     return Verdict(
         ISSUER_UNKNOWN,

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras) and MariaDB.
+# Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras), MariaDB and
+# SoftHSM (a PKCS#11 token in software).
 # It starts no system service and leaves none running: the tests start private servers of their own and end them.
 #
 # Idempotent; when everything is there it only asks dpkg and is done. Without root it installs nothing, says what is
@@ -15,6 +16,7 @@ gstreamer1.0-plugins-good
 gstreamer1.0-plugins-bad
 gstreamer1.0-plugins-ugly
 mariadb-server
+softhsm2
 python3-venv
 "
 

@@ -1,6 +1,6 @@
 """Reading and checking X.509 certificates with Ed25519 keys: is this signer's certificate one to believe?
 
-Makes none (trust.py), does not revoke (the node list does), and does not decide which roots are believed:
+Makes none (trust.py), reads no revocation lists (revocation.py), and does not decide which roots are believed:
 callers bring the pinned ones.
 Source: RFC 5280, RFC 8410; profile in docs/format/package-v1.md, 2.6.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.x509.oid import NameOID
 
+from orvault.clock import utc_iso
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_CERTIFICATE_BYTES = 16 << 10
@@ -49,12 +51,22 @@ class Issuer:
     """Who signed, and whether the root over it is one the user pinned.
 
     `fingerprint` is that of the root (SHA-256 of its DER, 64 hexadecimal digits), to compare with paper.
+    `revoked_us`: the signer's certificate was revoked, but only from then on, after it signed this.
     """
 
     name: str
     fingerprint: str
     pinned: bool
     root_name: str = ""
+    revoked_us: int | None = None
+
+
+class Revocations(Protocol):
+    """Revocation lists, already verified (revocation.py)."""
+
+    def revoked_us(self, root_der: bytes, serial: int) -> int | None:
+        """From when on the certificate that this root issued under this number is not to be believed, or None."""
+        ...
 
 
 def fingerprint(der: bytes) -> str:
@@ -102,25 +114,31 @@ def check_chain(
     roots: Sequence[bytes],
     role: CertificateRole | str,
     at_us: int,
+    revocations: Revocations | None = None,
 ) -> Issuer:
     """Check that a root in the chain, or among the pinned `roots` (DER), issued the leaf for `role`.
 
     1. Both parse. 2. The root is a CA signed by itself. 3. It issued the leaf. 4. The leaf is no CA, may
     sign data and
-    carries the role. 5. Both are valid at `at_us`. 6. Is the root among the pinned? That decides
-    `Issuer.pinned`, no more.
+    carries the role. 5. Both are valid at `at_us`. 6. The leaf was not revoked by then. 7. Is the root among
+    the pinned? That decides `Issuer.pinned`, no more.
 
     Raises:
         OrvaultError: UNTRUSTED, saying which step failed.
     """
     try:
-        return _check_chain(leaf_der, chain_ders, roots, CertificateRole(role), at_us)
+        return _check_chain(leaf_der, chain_ders, roots, CertificateRole(role), at_us, revocations)
     except MALFORMED as error:
         raise _untrusted("A certificate is not readable.") from error
 
 
 def _check_chain(
-    leaf_der: bytes, chain_ders: Sequence[bytes], roots: Sequence[bytes], role: CertificateRole, at_us: int
+    leaf_der: bytes,
+    chain_ders: Sequence[bytes],
+    roots: Sequence[bytes],
+    role: CertificateRole,
+    at_us: int,
+    revocations: Revocations | None,
 ) -> Issuer:
     if len(chain_ders) > MAX_CHAIN:
         raise _untrusted("The chain of certificates is too long.")
@@ -137,11 +155,18 @@ def _check_chain(
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
             raise _untrusted(f"The certificate of the {what} was not valid on {at:%Y-%m-%d}.")
     root_der = to_der(root)
+    revoked_us = None if revocations is None else revocations.revoked_us(root_der, leaf.serial_number)
+    if revoked_us is not None and revoked_us <= at_us:
+        raise _untrusted(
+            f"The signer's certificate ({attribute(leaf, NameOID.COMMON_NAME)}) was revoked on"
+            f" {utc_iso(revoked_us)}, before this was signed."
+        )
     return Issuer(
         name=attribute(leaf, NameOID.COMMON_NAME),
         fingerprint=fingerprint(root_der),
         pinned=any(root_der == pinned for pinned in roots),
         root_name=attribute(root, NameOID.COMMON_NAME),
+        revoked_us=revoked_us,
     )
 
 

@@ -32,6 +32,7 @@ ANCHOR_BYTES = 32
 MIN_PASSPHRASE_CHARS = 10
 MAX_ANCHOR_FILE_BYTES = 4096
 KEK_CONTEXT = b"orvault/kek/v1\n"
+PART = ".part"
 DROPPED = ".dropped"  # the ending of an anchor that has ended and is about to be overwritten
 _ANCHOR_NAME = re.compile(r"([0-9]{8})\.json")
 
@@ -178,7 +179,11 @@ class Anchors:
         self._folder = folder
 
     def present(self, store_id: str) -> frozenset[int]:
-        """Generations that have an anchor here. Errors: DAMAGED for another store's anchor."""
+        """Generations that have an anchor here; what a crash left of ended ones is erased first.
+
+        Errors: DAMAGED for another store's anchor; STORAGE.
+        """
+        self._sweep()
         found = {int(match[1]) for path in self._files() if (match := _ANCHOR_NAME.fullmatch(path.name))}
         for generation in found:
             self.read(store_id, generation)
@@ -226,8 +231,9 @@ class Anchors:
         return anchor
 
     def _sweep(self) -> None:
+        """Overwrite what has ended, and what a crash left half written; only one process at a time writes here."""
         for path in self._files():
-            if path.suffix == DROPPED:
+            if path.suffix in (DROPPED, PART):
                 _erase(path)
 
     def _files(self) -> list[Path]:

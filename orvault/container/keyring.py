@@ -194,7 +194,13 @@ class KeyRing:
         else:
             raise _ended(self._folder, head, present)
         for name in head.dropped:  # 5
-            _remove(self._folder / name)
+            path = self._folder / name
+            for each in (path, *path.parent.glob(f".{path.name}.*.part")):
+                _remove(each)
+        for part in self._folder.glob(
+            ".ring*.part"
+        ):  # rings are written under the lock alone: a crash left these
+            _remove(part)
 
     def _load(self) -> None:
         path = self._folder / RING_FILE

@@ -87,6 +87,10 @@ class KeyStore:
         """How often its KEK was rolled, from 1."""
         return self._ring.generation
 
+    def refresh(self) -> None:
+        """Read what other processes wrote. Errors: KEYS_LOCKED (the passphrase was changed), KEY_MISSING."""
+        _ = self._ring.generation
+
     def new_case_key(self, case_id: str, kem: Kem = Kem.MLKEM768_X25519) -> PublicKey:
         """Make a case's key pair, durably; returns its public half, also of a key that is there already.
 

@@ -24,7 +24,7 @@ from orvault.container.binding import (
     root_of_leaves,
 )
 from orvault.container.canonical import Fields
-from orvault.container.certificates import CertificateRole, Issuer, check_chain
+from orvault.container.certificates import CertificateRole, Issuer, Revocations, check_chain
 from orvault.container.frame_reader import Frame, open_file, read_frame
 from orvault.container.keys import PrivateKey, check_commitment
 from orvault.container.label import (
@@ -109,23 +109,26 @@ class PackageReader:
         """Whether some recipient opens this package with a password."""
         return any(slot.password_salt is not None for slot in self.slots)
 
-    def verify_label(self, roots: Sequence[bytes], now_us: int) -> Issuer:
+    def verify_label(
+        self, roots: Sequence[bytes], now_us: int, revocations: Revocations | None = None
+    ) -> Issuer:
         """Steps 4 to 6: who issued it, is it valid now, are the papers whole; `roots` are pinned, as DER.
 
         Raises:
-            OrvaultError: UNTRUSTED (bad chain; an unknown root is no error but `Issuer.pinned` False),
-            NOT_YET_VALID, EXPIRED, ALTERED, DAMAGED.
+            OrvaultError: UNTRUSTED (bad chain, or its signer was revoked before it was issued; an unknown root is
+            no error but `Issuer.pinned` False), NOT_YET_VALID, EXPIRED, ALTERED, DAMAGED.
         """
-        issuer = self.check_issuer(roots)
+        issuer = self.check_issuer(roots, revocations)
         self.check_time(now_us)
         self._check_papers()
         self._issuer = issuer
         return issuer
 
-    def check_issuer(self, roots: Sequence[bytes]) -> Issuer:
+    def check_issuer(self, roots: Sequence[bytes], revocations: Revocations | None = None) -> Issuer:
         """Step 4 alone."""
         leaf, *chain = self.label.certificates
-        return check_chain(leaf, chain, roots, CertificateRole.EXPORT_SERVER, self.label.issued_us)
+        at_us = self.label.issued_us
+        return check_chain(leaf, chain, roots, CertificateRole.EXPORT_SERVER, at_us, revocations)
 
     def check_time(self, now_us: int) -> None:
         """Step 5 alone."""

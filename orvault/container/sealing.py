@@ -133,7 +133,7 @@ class SealingWriter:
             self.abort()
 
 
-def seal_bytes(plaintext: Bytes, key: bytes, aad: bytes, chunk_bytes: int = CHUNK_BYTES) -> bytes:
+def seal_bytes(plaintext: Bytes, key: bytes | bytearray, aad: bytes, chunk_bytes: int = CHUNK_BYTES) -> bytes:
     """The whole stream of a plaintext in memory; sealed in place, since its length is known."""
     check_key(key)
     check_chunk_bytes(chunk_bytes)

@@ -28,7 +28,7 @@ from orvault.container.keys import (
 from orvault.container.segment_header import SegmentHeader, SegmentMeta
 from orvault.container.stream import CHUNK_BYTES, ciphertext_size, open_bytes, seal_bytes
 from orvault.container.trust import Identity
-from orvault.container.wire import KEY_BYTES
+from orvault.container.wire import KEY_BYTES, wipe
 from orvault.errors import ErrorKind, OrvaultError
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "SegmentHeader",
     "SegmentMeta",
     "SegmentSealer",
+    "check_content",
     "open_segment",
     "read_header",
     "segment_digest",
@@ -72,13 +73,27 @@ class SegmentSealer:
         self._chunk_bytes = chunk_bytes
 
     def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SealedSegment:
-        """Seal one fragment of video under a fresh key, which is wrapped for `case_key` and then dropped.
+        """Seal one fragment of video under a fresh key, which is wrapped for `case_key` and then wiped.
 
         `previous` is the digest of the segment before in this run, "" for the first. BAD_REQUEST if a field
         of `meta` is outside the format.
         """
         SegmentMeta.read(Fields(meta.to_json(), "segment", ErrorKind.BAD_REQUEST))
-        dek = os.urandom(KEY_BYTES)
+        dek = bytearray(os.urandom(KEY_BYTES))
+        try:
+            header, slot, ciphertext = self._seal_under(dek, meta, fragment, case_key, previous)
+        finally:
+            wipe(dek)  # the node must not keep what opens its own segments
+        SegmentHeader.read(Fields(header.to_json(), "segment", ErrorKind.BAD_REQUEST))
+        encoded = canonical.encode(header.to_json())
+        signed = MAGIC + struct.pack(">I", len(encoded)) + encoded
+        signed += self._identity.sign(SIGNATURE_CONTEXT + signed)
+        digest = hashlib.sha256(signed).hexdigest()
+        return SealedSegment(header, signed + ciphertext, (slot,), digest)
+
+    def _seal_under(
+        self, dek: bytearray, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str
+    ) -> tuple[SegmentHeader, KeySlot, bytes]:
         ciphertext = seal_bytes(fragment, dek, _associated_data(meta), self._chunk_bytes)
         header = SegmentHeader(
             meta=meta,
@@ -90,13 +105,7 @@ class SegmentSealer:
             node_certificate=self._fingerprint,
             key_thumbprint=case_key.thumbprint,
         )
-        slot = wrap_key(dek, case_key, slot_info(meta))
-        SegmentHeader.read(Fields(header.to_json(), "segment", ErrorKind.BAD_REQUEST))
-        encoded = canonical.encode(header.to_json())
-        signed = MAGIC + struct.pack(">I", len(encoded)) + encoded
-        signed += self._identity.sign(SIGNATURE_CONTEXT + signed)
-        digest = hashlib.sha256(signed).hexdigest()
-        return SealedSegment(header, signed + ciphertext, (slot,), digest)
+        return header, wrap_key(dek, case_key, slot_info(meta)), ciphertext
 
 
 def slot_info(meta: SegmentMeta) -> bytes:
@@ -167,7 +176,23 @@ def verify_segment(data: bytes, certificate_der: bytes) -> SegmentHeader:
     # 3. The signature.
     signed = start - SIGNATURE_BYTES
     verify_signature(certificate_der, data[signed:start], SIGNATURE_CONTEXT + data[:signed], header.where)
-    # 4. The length.
+    # 4 and 5. Length and ciphertext.
+    _check_content(data, header, start)
+    return header
+
+
+def check_content(data: bytes) -> SegmentHeader:
+    """Steps 1, 4 and 5 alone: is the file what its header says? Who wrote that header, `verify_segment` tells.
+
+    Raises:
+        OrvaultError: DAMAGED if it ends too soon, ALTERED.
+    """
+    header, start = _split(data)
+    _check_content(data, header, start)
+    return header
+
+
+def _check_content(data: bytes, header: SegmentHeader, start: int) -> None:
     expected = start + ciphertext_size(header.plaintext_bytes, header.chunk_bytes)
     if len(data) < expected:
         raise OrvaultError(
@@ -177,10 +202,8 @@ def verify_segment(data: bytes, certificate_der: bytes) -> SegmentHeader:
         raise OrvaultError(
             ErrorKind.ALTERED, f"{len(data) - expected} bytes were appended to it.", where=header.where
         )
-    # 5. The ciphertext.
     if hashlib.sha256(memoryview(data)[start:]).hexdigest() != header.ciphertext_sha256:
         raise OrvaultError(ErrorKind.ALTERED, "Its ciphertext is not what was signed.", where=header.where)
-    return header
 
 
 def unwrap_dek(slots: Sequence[KeySlot], private_key: PrivateKey, header: SegmentHeader) -> bytes:

@@ -206,7 +206,7 @@ class KeySlot:
         return slot
 
 
-def wrap_key(key: bytes, recipient: PublicKey, info: bytes) -> KeySlot:
+def wrap_key(key: bytes | bytearray, recipient: PublicKey, info: bytes) -> KeySlot:
     """Seal a 32-byte key to a public key (HPKE base mode, single shot); `info` says what the key is for.
 
     Raises:
@@ -244,7 +244,7 @@ def unwrap_key(slot: KeySlot, private: PrivateKey, info: bytes) -> bytes:
     return key
 
 
-def key_commitment(key: bytes, context: bytes) -> bytes:
+def key_commitment(key: bytes | bytearray, context: bytes) -> bytes:
     """32 bytes that fix `key` without telling it: AES-GCM alone would open one ciphertext under two keys."""
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=COMMITMENT_SALT, info=context).derive(key)
 

@@ -114,9 +114,18 @@ def plaintext_size(ciphertext_bytes: int, chunk_bytes: int = CHUNK_BYTES) -> int
     return size
 
 
-def stream_cipher(key: bytes, salt: bytes, aad: bytes) -> AESGCM:
+def stream_cipher(key: bytes | bytearray, salt: bytes, aad: bytes) -> AESGCM:
     """The cipher of one stream: its key is derived, so a salt separates streams under one key."""
-    return AESGCM(HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=aad).derive(key))
+    derived = bytearray(KEY_BYTES)
+    HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=aad).derive_into(key, derived)
+    cipher = AESGCM(derived)  # OpenSSL has its own copy, and wipes that
+    wipe(derived)
+    return cipher
+
+
+def wipe(secret: bytearray) -> None:
+    """Overwrite a key that is no longer needed; a `bytes` object could only be forgotten."""
+    secret[:] = bytes(len(secret))
 
 
 def chunk_nonce(prefix: bytes, index: int, last: bool) -> bytes:
@@ -133,7 +142,7 @@ def check_chunk_bytes(chunk_bytes: int) -> None:
         )
 
 
-def check_key(key: bytes) -> None:
+def check_key(key: bytes | bytearray) -> None:
     """Refuse keys of another length than AES-256's."""
     if len(key) != KEY_BYTES:
         raise OrvaultError(ErrorKind.BAD_REQUEST, f"A key of {len(key)} bytes was given; it must have 32.")

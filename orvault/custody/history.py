@@ -39,6 +39,7 @@ class Act(StrEnum):
     RENDER_FINISHED = "render-finished"
     RENDER_FAILED = "render-failed"
     KEYS_OPENED = "keys-opened"
+    KEYS_REWRAPPED = "keys-rewrapped"
     LINK_ISSUED = "link-issued"
     DOWNLOADED = "downloaded"
 

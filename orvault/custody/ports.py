@@ -152,9 +152,7 @@ class SegmentRows(Protocol):
         """Those of the ids that belong to the request's case, cameras and period."""
         ...
 
-    def sealed_to(
-        self, case_id: str, thumbprint: str, after_id: str, limit: int
-    ) -> Sequence[StoredSegment]:
+    def sealed_to(self, case_id: str, thumbprint: str, after_id: str, limit: int) -> Sequence[StoredSegment]:
         """Segments of the case that have a slot for this key, by id, from behind `after_id` on."""
         ...
 

@@ -72,9 +72,7 @@ class Segments:
         )
         return [_segment(row) for row in self._db.execute(query).mappings()]
 
-    def sealed_to(
-        self, case_id: str, thumbprint: str, after_id: str, limit: int
-    ) -> Sequence[StoredSegment]:
+    def sealed_to(self, case_id: str, thumbprint: str, after_id: str, limit: int) -> Sequence[StoredSegment]:
         """Segments of the case that have a slot for this key, by id, from behind `after_id` on."""
         s = t.segments.c
         query = (

@@ -128,8 +128,8 @@ class SegmentStore:
     def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
         """Give a segment other key slots, durably; the segment itself, which was signed, is not touched.
 
-        1. NNNNNN.slots.part is written and synced; 2. it takes the name NNNNNN.slots; 3. the folder is synced. A crash
-        leaves the slots of before or the new ones.
+        1. NNNNNN.slots.part is written and synced; 2. it takes the name NNNNNN.slots; 3. the folder is synced.
+        A crash leaves the slots of before or the new ones.
         Errors: those of `record`; BAD_REQUEST without a slot, which would be a destruction by accident.
         """
         self.record(path)

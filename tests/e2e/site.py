@@ -126,6 +126,10 @@ class Site:
             child.kill()
         return [child.pid for child in found]
 
+    def processes(self, title: str = "") -> list[psutil.Process]:
+        """Our children whose title begins so, e.g. `ray::EncryptionActor`."""
+        return [child for child in self._children() if _title(child).startswith(title)]
+
     def client(self, name: str) -> ApiClient:
         """A signed-in account: asker, approver, or admin."""
         return ApiClient(self.api_url, name, self.admin_password if name == "admin" else self.password)

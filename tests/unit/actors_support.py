@@ -17,8 +17,10 @@ from actors.index import IndexActor
 from actors.keys import KeyActor
 from actors.rendering import RenderTools
 from orvault.clock import US_PER_S, FakeClock
-from orvault.container.keys import PrivateKey, PublicKey, Recipient, generate_private_key
+from orvault.container.enrolment import EnrolledNodes
+from orvault.container.keys import KeySlot, PrivateKey, PublicKey, Recipient, generate_private_key
 from orvault.container.keystore import KeyStore
+from orvault.container.revocation import RevocationList, RevocationLists
 from orvault.container.segment import SegmentMeta, open_segment, unwrap_dek, verify_segment
 from orvault.container.trust import Identity
 from orvault.custody.case import Case
@@ -341,6 +343,18 @@ class FakeDetection:
 
 
 @dataclass
+class Enrolled:
+    """Node certificates that the server has, and the lists that it holds."""
+
+    root: bytes
+    certificates: tuple[bytes, ...]
+    lists: tuple[RevocationList, ...] = ()
+
+    def load(self) -> EnrolledNodes:
+        return EnrolledNodes(self.root, self.certificates, RevocationLists(self.lists))
+
+
+@dataclass
 class NodeSegments:
     """Reads segments from a node's encryption actor, as the server does."""
 
@@ -349,6 +363,13 @@ class NodeSegments:
     def read(self, node_id: str, path: str) -> bytes:
         assert node_id == "node-1"
         return self.node.actor.read(path)
+
+    def replace_slots(self, node_id: str, path: str, slots: Sequence[KeySlot]) -> None:
+        assert node_id == "node-1"
+        self.node.actor.replace_slots(path, slots)
+
+    def waiting(self, node_id: str) -> int:
+        return self.node.actor.waiting() if node_id == "node-1" else 0
 
 
 @dataclass
@@ -421,7 +442,7 @@ class _Called(ExportActor):
 
 
 def make_site(folder: Path) -> Site:
-    _, server, node_identity = hospital()
+    root, server, node_identity = hospital()
     server.save(folder / "server")
     (folder / "packages").mkdir()
     KeyStore.create(folder / "keys", PASSPHRASE, CHEAP)
@@ -442,7 +463,7 @@ def make_site(folder: Path) -> Site:
         detection=detection,
         clock=world.clock,
         server_identity=folder / "server",
-        node_certificates={"node-1": node_identity.certificate_der},
+        nodes=Enrolled(root.certificate_der, (node_identity.certificate_der,)),
         packages=folder / "packages",
         preset="ultrafast",
         crf=35,

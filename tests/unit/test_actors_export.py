@@ -26,6 +26,7 @@ from orvault.vision.detection import Detection, Kind
 from tests.unit.actors_support import (
     START_US,
     WALL,
+    Enrolled,
     Site,
     away,
     eventually,
@@ -208,14 +209,14 @@ def test_a_segment_that_does_not_follow_its_predecessor_is_refused(site: Site) -
 
 
 def test_a_segment_signed_by_a_foreign_node_is_refused(site: Site) -> None:
-    foreign = hospital("Other Hospital")[2].certificate_der
-    site.tools = replace(site.tools, node_certificates={"node-1": foreign})
-    failed(site, done(site, site.record(count=1)), "Another node")
+    root, _, foreign = hospital("Other Hospital")
+    site.tools = replace(site.tools, nodes=Enrolled(root.certificate_der, (foreign.certificate_der,)))
+    failed(site, done(site, site.record(count=1)), "not enrolled here")
 
 
 def test_a_node_without_certificate_is_refused(site: Site) -> None:
-    site.tools = replace(site.tools, node_certificates={})
-    failed(site, done(site, site.record(count=1)), "no certificate")
+    site.tools = replace(site.tools, nodes=Enrolled(hospital()[0].certificate_der, ()))
+    failed(site, done(site, site.record(count=1)), "not enrolled here")
 
 
 def test_a_locked_key_store_has_nothing_claimed_and_no_try_spent(site: Site) -> None:

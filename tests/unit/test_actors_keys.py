@@ -53,7 +53,7 @@ def refusal(act: object, *args: object) -> OrvaultError:
 def test_a_key_actor_without_its_passphrase_is_locked(site: Site) -> None:
     actor = KeyActor(site.folder / "keys", None, lambda: site.world.custody)
     assert not actor.unlocked()
-    assert refusal(actor.create, "case-1").kind is ErrorKind.KEYS_LOCKED
+    assert refusal(actor.rewrap, []).kind is ErrorKind.KEYS_LOCKED
     case = site.record(count=1)
     job = rendering(site, case)
     error = refusal(actor.open_for_render, job.request.request_id, job.tracks[0].segments)

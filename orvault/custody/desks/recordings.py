@@ -37,6 +37,11 @@ class RecordingDesk(Desk):
                 uow.cameras.put(camera, now)
             uow.commit()
 
+    def known_cameras(self) -> Sequence[CameraInfo]:
+        """Every camera that was ever registered, for the actors; asks no recorder."""
+        with self._uow(read_only=True) as uow:
+            return uow.cameras.all()
+
     def cameras(self, by: Account) -> Sequence[CameraView]:
         """Every camera with its live status; one that does not answer is `unreachable`."""
         require(by, Right.CAMERA_VIEW)

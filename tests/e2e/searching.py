@@ -1,0 +1,145 @@
+"""Looks for bytes where nobody should find them: files, files that are open but deleted, and the memory of processes.
+
+Only processes that the tests started are looked into; each stands still while its memory is copied.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import psutil
+
+PIECE_BYTES = 32 << 20
+OVERLAP = 256  # no needle is longer
+MAX_BYTES = 4 << 30  # of one process or one file: more is no longer a test
+
+Needles = Mapping[str, bytes]
+
+
+def search(pieces: Iterable[bytes], needles: Needles) -> set[str]:
+    """Names of the needles that occur in any of these pieces."""
+    found: set[str] = set()
+    for piece in pieces:
+        found |= {name for name, needle in needles.items() if name not in found and needle in piece}
+    return found
+
+
+def in_memory(pid: int, needles: Needles) -> set[str]:
+    """Names of the needles in what a process can write to: heap, stacks, anonymous and shared memory."""
+    return search(memory_of(pid), needles)
+
+
+def memory_of(pid: int) -> list[bytes]:
+    """A copy of it, of one moment."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+            return [piece for start, end in _regions(pid) for piece in _read(memory.fileno(), start, end)]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _regions(pid: int) -> Iterator[tuple[int, int]]:
+    """What it can write to and has touched: reserved address space would read as gigabytes of nothing."""
+    writable, start, end, total = False, 0, 0, 0
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        fields = line.split()
+        if not fields[0].endswith(":"):
+            start, end = (int(number, 16) for number in fields[0].split("-"))
+            writable = "w" in fields[1]
+        elif fields[0] == "Rss:" and writable and int(fields[1]):
+            total += end - start
+            assert total < MAX_BYTES, f"process {pid} is too large to be looked into"
+            yield start, end
+
+
+def _read(handle: int, start: int, end: int) -> Iterator[bytes]:
+    before = b""
+    while start < end:
+        try:
+            data = os.pread(handle, min(PIECE_BYTES, end - start), start)
+        except OSError:
+            return  # it cannot be read by anybody (a device's memory)
+        if not data:
+            return
+        yield before + data
+        before = data[-OVERLAP:]
+        start += len(data)
+
+
+def in_files(places: Iterable[Path], needles: Needles) -> dict[str, set[str]]:
+    """Per needle that was found: the files that hold it. Places are files, or folders with all below them."""
+    paths = (path for place in places for path in ([place] if place.is_file() else place.rglob("*")))
+    return _where(((str(path), path) for path in paths), needles)
+
+
+def in_open_files(processes: Iterable[psutil.Process], needles: Needles) -> dict[str, set[str]]:
+    """The same for files that these processes hold open, also where the name is gone (Ray's object store)."""
+    return _where(_open_files(processes), needles)
+
+
+def _open_files(processes: Iterable[psutil.Process]) -> Iterator[tuple[str, Path]]:
+    seen: set[tuple[int, int]] = set()
+    for process in processes:
+        try:
+            handles = list(Path(f"/proc/{process.pid}/fd").iterdir())
+        except OSError:
+            continue  # it ended meanwhile
+        for handle in handles:
+            try:
+                target, status = str(handle.readlink()), handle.stat()
+            except OSError:
+                continue
+            if (status.st_dev, status.st_ino) not in seen and not target.startswith("/proc"):
+                seen.add((status.st_dev, status.st_ino))
+                yield target, handle
+
+
+def _where(files: Iterable[tuple[str, Path]], needles: Needles) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for name, path in files:
+        for needle in search(_pieces(path), needles):
+            found.setdefault(needle, set()).add(name)
+    return found
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return
+        with path.open("rb") as file:
+            before = b""
+            while data := file.read(PIECE_BYTES):
+                yield before + data
+                before = data[-OVERLAP:]
+                assert file.tell() < MAX_BYTES, path
+    except (FileNotFoundError, PermissionError):
+        return  # it went while it was looked at
+
+
+def spelled(name: str, secret: bytes) -> dict[str, bytes]:
+    """A secret as it is, in hexadecimal and in base64."""
+    return {
+        name: secret,
+        f"{name}, hexadecimal": secret.hex().encode(),
+        f"{name}, base64": base64.b64encode(secret)[: len(secret) * 4 // 3],
+    }
+
+
+def samples(name: str, data: bytes, count: int, length: int = 64) -> dict[str, bytes]:
+    """`count` pieces out of `data`, spread over it, that look random and occur once."""
+    found: dict[str, bytes] = {}
+    for number in range(count):
+        at = len(data) * (2 * number + 1) // (2 * count)
+        while at + length < len(data):
+            piece = data[at : at + length]
+            if len(set(piece)) > length // 2 and data.count(piece) == 1:
+                found[f"{name}, byte {at}"] = piece
+                break
+            at += length
+    return found

@@ -1,0 +1,221 @@
+"""Somebody carries a machine away: the recorder while it records, or the server's disk without its passphrase.
+
+What must not be found is searched for byte by byte; that the search finds what is there is shown first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from cluster.client import ApiClient
+from orvault.clock import SystemClock
+from orvault.container import canonical
+from orvault.container.keys import PrivateKey, decode_slots
+from orvault.container.keystore import KeyStore
+from orvault.container.package import PackageReader
+from orvault.container.segment import (
+    PREAMBLE_BYTES,
+    SIGNATURE_BYTES,
+    SegmentHeader,
+    open_segment,
+    read_header,
+    unwrap_dek,
+)
+from orvault.container.trust import Identity
+from orvault.errors import ErrorKind, OrvaultError
+from tests.e2e.conftest import Handed
+from tests.e2e.searching import in_files, in_memory, samples, spelled
+from tests.e2e.site import Site, armed_case, eventually, settled
+
+NODE = "or-client-1"
+OLD_US = 4_000_000  # older than this, nothing of a segment may be left in the recorder's memory
+ROUND_US = 9_000_000  # the test's camera sends the same pictures again after 10 s
+
+
+@dataclass(frozen=True, repr=False)
+class Opened:
+    """A sealed segment, and what opens it: for the test's eyes only."""
+
+    header: SegmentHeader
+    path: Path
+    sealed: bytes
+    clear: bytes
+    dek: bytes
+    stream_key: bytes
+
+    @property
+    def name(self) -> str:
+        return f"segment {self.header.meta.sequence}"
+
+    def age_us(self, now_us: int) -> int:
+        return now_us - self.header.meta.end_us
+
+
+@dataclass(frozen=True, repr=False)
+class Recording:
+    """A case that was recorded, and what its recorder's processes held in memory at `now_us`, meanwhile."""
+
+    segments: list[Opened]
+    now_us: int
+    held: dict[str, set[str]]  # per kind of process
+
+    def holding(self, words: str) -> list[str]:
+        """Who held what of this kind."""
+        return sorted(f"{who}: {name}" for who, names in self.held.items() for name in names if words in name)
+
+
+def case_store(site: Site) -> KeyStore:
+    return KeyStore.unlock(site.data / "keys/store", (site.data / "keys/passphrase").read_text().strip())
+
+
+def opened_segments(site: Site, case_id: str) -> list[Opened]:
+    store = case_store(site)
+    found = []
+    for path in sorted((site.data / "segments" / NODE / case_id).rglob("*.seg")):
+        data = path.read_bytes()
+        header = read_header(data)
+        dek = unwrap_dek(
+            decode_slots(path.with_suffix(".slots").read_bytes()), private_key(store, header), header
+        )
+        found.append(Opened(header, path, data, open_segment(data, dek), dek, key_of_stream(data, dek)))
+    return found
+
+
+def key_of_stream(data: bytes, dek: bytes) -> bytes:
+    """What the chunks are sealed under (segment-v1, 5.3): it opens them as well as the DEK does."""
+    end = PREAMBLE_BYTES + int.from_bytes(data[8:PREAMBLE_BYTES], "big")
+    salt = data[end + SIGNATURE_BYTES + 1 :][:32]
+    info = b"orvault/segment/v1\n" + canonical.encode(read_header(data).meta.to_json())
+    return HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(dek)
+
+
+def private_key(store: KeyStore, header: SegmentHeader) -> PrivateKey:
+    return store.private_key(header.key_thumbprint)
+
+
+def controls(site: Site, segments: list[Opened]) -> dict[str, bytes]:
+    """What a recorder must hold: its signing key, and the public key that it seals to."""
+    identity = Identity.load(site.data / "keys/nodes" / NODE)
+    public = private_key(case_store(site), segments[0].header).public()
+    return {"signing key": identity.private_key.private_bytes_raw(), "public key": public.raw[-32:]}
+
+
+def needles(segments: list[Opened]) -> dict[str, bytes]:
+    wanted: dict[str, bytes] = {}
+    for segment in segments:
+        wanted |= {f"{segment.name} DEK": segment.dek, f"{segment.name} stream key": segment.stream_key}
+        wanted |= samples(f"{segment.name} pictures", segment.clear, 4)
+    return wanted
+
+
+@pytest.fixture(scope="module")
+def recording(site: Site, asker: ApiClient) -> Recording:
+    case_id = armed_case(asker, "E2E-STOLEN")
+    asker.post(f"/cases/{case_id}/recording/start", {"camera_ids": ["ceiling"]})
+    eventually(lambda: len(list((site.data / "segments" / NODE / case_id).rglob("*.seg"))) >= 4, 30)
+    segments = opened_segments(site, case_id)
+    looked_for = needles(segments) | controls(site, segments)
+    now_us = SystemClock().now_us()
+    held = in_processes(site, looked_for)
+    asker.post(f"/cases/{case_id}/close")
+    eventually(lambda: settled(asker, case_id, 1), 30)
+    return Recording(segments, now_us, held)
+
+
+def in_processes(site: Site, looked_for: dict[str, bytes]) -> dict[str, set[str]]:
+    """What the processes of a recorder hold: the one that seals, and one per camera."""
+    held: dict[str, set[str]] = {}
+    for kind in ("EncryptionActor", "CameraActor"):
+        for process in site.processes(f"ray::{kind}"):
+            held.setdefault(kind, set()).update(in_memory(process.pid, looked_for))
+    return held
+
+
+def test_the_search_finds_what_a_recorder_must_hold(recording: Recording) -> None:
+    assert {"signing key", "public key"} <= recording.held["EncryptionActor"]
+
+
+def test_no_key_of_a_sealed_segment_is_in_memory(recording: Recording) -> None:
+    assert len(recording.segments) >= 4
+    assert recording.holding(" DEK") == recording.holding(" stream key") == []
+
+
+def test_no_picture_of_a_segment_sealed_before_is_in_memory(recording: Recording) -> None:
+    old = [s for s in recording.segments if OLD_US < s.age_us(recording.now_us) < ROUND_US]
+    assert len(old) >= 2
+    assert [line for segment in old for line in recording.holding(f"{segment.name} pictures")] == []
+
+
+def test_nothing_on_the_recorders_disk_opens_a_segment(site: Site, recording: Recording) -> None:
+    folders = [site.data / "segments" / NODE, site.data / "keys/nodes" / NODE]
+    folders += [path for path in (site.data / "orders").glob("*") if path.is_dir()]
+    wanted = samples("pictures", recording.segments[0].clear, 4)
+    for segment in recording.segments:
+        wanted |= spelled(f"{segment.name} DEK", segment.dek)
+        wanted |= spelled(f"{segment.name} stream key", segment.stream_key)
+    wanted |= spelled("case key", private_key(case_store(site), recording.segments[0].header).raw[-32:])
+    control = {"sealed": recording.segments[1].sealed[-200:], "certificate": b"BEGIN CERTIFICATE"}
+    found = in_files(folders, wanted | control)
+    assert found.keys() == control.keys(), found
+
+
+@pytest.fixture(scope="module")
+def server_disk(site: Site, handed: Handed) -> list[Path]:
+    """Everything on the server but the passphrase; the ledger also as a dump."""
+    dump = site.folder / "stolen-dump"
+    dump.mkdir(exist_ok=True)
+    with sqlite3.connect(f"file:{site.data}/ledger.sqlite?mode=ro", uri=True) as ledger:
+        (dump / "ledger.sql").write_text("\n".join(ledger.iterdump()))
+    passphrase = site.data / "keys/passphrase"
+    return [dump, *(path for path in site.data.rglob("*") if path.is_file() and path != passphrase)]
+
+
+def test_a_stolen_server_disk_and_database_open_nothing(
+    site: Site, handed: Handed, server_disk: list[Path]
+) -> None:
+    store, password = case_store(site), site.recipient_password_file.read_text()
+    with PackageReader.open(handed.package) as package:
+        package.verify_label([], SystemClock().now_us())
+        package.unlock(password)
+        wanted = spelled("package key", package._key)
+        wanted |= samples("masked pictures", package.media("ceiling").read(), 4)
+    segments = opened_segments(site, handed.case_id)
+    wanted |= {"recipient's password": password.encode(), "account's password": site.password.encode()}
+    wanted |= {"passphrase": (site.data / "keys/passphrase").read_bytes().strip()}
+    private = private_key(store, segments[0].header)
+    wanted |= spelled("case key, lattice", private.raw[:64]) | spelled("case key, curve", private.raw[-32:])
+    for segment in segments[:3]:
+        wanted |= spelled(f"{segment.name} DEK", segment.dek) | samples(
+            f"{segment.name} pictures", segment.clear, 3
+        )
+    control = {"thumbprint": private.public().thumbprint.encode(), "sealed": segments[0].sealed[-200:]}
+    found = in_files(server_disk, wanted | control)
+    assert found.keys() == control.keys(), found
+
+
+def test_a_stolen_key_store_opens_with_its_passphrase_only(site: Site) -> None:
+    for guess in ("not the passphrase", site.password, site.admin_password):
+        with pytest.raises(OrvaultError) as caught:
+            KeyStore.unlock(site.data / "keys/store", guess)
+        assert caught.value.kind is ErrorKind.WRONG_PASSPHRASE
+
+
+def test_after_the_end_of_a_recording_its_last_pictures_do_not_stay(site: Site, asker: ApiClient) -> None:
+    case_id = armed_case(asker, "E2E-STOLEN-LATER")
+    asker.post(f"/cases/{case_id}/recording/start", {"camera_ids": ["ceiling"]})
+    time.sleep(3)
+    asker.post(f"/cases/{case_id}/close")
+    eventually(lambda: settled(asker, case_id, 1), 30)
+    time.sleep(4)
+    segments = opened_segments(site, case_id)
+    held = in_processes(site, needles(segments) | controls(site, segments))
+    assert "signing key" in held["EncryptionActor"]
+    # The camera goes on sending, and sends the same again after a while: its actors are no place to look now.
+    assert not Recording(segments, 0, {"EncryptionActor": held["EncryptionActor"]}).holding("segment ")
