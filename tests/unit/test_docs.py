@@ -21,7 +21,7 @@ def test_every_setting_is_documented_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"`(orvault(?:-player)? [a-z -]+[a-z])", OPERATIONS)))
+    "command", sorted(set(re.findall(r"`(orvault(?:-player)?(?: [a-z]+(?:-[a-z]+)*)+)", OPERATIONS)))
 )
 def test_every_command_in_operations_exists(command: str) -> None:
     program, *words = command.split()
