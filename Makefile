@@ -9,9 +9,9 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 LINK := $(BIN)/python scripts/link_project.py
 SOURCES := cluster actors api player orvault benchmarks tests scripts
 
-.PHONY: help demo up test check bench format requirements clean
+.PHONY: help demo up test test-long check bench format requirements clean
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 demo: $(RUN_STAMP) ## record, request, mask, package, verify and play: the whole path, on two synthetic cameras
 	$(BIN)/orvault demo --config $(CONFIG)
@@ -28,6 +28,9 @@ check: $(DEV_STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+test-long: packages $(DEV_STAMP) ## tests that take minutes under load
+	$(BIN)/python -m pytest -m long
 
 bench: $(DEV_STAMP) ## every benchmark, as a table
 	$(BIN)/python -m benchmarks

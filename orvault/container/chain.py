@@ -97,7 +97,7 @@ def _check_follows(before: Head, segment: Link) -> None:
     if sequence > before.sequence + 1:
         raise OrvaultError(
             ErrorKind.DAMAGED,
-            f"Before it, {_numbers(before.sequence + 1, sequence - 1)} of its run missing.",
+            f"Before it, {_numbers(before.sequence + 1, sequence - 1)} missing.",
             where=segment.header.where,
         )
     if segment.header.previous != before.digest:

@@ -6,7 +6,6 @@ What must not be found is searched for byte by byte; that the search finds what 
 from __future__ import annotations
 
 import sqlite3
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,10 +36,9 @@ from tests.e2e.site import Site, armed_case, eventually, settled
 
 NODE = "or-client-1"
 OLD_US = 4_000_000  # older than this, nothing of a segment may be left in the recorder's memory
-SAMPLES = 16  # of each segment's pictures
-REMNANT = (
-    SAMPLES // 4
-)  # pieces that may be left in buffers that gRPC and FFmpeg keep for what comes next (seen: 0 to 2)
+SAMPLES = 8  # of each segment's pictures
+# Pieces that may be left: gRPC and FFmpeg keep a buffer for what comes next (seen: none, one, once two).
+REMNANT = SAMPLES // 4
 ROUND_US = 9_000_000  # the test's camera sends the same pictures again after 10 s
 
 
@@ -136,10 +134,12 @@ def recording(site: Site, asker: ApiClient) -> Recording:
     return Recording(segments, now_us, held)
 
 
-def in_processes(site: Site, looked_for: dict[str, bytes]) -> dict[str, set[str]]:
+def in_processes(
+    site: Site, looked_for: dict[str, bytes], kinds: tuple[str, ...] = ("EncryptionActor", "CameraActor")
+) -> dict[str, set[str]]:
     """What the processes of a recorder hold: the one that seals, and one per camera."""
     held: dict[str, set[str]] = {}
-    for kind in ("EncryptionActor", "CameraActor"):
+    for kind in kinds:
         for process in site.processes(f"ray::{kind}"):
             held.setdefault(kind, set()).update(in_memory(process.pid, looked_for))
     return held
@@ -152,13 +152,6 @@ def test_the_search_finds_what_a_recorder_must_hold(recording: Recording) -> Non
 def test_no_key_of_a_sealed_segment_is_in_memory(recording: Recording) -> None:
     assert len(recording.segments) >= 4
     assert recording.holding(" DEK") == recording.holding(" stream key") == []
-
-
-def test_the_pictures_of_segments_sealed_before_are_gone_from_memory(recording: Recording) -> None:
-    old = [s for s in recording.segments if OLD_US < s.age_us(recording.now_us) < ROUND_US]
-    assert len(old) >= 2
-    for segment in old:
-        assert len(recording.holding(f"{segment.name} pictures")) <= REMNANT
 
 
 def test_nothing_on_the_recorders_disk_opens_a_segment(site: Site, recording: Recording) -> None:
@@ -213,20 +206,3 @@ def test_a_stolen_key_store_opens_with_its_passphrase_only(site: Site) -> None:
         with pytest.raises(OrvaultError) as caught:
             case_store(site, guess)
         assert caught.value.kind is ErrorKind.WRONG_PASSPHRASE
-
-
-def test_after_the_end_of_a_recording_its_last_pictures_do_not_stay(site: Site, asker: ApiClient) -> None:
-    case_id = armed_case(asker, "E2E-STOLEN-LATER")
-    asker.post(f"/cases/{case_id}/recording/start", {"camera_ids": ["ceiling"]})
-    time.sleep(3)
-    asker.post(f"/cases/{case_id}/close")
-    eventually(lambda: settled(asker, case_id, 1), 30)
-    time.sleep(4)
-    segments = opened_segments(site, case_id)
-    held = in_processes(site, needles(segments) | controls(site, segments))
-    assert "signing key" in held["EncryptionActor"]
-    # The camera goes on sending, and sends the same again after a while: its actors are no place to look now.
-    left = Recording(segments, 0, {"EncryptionActor": held["EncryptionActor"]})
-    assert left.holding(" DEK") == left.holding(" stream key") == []
-    for segment in segments:
-        assert len(left.holding(f"{segment.name} pictures")) <= REMNANT
