@@ -35,11 +35,7 @@ from tests.e2e.searching import in_files, in_memory, samples, spelled
 from tests.e2e.site import Site, armed_case, eventually, settled
 
 NODE = "or-client-1"
-OLD_US = 4_000_000  # older than this, nothing of a segment may be left in the recorder's memory
 SAMPLES = 8  # of each segment's pictures
-# Pieces that may be left: gRPC and FFmpeg keep a buffer for what comes next (seen: none, one, once two).
-REMNANT = SAMPLES // 4
-ROUND_US = 9_000_000  # the test's camera sends the same pictures again after 10 s
 
 
 @dataclass(frozen=True, repr=False)
