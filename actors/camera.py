@@ -1,6 +1,8 @@
-"""One camera feed: reads its packets for ever, cuts fragments while an order says so, and hands them on.
+"""One camera feed: reads its packets for ever, cuts fragments while an order says so, and puts them on its line.
 
-It decides nothing about recording (`recording_line` and `orvault.recording.recorder` do) and seals nothing.
+While a case is armed and nothing records, the last seconds are cut too, and kept in memory for a start
+(`orvault.recording.pre_event`). It decides nothing about recording (`orvault.recording.recorder` does) and seals nothing: the line does
+(`recording_line`), in this process, which clear pictures never leave.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actors.keys import read_secret
-from actors.recording_line import RecordingLine, Sealer
-from orvault.clock import Clock
+from actors.recording_line import Keeper, RecordingLine
+from actors.repeating import repeat
+from orvault.clock import US_PER_S, Clock
 from orvault.custody.ports import CameraStatus
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.orders import OrderStore
+from orvault.recording.pre_event import PreEventBuffer
 from orvault.recording.reconnect import PASSING, ReconnectPolicy, reconnecting
 from orvault.recording.recorder import RecordingOrder
 from orvault.video.gop import GopCutter
@@ -23,6 +27,7 @@ from orvault.video.packet import Packet, PacketSource, StreamInfo
 from orvault.video.source import CameraAddress, open_source
 
 SOON_S = 2.0  # before a camera is asked again that sent something senseless
+FORGET_S = 1.0  # between two looks for pictures from before a start that have become too old
 LATER_S = 30.0  # before a camera is asked again whose trouble does not pass by itself (an unknown codec)
 
 log = logging.getLogger(__name__)
@@ -39,29 +44,35 @@ class CameraFeed:
     password_file: Path | None
     timeout_s: float
     orders: Path
+    ca_file: Path | None = None
+    pre_event_s: float = 0.0
 
     def address(self) -> CameraAddress:
         """Where to connect, with the password. Errors: BAD_SETTINGS."""
         password = read_secret(self.password_file) if self.password_file is not None else ""
-        return CameraAddress(self.source, self.username, password, self.timeout_s)
+        return CameraAddress(self.source, self.username, password, self.timeout_s, ca_file=self.ca_file)
 
 
 class CameraActor:
     """One per camera, on its client node."""
 
-    def __init__(self, feed: CameraFeed, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, feed: CameraFeed, keeper: Keeper, clock: Clock) -> None:
         self._feed = feed
         self._clock = clock
         self._cutting = threading.Lock()
         self._cutter: GopCutter | None = None
+        self._recording = False  # where fragments go: on the line, or into the buffer
+        self._before = PreEventBuffer(round(feed.pre_event_s * US_PER_S))
         self._info: StreamInfo | None = None
         self._loss = ""
         self._trouble: OrvaultError | None = None
         self._line = RecordingLine(
-            feed.node_id, feed.camera_id, sealer, OrderStore(feed.orders), clock, self._cut
+            feed.node_id, feed.camera_id, keeper, OrderStore(feed.orders), clock, self._cut
         )
         self._line.resume()
         threading.Thread(target=self._read_for_ever, name="reader", daemon=True).start()
+        if feed.pre_event_s:
+            repeat("forgetting", self._forget, FORGET_S)
 
     def start(self, order: RecordingOrder) -> None:
         """Record under this order; it is on disk before this returns. Errors: CONFLICT, STORAGE, UNAVAILABLE."""
@@ -70,11 +81,25 @@ class CameraActor:
     def stop(self, run_id: str) -> None:
         """End the run; returns when its last fragment is durable. Errors: STORAGE, UNAVAILABLE."""
         with self._cutting:
-            if self._cutter is not None and self._line.run_id == run_id:
-                self._line.put(self._cutter.flush(), self._loss)
-                self._cutter = None
+            if self._recording and self._line.run_id == run_id:
+                last = self._flush()
+                # Cut anew for the next start, from behind what this run has: no picture is recorded twice.
+                self._stand_by(0 if last is None else last.end_us)
         trouble = self._trouble
         self._line.stop(run_id, "" if trouble is None else trouble.message)
+
+    def arm(self, order: ArmOrder) -> None:
+        """Keep the seconds before a start of this case from now on; lapses unless it is repeated."""
+        with self._cutting:
+            if self._before.arm(order.case_id, self._clock.now_us()) and not self._recording:
+                self._stand_by(order.since_us)
+
+    def disarm(self, case_id: str) -> None:
+        """Forget what was kept for this case; what is being recorded goes on."""
+        with self._cutting:
+            if self._before.case_id == case_id:
+                self._before.disarm()
+                self._end_standing_by()
 
     def status(self) -> CameraStatus:
         """What it does now, in one word, and what is wrong, if anything is."""
@@ -91,15 +116,25 @@ class CameraActor:
         )
 
     def _cut(self, on: bool) -> None:
-        """Begin or end cutting fragments; the line calls it when an order begins or ends."""
+        """Begin or end cutting for a run; the line calls it when an order begins or ends."""
         with self._cutting:
             if not on:
-                self._cutter = None
+                if self._recording:
+                    self._stand_by(0)
                 return
-            self._loss = ""  # what was lost before nobody wanted recorded
+            self._recording = True
+            past_us = self._line.last_us or 0
+            if past_us > self._clock.now_us():  # the clock was set back: what was cut since lies in the past
+                self._end_standing_by()
+            earlier = self._before.take(self._line.case_id, self._clock.now_us())
+            if not self._before.case_id:
+                self._cutter = None if self._standing_by else self._cutter
+            self._line.put_earlier(earlier)
+            if not earlier:
+                self._loss = ""  # what was lost before nobody wanted recorded
             # The reader may have been faster; its cutter holds the first keyframe already.
             if self._cutter is None and self._info is not None:
-                self._cutter = GopCutter(self._info, self._clock)
+                self._cutter = self._new_cutter(self._info)
 
     def _read_for_ever(self) -> None:
         policy = ReconnectPolicy(on_failure=self._failed)
@@ -124,7 +159,8 @@ class CameraActor:
                 self._loss = ""
         if self._trouble is None or self._trouble.kind is not error.kind:
             log.warning("camera %s: %s", self._feed.camera_id, error)
-        self._trouble = error
+        # Anew: one that was raised keeps the frames that it passed through, and with them the last pictures.
+        self._trouble = OrvaultError(error.kind, error.message, where=error.where, advice=error.advice)
 
     def _gone(self, _from_us: int, _to_us: int, reason: str) -> None:
         self._loss = reason
@@ -134,7 +170,7 @@ class CameraActor:
             if packet.begins is not None:
                 self._info, self._trouble = packet.begins, None
                 if self._cutter is None and self._line.run_id is not None:
-                    self._cutter = GopCutter(self._info, self._clock)
+                    self._cutter = self._new_cutter(self._info)
             if self._cutter is None:
                 return
             fragment = self._cutter.feed(packet)

@@ -1,6 +1,6 @@
-"""Seals what the cameras of one node record and makes it durable; holds no key that opens anything.
+"""Signs what the cameras of one node sealed and makes it durable; sees no picture, and no key that opens one.
 
-Camera -> `seal` -> disk -> index. The index may be away: records wait here, and after a restart the disk is
+Camera -> `keep` -> disk -> index. The index may be away: records wait here, and after a restart the disk is
 read again, so nothing that was made durable is ever forgotten by the ledger.
 """
 
@@ -10,12 +10,14 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from orvault.container.keys import KeySlot, PublicKey
-from orvault.container.segment import SegmentMeta, SegmentSealer
+from actors import handover
+from orvault.container.keys import KeySlot
+from orvault.container.segment import SealedContent, SegmentSigner
 from orvault.container.trust import Identity
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.gaps import GapStore
@@ -44,34 +46,41 @@ class Index(Protocol):
 class EncryptionActor:
     """One per client node."""
 
-    CLEAR_CALLS = ("seal",)  # their arguments are pictures: handles.py has them forgotten
-
     def __init__(self, identity_folder: Path, store_root: Path, index: Index) -> None:
-        self._sealer = SegmentSealer(Identity.load(identity_folder))
+        self._signer = SegmentSigner(Identity.load(identity_folder))
         self._store = SegmentStore(store_root)
         self._gaps = GapStore(store_root)
         self._outbox = Outbox(index)
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._store.clean()
         # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
         self._outbox.start(self._store.scan(on_fault=_tell_fault), self._gaps.scan(on_fault=_tell_fault))
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
-        """Seal one fragment and make it durable. A call that is repeated after a crash is answered from disk.
+    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+        """Sign a sealed content and make it durable. A call that is repeated after a crash is answered from disk.
 
-        Errors: STORAGE, CONFLICT (another segment has this number).
+        `previous`: the digest of the segment before, "" for the first. Errors: STORAGE, CONFLICT (another segment
+        has this number), BAD_REQUEST, DAMAGED (not what was sealed).
         """
         # In turn: a camera that gave up waiting repeats a call that may be still at work.
-        with self._turns[meta.camera_id]:
-            stored = self._store.find(meta)
+        with self._turns[content.meta.camera_id]:
+            stored = self._store.find(content.meta)
             if stored is None:
-                stored = self._store.write(self._sealer.seal(meta, fragment, case_key, previous))
+                stored = self._store.write(self._signer.sign(content, previous))
                 self._outbox.offer([stored])
             return stored
 
+    def keep_offered(self, content: SealedContent, place: str, previous: str) -> SegmentRecord:
+        """`keep`, with the ciphertext that its camera offers at `place` (`handover`). Errors: UNAVAILABLE too."""
+        return self.keep(replace(content, ciphertext=handover.taken(place)), previous)
+
     def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
-        """Where a run stands on this node's disk: what a restarted camera goes on from."""
-        return self._store.tail(case_id, camera_id, run_id)
+        """Where a run stands on this node's disk: what a restarted camera goes on from.
+
+        Removes what a crash left of the run. Only here: a start must not cost more with every year of recordings.
+        """
+        with self._turns[camera_id]:
+            self._store.clean(case_id, camera_id, run_id, on_fault=_tell_fault)
+            return self._store.tail(case_id, camera_id, run_id)
 
     def record_gap(self, gap: Gap) -> None:
         """Make a gap durable and tell the index."""
@@ -84,7 +93,9 @@ class EncryptionActor:
 
     def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
         """Give a sealed segment re-wrapped key slots, durably. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
-        self._store.replace_slots(path, slots)
+        camera_id = self._store.record(path).header.meta.camera_id
+        with self._turns[camera_id]:
+            self._store.replace_slots(path, slots)
 
     def waiting(self) -> int:
         """How many records the ledger has not confirmed yet; after a start, of those read from disk so far."""
@@ -92,8 +103,8 @@ class EncryptionActor:
 
 
 def _tell_fault(path: str, error: OrvaultError) -> None:
-    """A segment that cannot be read must not keep a node from recording; `orvault fsck` is for looking into it."""
-    log.error("segment %s cannot be read: %s", path, error)
+    """A file that cannot be read or removed must not keep a node from recording; `orvault fsck` looks into it."""
+    log.error("%s: %s", path, error)
 
 
 class Outbox:

@@ -14,16 +14,17 @@ from pathlib import Path
 
 import tenacity
 
-from actors.rendering import Rendering, RenderTools
+from actors.render_tools import RenderTools
+from actors.rendering import Rendering
 from orvault.container.package import PackageSummary
 from orvault.custody.service import CustodyService, RenderJob
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind, OrvaultError, is_away
 
 POLL_S = 5.0  # approvals wake the actor; this is for what a lost wake-up left behind
-# What another try may heal: the row stays as it is and is claimed again.
+# What passes by itself: the row is given back, and the next one is taken meanwhile.
 PASSING = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.KEYS_LOCKED})
-TRIES = 8  # under one claim, over about five minutes: an actor is restarted, a node comes back
-LONGEST_WAIT_S = 60.0  # well below the lease of a claim
+TRIES = 4  # under one claim: an actor that died is back in seconds; what stays away must not hold others up
+LONGEST_WAIT_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,9 @@ class ExportActor:
     def __init__(self, open_custody: Callable[[], CustodyService], tools: RenderTools) -> None:
         self._custody = open_custody()
         self._tools = tools
+        self._owed: tuple[RenderJob, str] | None = (
+            None  # the words only: an error keeps the frames it went through
+        )
         _sweep(tools.packages)
         self._woken = threading.Event()
         self._woken.set()
@@ -53,20 +57,52 @@ class ExportActor:
                 log.warning("export waits: %s", error)
 
     def work_off(self) -> None:
-        """Build every package that is approved. While the key store is locked nothing is claimed: no try is spent."""
+        """End what is over, then build every package that is approved.
+
+        While the key store is locked nothing is claimed. What lacks something that passes (a node that is away) is
+        given back for later: that costs it no try, and the others do not wait for it.
+        """
+        self._give_back_owed()
+        self.clear_up()
         while self._tools.keys.unlocked() and (job := self._custody.claim_render()) is not None:
             self._carry_out(job)
+
+    def clear_up(self) -> None:
+        """End requests whose validity is over, and remove the files of all that ended without a package to hand out.
+
+        Files first, then the row: after a crash in between they are removed once more, which changes nothing.
+        """
+        self._custody.expire_due()
+        for request in self._custody.spent_exports():
+            removed = _remove(self._tools.packages, f"{request.package_id}-*.orvault")
+            if request.package is not None:
+                removed = _remove(self._tools.packages, request.package.path) and removed
+            if removed:
+                self._custody.files_removed(request.request_id)
 
     def _carry_out(self, job: RenderJob) -> None:
         request_id = job.request.request_id
         try:
             self._build(job)
         except OrvaultError as error:
-            if error.kind in PASSING:
-                raise
             log.warning("export %s: %s", request_id, error)
-            if error.kind is not ErrorKind.CONFLICT:  # else the row is another worker's by now, or ended
+            if error.kind in PASSING:
+                self._owed = job, error.outside_words  # until it is done: the ledger may be what is away
+                self._give_back_owed()
+            elif error.kind is not ErrorKind.CONFLICT:  # else the row is another worker's by now, or ended
                 self._fail(job, error)
+
+    def _give_back_owed(self) -> None:
+        if self._owed is None:
+            return
+        job, reason = self._owed
+        try:
+            self._custody.give_back_render(job.request.request_id, job.epoch, reason)
+        except OrvaultError as refusal:
+            if refusal.kind is not ErrorKind.CONFLICT:
+                raise
+            log.warning("export %s dropped: %s", job.request.request_id, refusal)
+        self._owed = None
 
     def _build(self, job: RenderJob) -> None:
         for earlier in range(1, job.epoch):  # finished, but never confirmed
@@ -83,19 +119,19 @@ class ExportActor:
 
     def _fail(self, job: RenderJob, error: OrvaultError) -> None:
         try:
-            self._custody.fail_render(job.request.request_id, job.epoch, str(error))
+            self._custody.fail_render(job.request.request_id, job.epoch, error.outside_words)
         except OrvaultError as refusal:
             if refusal.kind is not ErrorKind.CONFLICT:
                 raise
             log.warning("export %s dropped: %s", job.request.request_id, refusal)
 
     def _patiently(self, job: RenderJob) -> PackageSummary:
-        """The package, rendered afresh while what it needs is being restarted: a claim is a try, and few."""
+        """The package, rendered afresh while what it needs is being restarted."""
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=2.5, max=LONGEST_WAIT_S),
             stop=tenacity.stop_after_attempt(TRIES),
             sleep=self._tools.clock.sleep,
-            retry=tenacity.retry_if_exception(_is_away),
+            retry=tenacity.retry_if_exception(is_away),
             before_sleep=partial(self._say_waiting, job),
             reraise=True,
         )
@@ -112,19 +148,18 @@ class ExportActor:
                 raise
 
 
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE
-
-
 def _sweep(packages: Path) -> None:
     """Remove what a dead worker left: sealed work files, whose key died with it, and packages half written."""
     _remove(packages, "*.mp4.enc")
     _remove(packages, ".*.orvault.*.part")
 
 
-def _remove(packages: Path, pattern: str) -> None:
+def _remove(packages: Path, pattern: str) -> bool:
+    """Remove what fits the pattern; False, and logged, for what cannot be removed."""
     try:
         for path in packages.glob(pattern):
             path.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("leftovers in %s stay: %s", packages, error.strerror)
+        log.warning("%s in %s cannot be removed: %s", pattern, packages, error.strerror)
+        return False
+    return True

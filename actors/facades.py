@@ -5,13 +5,15 @@ Each is a plain, picklable object that finds its actor by name at each call, so 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from actors import handover
 from actors.handles import CALL_S, START_S, call, submit, wait
 from orvault.container.keys import KeySlot, PublicKey
-from orvault.container.segment import SegmentMeta
+from orvault.container.segment import SealedContent
 from orvault.custody.ports import CameraStatus, StartOrder
 from orvault.custody.recorded import SegmentLike
 from orvault.errors import ErrorKind, OrvaultError
@@ -20,10 +22,14 @@ from orvault.recording.records import SegmentRecord, Tail
 
 if TYPE_CHECKING:
     # Every actor's process loads this module: it must not load the vision libraries with it.
-    from actors.rendering import Answer
+    from actors.notices import NoticeStatus
+    from actors.render_tools import Answer
+    from actors.trigger import TriggerStatus
+    from orvault.custody.control import Signal
+    from orvault.custody.service import Alarm, SignalOutcome
     from orvault.vision.mask import FrameDetections
 
-INDEX, KEYS, EXPORT, MEDIA = "index", "keys", "export", "media"
+INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
 DETECT_S = 600.0  # one fragment on the slowest supported CPU
 
@@ -36,6 +42,11 @@ def camera_name(camera_id: str) -> str:
 def encryption_name(node: str) -> str:
     """The actor's name of a node's encryption."""
     return f"encryption:{node}"
+
+
+def trigger_name(room: str) -> str:
+    """The actor's name of a room's triggers."""
+    return f"trigger:{room}"
 
 
 def detection_name(index: int) -> str:
@@ -61,10 +72,11 @@ class EncryptionHandle:
 
     node: str
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
-        """Seal a fragment durably."""
-        name = encryption_name(self.node)
-        return cast("SegmentRecord", call(name, "seal", meta, fragment, case_key, previous))
+    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+        """Sign a sealed content and make it durable; only for cameras of the same node."""
+        name, bare = encryption_name(self.node), replace(content, ciphertext=b"")
+        with handover.offered(content.ciphertext) as place:
+            return cast("SegmentRecord", call(name, "keep_offered", bare, place, previous))
 
     def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
         """Where a run stands."""
@@ -109,9 +121,10 @@ class CamerasHandle:
         call(camera_name(camera_id), "stop", run_id, timeout_s=STOP_S)
 
     def statuses(self) -> list[CameraStatus]:
-        """Each camera's state now; asked all at once."""
+        """Each camera's state now; asked all at once, and waited for no longer than for one."""
+        since = time.monotonic()
         asked = [(camera_id, self._ask(camera_id)) for camera_id in self.camera_ids]
-        return [self._status(camera_id, reference) for camera_id, reference in asked]
+        return [self._status(camera_id, reference, since) for camera_id, reference in asked]
 
     def _ask(self, camera_id: str) -> Any:
         try:
@@ -119,12 +132,12 @@ class CamerasHandle:
         except OrvaultError:
             return None
 
-    def _status(self, camera_id: str, reference: Any) -> CameraStatus:
+    def _status(self, camera_id: str, reference: Any, since: float) -> CameraStatus:
         try:
             if reference is not None:
-                return cast("CameraStatus", wait(camera_name(camera_id), reference, CALL_S))
+                return cast("CameraStatus", wait(camera_name(camera_id), reference, CALL_S, since))
         except OrvaultError as error:
-            return CameraStatus(camera_id, "lost", str(error), None, 0, None)
+            return CameraStatus(camera_id, "lost", error.outside_words, None, 0, None)
         return CameraStatus(camera_id, "lost", "its actor is not running", None, 0, None)
 
 
@@ -154,6 +167,42 @@ class KeysHandle:
     def unlocked(self) -> bool:
         """Whether it is open."""
         return cast("bool", call(KEYS, "unlocked"))
+
+    def locked_because(self) -> str:
+        """Why it did not open by itself at its last start; empty where there is nothing to say."""
+        return cast("str", call(KEYS, "locked_because"))
+
+
+class ControlHandle:
+    """`actors.control.ControlActor`: where a room's gestures and pedals send their signals."""
+
+    def signal(self, signal: Signal) -> SignalOutcome:
+        """Hear a signal and order the recorders. Errors: UNAVAILABLE; then send the same one again, id and all."""
+        return cast("SignalOutcome", call(CONTROL, "signal", signal))
+
+    def records(self, room: str) -> bool:
+        """Whether the room records now."""
+        return cast("bool", call(CONTROL, "records", room))
+
+    def alarms(self) -> tuple[Alarm, ...]:
+        """What was wrong in the rooms when it last looked."""
+        return cast("tuple[Alarm, ...]", call(CONTROL, "alarms"))
+
+
+class TriggersHandle:
+    """`actors.trigger.TriggerActor` of each room."""
+
+    def status(self, room: str) -> TriggerStatus:
+        """What is wrong with its pedal and its gestures."""
+        return cast("TriggerStatus", call(trigger_name(room), "status"))
+
+
+class NoticesHandle:
+    """`actors.notices.NoticeActor`."""
+
+    def statuses(self) -> list[NoticeStatus]:
+        """How each outside target does."""
+        return cast("list[NoticeStatus]", call(NOTICES, "statuses"))
 
 
 class ExportHandle:

@@ -97,10 +97,13 @@ def submit(name: str, method: str, *args: object) -> Any:
     return getattr(actor, method).remote(*args)
 
 
-def wait(name: str, reference: Any, timeout_s: float) -> Any:
-    """The answer to a call. Errors: what the actor raised; UNAVAILABLE."""
+def wait(name: str, reference: Any, timeout_s: float, since: float | None = None) -> Any:
+    """The answer to a call, at most `timeout_s` from now, or from `since` (`time.monotonic()`): calls that began
+    together are waited for together. Errors: what the actor raised; UNAVAILABLE.
+    """
+    left_s = timeout_s if since is None else max(0.0, since + timeout_s - time.monotonic())
     try:
-        return ray.get(reference, timeout=timeout_s)
+        return ray.get(reference, timeout=left_s)
     except RayTaskError as error:
         raise (error.cause if isinstance(error.cause, OrvaultError) else error) from None
     except GetTimeoutError:

@@ -65,16 +65,17 @@ class KeyActor:
         self._custody = open_custody()
         self._rewrapper = None if sidecars is None else Rewrapper(self._custody, self, sidecars)
         self._store: KeyStore | None = None
+        self._locked_because = ""
         if secret_file is not None:
             self._unlock_at_start(secret_file)
 
     def _unlock_at_start(self, secret_file: Path) -> None:
+        # Ray gives an actor up for good when this raises: whatever keeps the store from opening (a wrong passphrase
+        # file, a token or a disk that does not answer) must not keep anybody from recording.
         try:
             self.unlock(read_secret(secret_file))
         except OrvaultError as error:
-            if error.kind is not ErrorKind.UNAVAILABLE:
-                raise
-            # A token that does not answer must not keep anybody from recording.
+            self._locked_because = str(error)
             log.error("the key store stays locked: %s", error)
 
     def unlock(self, secret: str) -> None:
@@ -83,6 +84,7 @@ class KeyActor:
         Errors: WRONG_PASSPHRASE, KEY_MISSING, DAMAGED, UNAVAILABLE (a token that does not answer).
         """
         self._store = KeyStore.unlock(self._place.folder, self._place.source(secret))
+        self._locked_because = ""
         if self._rewrapper is not None:
             self._rewrapper.start(REWRAP_S)
 
@@ -95,6 +97,10 @@ class KeyActor:
                 raise
             return False
         return True
+
+    def locked_because(self) -> str:
+        """Why it did not open by itself at its last start; empty where nothing was to open it, or it is open."""
+        return self._locked_because
 
     def create(self, case_id: str) -> PublicKey:
         """The public half of a case's key, made at the first call; while the store is locked, of the vault key.
@@ -195,7 +201,7 @@ def read_secret(path: Path) -> str:
                 ErrorKind.BAD_SETTINGS,
                 "is open to other accounts.",
                 where=str(path),
-                advice=f"chmod 600 {path}",
+                advice="Take the others' rights away: chmod 600.",
             )
         with path.open("rb") as file:
             text = file.read(MAX_SECRET_BYTES + 1).decode("utf-8").strip()

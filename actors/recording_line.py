@@ -1,5 +1,6 @@
-"""The line from fragments to durable segments of one camera: one thread that owns the recorder's state.
+"""The line from fragments to durable segments of one camera: one thread that seals, and owns the recorder's state.
 
+A fragment is sealed once, here, and its pictures overwritten at once; what leaves this process opens nothing.
 Orders and fragments stand in one queue, so that what was cut before a stop is sealed before it, whatever else
 happens. Recording fails on: what cannot be sealed becomes a gap with its reason, and the next fragment is tried.
 """
@@ -20,8 +21,8 @@ from typing import Protocol, TypeVar
 import tenacity
 
 from orvault.clock import Clock
-from orvault.container.keys import PublicKey
-from orvault.container.segment import SegmentMeta
+from orvault.container.segment import SealedContent, seal_content
+from orvault.container.wire import wipe
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Gap, Recorder, RecordingOrder
@@ -39,11 +40,11 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Sealer(Protocol):
-    """The encryption actor of the same node."""
+class Keeper(Protocol):
+    """The encryption actor of the same node: signs what was sealed here, and keeps it."""
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SegmentRecord:
-        """Seal and make durable. Errors: UNAVAILABLE (try again), STORAGE and others (this fragment is lost)."""
+    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+        """Sign and make durable. Errors: UNAVAILABLE (try again), STORAGE and others (this fragment is lost)."""
         ...
 
     def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
@@ -83,14 +84,14 @@ class RecordingLine:
         self,
         node_id: str,
         camera_id: str,
-        sealer: Sealer,
+        keeper: Keeper,
         orders: OrderStore,
         clock: Clock,
         cut: Callable[[bool], None],
     ) -> None:
         self._recorder = Recorder(node_id, camera_id)
         self._node_id, self._camera_id = node_id, camera_id
-        self._sealer, self._orders, self._clock, self._cut = sealer, orders, clock, cut
+        self._keeper, self._orders, self._clock, self._cut = keeper, orders, clock, cut
         self._work: queue.Queue[_Cut | _Start | _Stop] = queue.Queue()
         self._overflow = ""
         self._ended: deque[str] = deque(maxlen=REMEMBERED)
@@ -130,12 +131,13 @@ class RecordingLine:
         self._wait(_Stop(run_id, self._clock.now_us(), reason, Future()), STOP_S)
 
     def put(self, fragment: Fragment | None, reason: str = "") -> None:
-        """Take over a fragment; `reason` says why the pictures before it are missing, if they are."""
+        """Take over a fragment, to seal and overwrite; `reason` says why pictures before it are missing, if so."""
         if fragment is None:
             return
         if self._work.qsize() >= WAITING:
             self._overflow = "the sealing of fragments fell behind"
             log.error("camera %s: %s; a fragment was dropped", self._camera_id, self._overflow)
+            wipe(fragment.data)
             return
         self._work.put(_Cut(fragment, self._overflow or reason))
         self._overflow = ""
@@ -155,7 +157,7 @@ class RecordingLine:
         while True:
             item = self._work.get()
             if isinstance(item, _Cut):
-                self._seal(item)
+                self._store(item)
             else:
                 self._carry_out(item)
 
@@ -191,9 +193,9 @@ class RecordingLine:
         if not item.resumed:
             self._orders.save(order)
         if self.run_id != order.run_id:  # not the recorder's word: a first attempt may have failed at step 2
-            self.run_id, self.trouble = order.run_id, ""
-            self._told_us, self._failing = 0, False
+            self.trouble, self._told_us, self._failing = "", 0, False
             self.segments, self.last_us = tail.next_sequence, tail.end_us or None
+            self.run_id = order.run_id  # last: from here on the camera may cut, and not before `last_us`
             self._cut(True)
 
     def _end(self, item: _Stop) -> None:
@@ -213,23 +215,21 @@ class RecordingLine:
         self._record([])
         self._orders.remove(self._camera_id, item.run_id)
 
-    def _seal(self, item: _Cut) -> None:
-        order = self._recorder.order
+    def _store(self, item: _Cut) -> None:
+        order, fragment = self._recorder.order, item.fragment
         if order is None:
-            return  # it was cut just before the run ended; the run's end is fixed already
+            wipe(fragment.data)  # it was cut just before the run ended; the run's end is fixed already
+            return
         if item.reason:
-            self._recorder.lost(item.reason, item.fragment.start_us)
-        fragment = item.fragment
+            self._recorder.lost(item.reason, fragment.start_us)
         gaps = self._recorder.gaps(fragment)
         try:
+            content = self._seal(fragment, order)  # first of all: what follows may wait long
             # A gap is durable before what follows it; but a disk without room gets no gap for every fragment.
             self._record(gap for gap in gaps if gap.to_us <= fragment.start_us and not self._failing)
-            meta, previous = self._recorder.next_meta(fragment), self._recorder.tail.previous_digest
-            record = self._patiently(
-                partial(self._sealer.seal, meta, fragment.data, order.case_key, previous)
-            )
-            self._recorder.stored(record)
-            self.segments, self.last_us = meta.sequence + 1, meta.end_us
+            previous = self._recorder.tail.previous_digest
+            self._recorder.stored(self._patiently(partial(self._keeper.keep, content, previous)))
+            self.segments, self.last_us = content.meta.sequence + 1, content.meta.end_us
             self._record(gaps)
         except OrvaultError as error:
             self._failing = True
@@ -239,6 +239,13 @@ class RecordingLine:
         else:
             self.trouble, self._failing = "", False
 
+    def _seal(self, fragment: Fragment, order: RecordingOrder) -> SealedContent:
+        """The fragment sealed; however this ends, its pictures are gone from memory then."""
+        try:
+            return seal_content(self._recorder.next_meta(fragment), fragment.data, order.case_key)
+        finally:
+            wipe(fragment.data)
+
     def _record(self, gaps: Iterable[Gap]) -> None:
         """Make these gaps durable, and what is owed of earlier ones. No time is told of twice."""
         for gap in gaps:
@@ -246,7 +253,7 @@ class RecordingLine:
                 self._owed.append(replace(gap, from_us=max(gap.from_us, self._told_us)))
                 self._told_us = gap.to_us
         while self._owed:
-            self._patiently(partial(self._sealer.record_gap, self._owed[0]))
+            self._patiently(partial(self._keeper.record_gap, self._owed[0]))
             del self._owed[0]
 
     def _go_on_from_disk(self, order: RecordingOrder) -> None:
@@ -265,7 +272,7 @@ class RecordingLine:
             self.segments, self.last_us = tail.next_sequence, tail.end_us
 
     def _tail_on_disk(self, order: RecordingOrder) -> Tail:
-        return self._patiently(partial(self._sealer.tail, order.case_id, order.camera_id, order.run_id))
+        return self._patiently(partial(self._keeper.tail, order.case_id, order.camera_id, order.run_id))
 
     def _tell(self, trouble: str) -> None:
         if trouble != self.trouble:

@@ -7,90 +7,25 @@ opened, how it is masked) were decided before and stand in the job.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
-from orvault.clock import US_PER_S, Clock
-from orvault.container.chain import check_run
-from orvault.container.enrolment import EnrolledNodes
+from actors.render_tools import Answer, RenderTools
+from orvault.clock import US_PER_S
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
-from orvault.custody.recorded import SegmentLike
+from orvault.custody.recorded import SegmentLike, StoredSegment
 from orvault.custody.service import CustodyService, RenderJob, Track
+from orvault.custody.stretches import FirstSeen, check_track
+from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import Rendition
 from orvault.video.codec import decode_fragment
 from orvault.vision.mask import FrameDetections, FramePlan, MaskMode, MaskPolicy, MaskStyle, plan_regions
-from orvault.vision.watermark import Corner, TextWatermark
+from orvault.vision.watermark import Corner, TextWatermark, WatermarkPainter
 
 WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
 KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are 86 400
-
-
-class Segments(Protocol):
-    """Reads sealed segments where they lie."""
-
-    def read(self, node_id: str, path: str) -> bytes:
-        """The sealed bytes. Errors: UNAVAILABLE, NOT_FOUND, STORAGE."""
-        ...
-
-
-class RenderKeys(Protocol):
-    """Opens segment keys on a render grant (actors/keys.py)."""
-
-    def open_for_render(self, request_id: str, records: Sequence[SegmentLike]) -> list[bytes]:
-        """Segment keys in the order of `records`."""
-        ...
-
-    def unlocked(self) -> bool:
-        """Whether keys can be opened now."""
-        ...
-
-
-class Answer(Protocol):
-    """A detection that is under way."""
-
-    def result(self) -> list[FrameDetections]:
-        """Wait for it."""
-        ...
-
-
-class Detection(Protocol):
-    """The detection actors."""
-
-    def width(self) -> int:
-        """How many fragments they work on at once."""
-        ...
-
-    def detect(self, fragment: bytes) -> Answer:
-        """Begin detecting in one clear fragment."""
-        ...
-
-
-class NodeTrust(Protocol):
-    """Which nodes are believed (container/enrolment.py), as it stands when it is asked."""
-
-    def load(self) -> EnrolledNodes:
-        """Certificates and revocations. Errors: BAD_SETTINGS, UNTRUSTED."""
-        ...
-
-
-@dataclass(frozen=True)
-class RenderTools:
-    """What a rendering works with; plain fields, so that tests hand in their own."""
-
-    segments: Segments
-    keys: RenderKeys
-    detection: Detection
-    clock: Clock
-    server_identity: Path
-    nodes: NodeTrust
-    packages: Path
-    preset: str
-    crf: int
 
 
 class Rendering:
@@ -104,21 +39,29 @@ class Rendering:
         self._policy = MaskPolicy(MaskMode(redaction.masking), MaskStyle(redaction.style))
         self._watermark = TextWatermark(redaction.watermark, Corner(redaction.position))
         self._nodes = tools.nodes.load()
+        self._first_seen: dict[str, FirstSeen] = {}
         self._done = 0
         self._total = 2 * sum(len(track.segments) for track in job.tracks)  # found, then rendered
 
     def carry_out(self) -> PackageSummary:
         """Build the package.
 
-        1. one camera after another: its runs are unbroken chains; only then their keys are asked for;
-        2. verify each segment against its node's certificate and its place in the chain;
+        1. every camera's runs are unbroken chains in the period, and agree with the anchors in history; its pictures
+           have one size, into which the watermark can be drawn; only then keys are asked for, one camera after
+           another;
+        2. verify each segment against its node's certificate, believed when it was first seen, and what is indexed;
         3. open it, find the people in it (several at a time);
         4. plan the regions over the whole clip;
         5. open again, mask, mark, encode, seal as it is written;
         6. sign and close the package.
         Memory holds a few fragments and the boxes, however long the footage is.
-        Errors: ALTERED, DAMAGED, BAD_MEDIA, GRANT_MISSING, KEYS_LOCKED, UNAVAILABLE, STORAGE.
+        Errors: ALTERED, DAMAGED, UNTRUSTED, BAD_MEDIA, BAD_REQUEST (the watermark), GRANT_MISSING, KEYS_LOCKED,
+        UNAVAILABLE, STORAGE.
         """
+        wish = self._job.request.wish
+        for track in self._job.tracks:  # one of which nothing is left, too
+            self._first_seen[track.camera.camera_id] = check_track(track, wish.from_us, wish.to_us)
+            self._check_pictures(track)
         identity = Identity.load(self._tools.server_identity)
         with PackageBuilder(self._tools.packages, identity, self._terms()) as builder:
             media = [self._camera(builder, track) for track in self._job.tracks if track.segments]
@@ -126,6 +69,21 @@ class Rendering:
             # Named by the epoch: a predecessor that is fenced, but still writing, cannot replace this file.
             out = self._tools.packages / f"{self._package_id}-{self._job.epoch}.orvault"
             return builder.finish(out, media, self._job.request.wish.recipients)
+
+    def _check_pictures(self, track: Track) -> None:
+        """Hours of detection must not end at a watermark that does not fit, or at another picture size."""
+        metas = [segment.header.meta for segment in track.segments]
+        sizes = list(dict.fromkeys((meta.width, meta.height) for meta in metas))
+        if len(sizes) > 1:
+            (wide, high), (width, height) = sizes[:2]
+            raise OrvaultError(
+                ErrorKind.BAD_MEDIA,
+                f"The camera's picture size changed from {wide}x{high} to {width}x{height}.",
+                where=f"camera {track.camera.title}",
+                advice="Export the times before and after the change apart.",
+            )
+        for width, height in sizes:
+            WatermarkPainter(self._watermark, width, height)
 
     @property
     def _package_id(self) -> str:
@@ -151,7 +109,6 @@ class Rendering:
         )
 
     def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
-        _check_chains(track)
         keys = self._keys(track)
         meta, wish = track.segments[0].header.meta, self._job.request.wish
         fps = _frame_rate(track)
@@ -173,7 +130,6 @@ class Rendering:
                 rendition.add(fragment, frames, segment.header.meta.start_us)
                 self._step(f"masking {track.camera.title}")
             report = rendition.close()
-        recorded = [(gap.from_us, gap.to_us) for gap in track.gaps]
         return MediaInfo(
             camera_id=track.camera.camera_id,
             title=track.camera.title,
@@ -183,7 +139,9 @@ class Rendering:
             frames=report.frames,
             start_us=report.start_us,
             end_us=report.end_us,
-            gaps=tuple(sorted({*recorded, *report.gaps})),
+            gaps=merged_within(
+                [*((gap.from_us, gap.to_us) for gap in track.gaps), *report.gaps], wish.from_us, wish.to_us
+            ),
             sources=tuple(
                 {"segment_id": segment.header.meta.segment_id, "digest": segment.digest}
                 for segment in track.segments
@@ -232,16 +190,33 @@ class Rendering:
     def _opened(self, track: Track, keys: Sequence[bytes]) -> Iterator[tuple[SegmentLike, bytes]]:
         """Each segment with its clear fragment, verified first.
 
-        1. the node's certificate, its signature and the ciphertext's digest; 2. that it is the segment the ledger
-        means, whose place in its run was checked; 3. the chunks, while opening.
+        1. the node's certificate, as it stood when the server first saw the segment; 2. the signature and the
+        ciphertext's digest; 3. that it is the segment the ledger means, whose place in its run was checked; 4. the
+        chunks, while opening.
         """
+        first_seen = self._first_seen[track.camera.camera_id]
         for segment, key in zip(track.segments, keys, strict=True):
-            meta = segment.header.meta
-            data = self._tools.segments.read(meta.node_id, segment.path)
-            header = verify_segment(data, self._nodes.certificate_of(segment.header))
+            certificate = self._nodes.certificate_of(segment.header, first_seen(segment))
+            data = self._read(segment)
+            header = verify_segment(data, certificate)
             if header != segment.header or segment_digest(data) != segment.digest:
                 raise _altered(segment, "is not the one that was indexed")
             yield segment, open_segment(data, key)
+
+    def _read(self, segment: StoredSegment) -> bytes:
+        meta = segment.header.meta
+        try:
+            return self._tools.segments.read(meta.node_id, segment.path)
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            raise OrvaultError(
+                ErrorKind.DAMAGED,
+                f"Segment {meta.sequence} of run {meta.run_id} ({show_time(meta.start_us)}) was indexed on"
+                f" {show_time(segment.indexed_us)} and is not on this node's disk any more.",
+                where=f"node {meta.node_id}, {segment.path}",
+                advice="Look for it in a copy of that disk. A period that leaves it out can still be asked for.",
+            ) from error
 
     def _step(self, stage: str) -> None:
         self._done += 1
@@ -252,13 +227,20 @@ class Rendering:
         self._custody.render_progress(request_id, self._job.epoch, stage, self._done, self._total)
 
 
-def _check_chains(track: Track) -> None:
-    """Each run in the period is one unbroken stretch; what came before and after the period nobody asked for."""
-    runs: dict[str, list[SegmentLike]] = {}
-    for segment in track.segments:
-        runs.setdefault(segment.header.meta.run_id, []).append(segment)
-    for segments in runs.values():
-        check_run(segments)
+def merged_within(gaps: Iterable[tuple[int, int]], from_us: int, to_us: int) -> tuple[tuple[int, int], ...]:
+    """The gaps (from, to) as far as they lie in from-to, in order; those that overlap or touch are one.
+
+    A recorder and the pictures themselves tell of one gap with edges that differ by a picture's time.
+    """
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted((max(begin, from_us), min(end, to_us)) for begin, end in gaps):
+        if begin >= end:
+            continue
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((begin, end))
+    return tuple(merged)
 
 
 def _frame_rate(track: Track) -> float:

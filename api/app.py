@@ -19,7 +19,7 @@ from ray import serve
 from api import errors
 from api.docs_page import add_docs
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import accounts, cases, exports, history, recordings
+from api.routes import accounts, cases, control, exports, history, recordings
 from api.services import PREFIX, Services
 
 __all__ = ["Services", "build_app", "start_api", "stop_api"]
@@ -32,6 +32,7 @@ _TAGS = [
     {"name": "Accounts", "description": "People and machines that may sign in, each with one role."},
     {"name": "Cameras", "description": "Cameras and what they do now."},
     {"name": "Cases", "description": "Operations. A camera records only under an armed case."},
+    {"name": "Rooms", "description": "Operating rooms: state, start and stop signals, reasons that are due."},
     {"name": "Recordings", "description": "What was recorded. Pictures leave by an export only."},
     {"name": "Exports", "description": "Requests for a masked, watermarked, sealed copy; four eyes on each."},
     {"name": "History", "description": "Every act, append-only."},
@@ -75,8 +76,8 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.services = services
-    for router in (accounts.router, recordings.router, cases.router, exports.router, history.router):
-        app.include_router(router, prefix=PREFIX)
+    for routes in (accounts, recordings, cases, control, exports, history):
+        app.include_router(routes.router, prefix=PREFIX)
     app.add_api_route("/healthz", history.show_health, include_in_schema=False)
     errors.install(app)
     app.add_middleware(BodyLimit)
@@ -156,7 +157,7 @@ def start_api(
 
 
 def _tls_options(tls: tuple[Path, Path] | None) -> dict[str, str]:
-    # Serve offers no lowest version: TLS 1.3 is agreed on with whoever knows it, 1.2 (Python's floor) otherwise.
+    # Serve offers no lowest version; the environment that Ray is started in sets it (cluster/environment.py).
     return {} if tls is None else {"ssl_certfile": str(tls[0]), "ssl_keyfile": str(tls[1])}
 
 

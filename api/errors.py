@@ -94,7 +94,7 @@ def from_error(error: OrvaultError, **more: object) -> JSONResponse:
         title,
         error.message,
         headers=headers,
-        where=error.where,
+        where=error.outside_where,
         advice=error.advice,
         **more,
     )
@@ -110,8 +110,9 @@ def install(app: FastAPI) -> None:
 
 def _on_deliberate(request: Request, error: Exception) -> JSONResponse:
     known = cast(OrvaultError, error)
-    if PROBLEMS[known.kind][0] < HTTPStatus.INTERNAL_SERVER_ERROR:
+    if PROBLEMS[known.kind][0] < HTTPStatus.INTERNAL_SERVER_ERROR and known.where == known.outside_where:
         return from_error(known)
+    # A fault of the server's, or one whose place in its file system only the log is told.
     correlation = _log(request, known)
     return from_error(known, correlation_id=correlation)
 

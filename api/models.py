@@ -34,6 +34,9 @@ class AccountOut(Model):
     role: Role
     created_at: TimeOut
     disabled_at: TimeOut | None
+    must_change_password: bool = Field(
+        description="Somebody else set it; until then nothing else is allowed."
+    )
 
     @classmethod
     def of(cls, account: Account) -> AccountOut:
@@ -45,6 +48,7 @@ class AccountOut(Model):
             role=account.role,
             created_at=account.created_us,
             disabled_at=account.disabled_us,
+            must_change_password=account.must_change,
         )
 
 
@@ -55,6 +59,19 @@ class AccountIn(Model):
     display_name: Annotated[str, Field(max_length=200, examples=["김지원 (Records)"])]
     role: Role
     password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class PasswordIn(Model):
+    """A password that an account has to change at its next sign-in."""
+
+    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class OwnPasswordIn(Model):
+    """One's own password, before and after."""
+
+    old_password: SecretStr = Field(max_length=1000)
+    new_password: SecretStr = Field(description="12 characters or more.", max_length=1000)
 
 
 class CameraOut(Model):

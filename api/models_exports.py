@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
@@ -11,6 +12,7 @@ from api.models import Words
 from api.types import Model, TimeIn, TimeOut
 from orvault.container.keys import PublicKey, Recipient, password_recipient
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
+from orvault.custody.passwords import RECIPIENTS
 from orvault.custody.request import ExportRequest, RequestState, Wish
 from orvault.custody.terms import MAX_RECIPIENTS, Masking, Position, Redaction, Style
 
@@ -40,7 +42,8 @@ class RecipientIn(Model):
     def recipient(self) -> Recipient:
         """The recipient that is stored: a public key, with the salt where it comes from a password."""
         if self.password is not None:
-            return password_recipient(self.name, self.password.get_secret_value())
+            with RECIPIENTS.turn():
+                return password_recipient(self.name, self.password.get_secret_value())
         assert self.public_key is not None, "one of the two, checked above"
         return Recipient(self.name, PublicKey.from_json(self.public_key.model_dump()), None, None)
 
@@ -104,7 +107,13 @@ class ExportIn(Model):
     )
 
     def wish(self) -> Wish:
-        """As custody takes it; passwords are turned into keys on the way (about a third of a second each)."""
+        """As custody takes it; passwords are turned into keys on the way (about a third of a second each).
+
+        Errors: BAD_REQUEST; TOO_MANY_ATTEMPTS while too many do the same.
+        """
+        passwords = any(recipient.password is not None for recipient in self.recipients)
+        with RECIPIENTS.place() if passwords else nullcontext():
+            recipients = tuple(recipient.recipient() for recipient in self.recipients)
         return Wish(
             case_id=self.case_id,
             camera_ids=tuple(self.camera_ids),
@@ -112,7 +121,7 @@ class ExportIn(Model):
             to_us=self.to,
             purpose=self.purpose,
             basis=self.basis.basis(),
-            recipients=tuple(recipient.recipient() for recipient in self.recipients),
+            recipients=recipients,
             redaction=Redaction(
                 self.masking.mode, self.masking.style, self.watermark.text, self.watermark.position
             ),

@@ -12,7 +12,7 @@ from rich.table import Table
 
 import benchmarks
 
-HELPERS = {"__main__", "report"}
+HELPERS = {"__main__", "report", "recording_idle", "recording_load", "recording_readers", "recording_site"}
 NOT_FIGURES = {"benchmark", "goal", "ok", "ran_on"}
 
 

@@ -27,6 +27,7 @@ from cluster import roster, services
 from cluster.environment import LOOPBACK
 from cluster.placement import facts_of, node_resources, on_server
 from cluster.settings import Settings
+from orvault.container.files import write_private
 from orvault.errors import ErrorKind, OrvaultError
 
 HEAD_S = 5.0  # for a head to take a connection
@@ -47,6 +48,11 @@ class Site:
     def unlocked(self) -> bool:
         """Whether the key store is open."""
         return facades.KeysHandle().unlocked()
+
+    @property
+    def locked_because(self) -> str:
+        """Why the key store did not open by itself; empty where nothing was to open it."""
+        return facades.KeysHandle().locked_because()
 
     def unlock(self, passphrase: str) -> None:
         """Open the key store. Errors: WRONG_PASSPHRASE."""
@@ -71,7 +77,7 @@ class Site:
 def running(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> Iterator[Site]:
     """The whole site, up; leaving the block ends what it started and nothing else.
 
-    Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE, WRONG_PASSPHRASE.
+    Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE.
     """
     with _ray(settings):
         try:
@@ -86,7 +92,7 @@ def running(settings: Settings, say: Callable[[str], None] = lambda _line: None)
 @contextmanager
 def _ray(settings: Settings) -> Iterator[None]:
     if settings.cluster.address is not None:
-        with _joined(settings.cluster.address):
+        with joined(settings.cluster.address):
             yield
         return
     # A short folder: Ray's sockets live in it, and their paths may hold 107 bytes.
@@ -107,16 +113,43 @@ def _ray(settings: Settings) -> Iterator[None]:
             _node_ip_address=LOOPBACK,
             _temp_dir=str(folder),
         )
+        _write_address(settings)
         yield
     finally:
         ray.shutdown()
+        _address_file(settings).unlink(missing_ok=True)
         shutil.rmtree(
             folder, ignore_errors=True
         )  # logs of a run that is over; sockets may still vanish by themselves
 
 
+def _address_file(settings: Settings) -> Path:
+    """Where a site that runs in its own cluster says how to reach it; the token is still needed."""
+    return settings.data / "cluster.address"
+
+
+def _write_address(settings: Settings) -> None:
+    write_private(_address_file(settings), ray.get_runtime_context().gcs_address.encode())
+
+
+def _address_of(settings: Settings) -> str:
+    """HOST:PORT of the running site's cluster. Errors: UNAVAILABLE."""
+    if settings.cluster.address is not None:
+        return settings.cluster.address
+    try:
+        return _address_file(settings).read_text()
+    except OSError:
+        raise OrvaultError(
+            ErrorKind.UNAVAILABLE,
+            "this site does not run.",
+            where=str(settings.data),
+            advice="`orvault up` starts it, and asks for what opens the key store.",
+        ) from None
+
+
 @contextmanager
-def _joined(address: str) -> Iterator[None]:
+def joined(address: str) -> Iterator[None]:
+    """This process in the cluster at HOST:PORT. Errors: UNAVAILABLE, BAD_SETTINGS."""
     _stay_on_loopback(address)
     _require_head(address)
     try:
@@ -193,21 +226,15 @@ def _stay_on_loopback(address: str) -> None:
 
 
 def unlock_running(settings: Settings, passphrase: str) -> None:
-    """Open the key store of a site that runs in a cluster. Errors: UNAVAILABLE, WRONG_PASSPHRASE."""
-    if settings.cluster.address is None:
-        raise OrvaultError(
-            ErrorKind.UNAVAILABLE,
-            "this site runs inside `orvault up`, which asks for the passphrase itself.",
-            where="cluster.address",
-        )
-    with _joined(settings.cluster.address):
+    """Open the key store of a running site. Errors: UNAVAILABLE, WRONG_PASSPHRASE."""
+    with joined(_address_of(settings)):
         facades.KeysHandle().unlock(passphrase)
 
 
 def rotate_running(settings: Settings, passphrase: str | None) -> int:
     """Give the key store of a running site a new KEK; its generation. Errors: UNAVAILABLE, KEYS_LOCKED."""
     assert settings.cluster.address is not None, "asked for a site in a cluster only"
-    with _joined(settings.cluster.address):
+    with joined(settings.cluster.address):
         return facades.KeysHandle().rotate(passphrase)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster import keys_cli
+from cluster import accounts_cli, keys_cli, root_access
 from cluster.command import DEFAULT_CONFIG, ConfigOption
 from cluster.command import ready as _ready
 from cluster.command import settings_of as _settings
@@ -28,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a trace must not print secrets that a frame holds
 )
 app.add_typer(keys_cli.app, name="keys")
+app.add_typer(accounts_cli.app, name="accounts")
 app.command()(inspect)
 
 ADMINISTRATOR = "admin"
@@ -55,7 +56,10 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def init(
     config: ConfigOption = DEFAULT_CONFIG,
     if_needed: Annotated[bool, typer.Option("--if-needed", help="Say nothing when all is there.")] = False,
-    root_folder: keys_cli.RootFolderOption = None,
+    root_folder: root_access.RootFolderOption = None,
+    node_keys: Annotated[
+        bool, typer.Option(help="Make the nodes' keys here too; else each asks: `keys request-node`.")
+    ] = True,
 ) -> None:
     """Make keys, ledger and the first administrator; prints its password once."""
     with errors_in_words():
@@ -64,8 +68,8 @@ def init(
 
         if not (if_needed and setup.is_set_up(settings)):
             folder = root_folder or setup.default_root_folder(settings)
-            secret, root_passphrase = _new_secret(settings), keys_cli.root_passphrase(settings, folder)
-            root = setup.set_up(settings, secret, root_passphrase, folder)
+            secret, root_passphrase = _new_secret(settings), root_access.root_passphrase(settings, folder)
+            root = setup.set_up(settings, secret, root_passphrase, folder, node_keys)
             out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
             out.print(f"Move {folder} to a medium that is kept off line.")
         _first_account(settings)
@@ -91,11 +95,11 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start Ray here, or join the cluster that the settings name, and run the site until interrupted."""
     with errors_in_words():
         settings = _ready(config)
+        from cluster import unlocking
         from cluster.bringup import running
 
         with running(settings) as site:
-            if not site.unlocked:
-                site.unlock(typer.prompt("Passphrase of the key store", hide_input=True, err=True))
+            unlocking.open_keys(site, settings)
             out.print(f"API docs   [bold]{site.api_url}/docs[/]")
             out.print(f"API        {site.api_url}/api/v1")
             out.print(f"downloads  {site.media_url}")
@@ -157,10 +161,10 @@ def _new_secret(settings: Settings) -> str:
 
     if settings.keys.kek == "pkcs11":
         pin = settings.keys.pin_file
-        return read_secret(pin) if pin is not None else keys_cli.ask_secret(settings)
+        return read_secret(pin) if pin is not None else root_access.ask_secret(settings)
     if settings.keys.passphrase_file is not None:
         return setup.make_password()
-    return keys_cli.new_secret("New passphrase of the key store")
+    return root_access.new_secret("New passphrase of the key store")
 
 
 def main() -> None:

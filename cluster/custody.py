@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from actors.facades import CamerasHandle, ExportHandle, KeysHandle
 from actors.keys import read_secret
 from orvault.clock import SystemClock
+from orvault.custody.control import ControlPolicy
 from orvault.custody.service import CustodyService
 from orvault.ledger.engine import open_ledger, with_password
 
@@ -16,7 +17,7 @@ from orvault.ledger.engine import open_ledger, with_password
 class LedgerAddress:
     """Where the ledger is; the password stays in its file until a process connects."""
 
-    url: str
+    url: str = field(repr=False)
     password_file: Path | None
 
     def resolve(self) -> str:
@@ -28,7 +29,24 @@ class LedgerAddress:
         )
 
 
-def open_custody(address: LedgerAddress, camera_ids: tuple[str, ...]) -> CustodyService:
+def open_custody(
+    address: LedgerAddress, camera_ids: tuple[str, ...], control: ControlPolicy | None = None
+) -> CustodyService:
     """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names."""
     ledger = open_ledger(address.resolve())
-    return CustodyService(ledger.uow, SystemClock(), CamerasHandle(camera_ids), KeysHandle(), ExportHandle())
+    cameras = CamerasHandle(camera_ids)
+    return CustodyService(
+        ledger.uow,
+        SystemClock(),
+        cameras,
+        KeysHandle(),
+        ExportHandle(),
+        control=control,
+        check_watermark=_check_watermark,
+    )
+
+
+def _check_watermark(text: str, width: int, height: int) -> None:
+    from orvault.vision.watermark import check_watermark  # OpenCV: only who takes requests in loads it
+
+    check_watermark(text, width, height)

@@ -22,7 +22,7 @@ from cluster.bringup import running
 from cluster.client import ApiClient
 from cluster.console import out, progress
 from cluster.settings import Settings
-from cluster.sheet import write_before_after
+from cluster.sheet import require_clips, write_before_after
 from orvault.clock import US_PER_S, SystemClock, from_iso, utc_iso
 from orvault.container.files import write_private
 from orvault.custody.account import Role
@@ -50,7 +50,11 @@ class Result:
 
 
 def run_demo(settings: Settings, seconds: int) -> None:
-    """Walk the path and show table and picture. Errors: whatever failed on the way, in its own words."""
+    """Walk the path and show table and picture.
+
+    Errors: BAD_SETTINGS unless all cameras are clips; whatever failed on the way, in its own words.
+    """
+    require_clips(settings)
     people = _fresh_site(settings)
     result = Result()
     with progress() as bars:

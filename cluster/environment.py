@@ -16,6 +16,7 @@ INLINE_BYTES = (
     64 << 20
 )  # a call's arguments up to this size travel in the call itself, never in the object store
 LOOPBACK = "127.0.0.1"
+TLS_FLOOR = Path(__file__).with_name("tls.cnf")
 FREED = "165"  # glibc overwrites every block of memory with this byte when it is given back
 
 
@@ -27,7 +28,9 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
     - large arguments inline: a clear fragment must never lie in the object store, which spills to disk
       (docs/adr/0004);
     - freed memory is overwritten: a clear fragment would else lie in a recorder's memory long after it was sealed
-      (Python and gRPC free their buffers, they do not wipe them; docs/THREAT_MODEL.md).
+      (Python and gRPC free their buffers, they do not wipe them; docs/THREAT_MODEL.md);
+    - TLS 1.3 at the least: Serve, which starts the API's server, has no setting for it. A machine that has an OpenSSL
+      configuration of its own (FIPS) keeps that.
     """
     return {
         "RAY_AUTH_MODE": "token",
@@ -40,6 +43,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
         "MALLOC_PERTURB_": FREED,
+        "OPENSSL_CONF": os.environ.get("OPENSSL_CONF", str(TLS_FLOOR)),
     }
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from cluster.console import errors_in_words, out
 from orvault.clock import SystemClock, utc_iso
+from orvault.container.certificates import MAX_PEM_BYTES, load_pem, to_der
 from orvault.container.files import read_bounded
 from orvault.container.keys import decode_slots
 from orvault.container.package import PackageReader
@@ -27,12 +28,9 @@ from orvault.container.segment import (
     segment_digest,
     verify_segment,
 )
-from orvault.container.trust import load_pem, to_der
 from orvault.errors import ErrorKind, OrvaultError
-
-MAX_SEGMENT_BYTES = 256 << 20
-MAX_SLOTS_BYTES = 1 << 20
-MAX_PEM_BYTES = 64 << 10
+from orvault.recording.store import MAX_SEGMENT_BYTES, MAX_SLOTS_BYTES
+from orvault.text import printable
 
 Facts = dict[str, object]
 """Names and values, in the order to be shown; values are what JSON holds."""
@@ -186,10 +184,5 @@ def _show(facts: Facts) -> None:
     table = Table(show_header=False, box=None, pad_edge=False)
     for name, value in facts.items():
         lines = [str(item) for item in value] if isinstance(value, list) else [str(value)]
-        table.add_row(name, Text("\n".join(map(_printable, lines)), overflow="fold"))
+        table.add_row(name, Text("\n".join(map(printable, lines)), overflow="fold"))
     out.print(table)
-
-
-def _printable(text: str) -> str:
-    """What a file says must not steer the terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

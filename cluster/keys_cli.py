@@ -1,7 +1,7 @@
-"""`orvault keys`: the root, certificates of nodes, revocations, and the key store's lock.
+"""`orvault keys`: the root, revocations, what recipients need, and the key store's lock.
 
-The root works from its own folder, meant for a medium that is kept off line; whatever needs its private key asks for
-its passphrase. The rules are `orvault.container.authority` and `keystore`; here is what a person types and reads.
+A node's key and certificate are node_keys_cli.py. The rules are `orvault.container.authority` and `keystore`; here is
+what a person types and reads.
 """
 
 from __future__ import annotations
@@ -12,26 +12,32 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from cluster import node_keys_cli
 from cluster.command import DEFAULT_CONFIG, ConfigOption, ready, settings_of
 from cluster.console import errors_in_words, out
-from cluster.settings import Settings
-from cluster.trust_files import certificate_files, grouped, paper, put_identity, state_of
-from orvault.clock import US_PER_S, SystemClock, from_iso, utc_iso
+from cluster.root_access import (
+    RootFolderOption,
+    ask_secret,
+    new_secret,
+    opened_root,
+    publish,
+    root_folder_of,
+)
+from cluster.trust_files import certificate_files, day, paper, put_identity, state_of
+from orvault.clock import SystemClock, from_iso, utc_iso
 from orvault.container.authority import Authority, facts_of
 from orvault.container.enrolment import read_certificate
 from orvault.container.files import write_private
-from orvault.container.revocation import Reason, RevocationList, RevocationLists, load_lists
-from orvault.container.trust import CERTIFICATE_FILE, CertificateRole
+from orvault.container.revocation import Reason, RevocationLists, load_lists
+from orvault.container.trust import CertificateRole
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import grouped
 
 app = typer.Typer(help="Keys and trust.", no_args_is_help=True)
 
-RootFolderOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--root-folder", help="The root's folder, on its medium; else data/keys/root.", show_default=False
-    ),
-]
+app.command("request-node")(node_keys_cli.request_node)
+app.command("enrol-node")(node_keys_cli.enrol_node)
+app.command("accept-node")(node_keys_cli.accept_node)
 
 
 @app.command()
@@ -39,42 +45,13 @@ def root(config: ConfigOption = DEFAULT_CONFIG, root_folder: RootFolderOption = 
     """Make the hospital's root in its own folder, under a passphrase; `orvault init` then uses it."""
     with errors_in_words():
         settings = settings_of(config)
-        folder = _root_folder(settings, root_folder)
+        folder = root_folder_of(settings, root_folder)
         if Authority.exists(folder):
             raise OrvaultError(ErrorKind.CONFLICT, "there is a root already; it is kept.", where=str(folder))
         passphrase = new_secret("New passphrase of the root")
         made = Authority.create(folder, settings.site, passphrase, SystemClock()).root
         out.print(f"The root lies in {folder}. Keep that folder off line, and a copy of it in another safe.")
         out.print(f"Fingerprint, to write on paper: [bold]{grouped(made.fingerprint)}[/]")
-
-
-@app.command("enrol-node")
-def enrol_node(
-    name: Annotated[str, typer.Argument(help="The node's name in the settings.")],
-    config: ConfigOption = DEFAULT_CONFIG,
-    root_folder: RootFolderOption = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long the certificate is good for.")] = 398,
-    renew: Annotated[bool, typer.Option("--renew", help="Replace a certificate that is there.")] = False,
-) -> None:
-    """Issue a node's key and certificate; what the node needs is its folder and nothing else."""
-    with errors_in_words():
-        settings = ready(config)
-        _require_client(settings, name)
-        folder = settings.keys.node_identities / name
-        if (folder / CERTIFICATE_FILE).exists() and not renew:
-            raise OrvaultError(
-                ErrorKind.CONFLICT,
-                "this node is enrolled.",
-                where=str(folder),
-                advice="--renew gives it a new certificate; old footage keeps the old one.",
-            )
-        authority = _opened(settings, root_folder)
-        made = authority.issue(name, CertificateRole.NODE, days)
-        put_identity(folder, made)
-        _publish(settings, authority.renew_list())
-        out.print(f"Node {name} is enrolled until {_day(made.certificate.not_valid_after_utc.timestamp())}.")
-        out.print(f"Fingerprint: [bold]{grouped(made.fingerprint)}[/]")
-        out.print(f"Bring {folder} to the node, then remove {folder / 'key.pem'} here.")
 
 
 @app.command("renew-server")
@@ -86,12 +63,12 @@ def renew_server(
     """Give the export server a new signing key and certificate; packages it signed before stay genuine."""
     with errors_in_words():
         settings = ready(config)
-        authority = _opened(settings, root_folder)
+        authority = opened_root(settings, root_folder)
         made = authority.issue(settings.site, CertificateRole.EXPORT_SERVER, days)
         put_identity(settings.keys.server_identity, made)
-        _publish(settings, authority.renew_list())
+        publish(settings, authority.renew_list())
         out.print(f"The export server signs as {grouped(made.fingerprint)}")
-        out.print(f"until {_day(made.certificate.not_valid_after_utc.timestamp())}.")
+        out.print(f"until {day(made.certificate.not_valid_after_utc)}.")
 
 
 @app.command()
@@ -107,10 +84,10 @@ def revoke(
     """Revoke a certificate: what it signs from then on is refused here, and by whoever has the new list."""
     with errors_in_words():
         settings = ready(config)
-        authority = _opened(settings, root_folder)
+        authority = opened_root(settings, root_folder)
         found = authority.find(which)
         made = authority.revoke(found, reason, _since(since))
-        _publish(settings, made)
+        publish(settings, made)
         entry = next(each for each in made.entries if each.serial == found.serial)
         out.print(
             f"{found.name} ({found.fingerprint[:16]}) is not believed from {utc_iso(entry.since_us)} on."
@@ -189,7 +166,7 @@ def unlock(config: ConfigOption = DEFAULT_CONFIG) -> None:
         settings = ready(config)
         from cluster.bringup import unlock_running
 
-        unlock_running(settings, typer.prompt(secret_name(settings), hide_input=True, err=True))
+        unlock_running(settings, ask_secret(settings))
         out.print("The key store is open.")
 
 
@@ -218,66 +195,6 @@ def rotate(
         )
 
 
-def new_secret(what: str) -> str:
-    """Ask for a new passphrase, twice."""
-    return str(typer.prompt(what, hide_input=True, confirmation_prompt=True, err=True))
-
-
-def root_passphrase(settings: Settings, folder: Path) -> str | None:
-    """What opens, or shall open, the root. A site that is set up unattended gets one without a passphrase."""
-    if Authority.exists(folder):
-        return _root_passphrase(folder)
-    unattended = settings.keys.passphrase_file or settings.keys.pin_file
-    return None if unattended else new_secret("New passphrase of the root")
-
-
-def secret_name(settings: Settings) -> str:
-    """What opens the key store, in words."""
-    return "Passphrase of the key store" if settings.keys.kek == "passphrase" else "PIN of the token"
-
-
-def _root_folder(settings: Settings, given: Path | None) -> Path:
-    from cluster import setup
-
-    return given or setup.default_root_folder(settings)
-
-
-def _opened(settings: Settings, given: Path | None) -> Authority:
-    folder = _root_folder(settings, given)
-    if not Authority.exists(folder):
-        raise OrvaultError(
-            ErrorKind.KEY_MISSING,
-            "the root is not here.",
-            where=str(folder),
-            advice="Bring its medium and name its folder with --root-folder.",
-        )
-    authority = Authority.open(folder, _root_passphrase(folder), SystemClock())
-    if authority.root.certificate_der != read_certificate(settings.keys.root_certificate):
-        raise OrvaultError(ErrorKind.UNTRUSTED, "this is not the root of this site.", where=str(folder))
-    return authority
-
-
-def _root_passphrase(folder: Path) -> str | None:
-    if not Authority.is_protected(folder):
-        return None
-    return str(typer.prompt("Passphrase of the root", hide_input=True, err=True))
-
-
-def _require_client(settings: Settings, name: str) -> None:
-    known = [node.name for node in settings.nodes if "client" in node.roles]
-    if name not in known:
-        raise OrvaultError(
-            ErrorKind.BAD_SETTINGS,
-            f"there is no client node {name!r}; known: {', '.join(known)}.",
-            where="nodes",
-            advice="Add it to the settings first.",
-        )
-
-
-def _publish(settings: Settings, made: RevocationList) -> None:
-    made.save(settings.keys.revocation_list)
-
-
 def _since(text: str) -> int | None:
     if not text:
         return None
@@ -290,12 +207,3 @@ def _since(text: str) -> int | None:
             where="--since",
             advice="For example 2026-11-22T08:00+09:00.",
         ) from error
-
-
-def _day(timestamp: float) -> str:
-    return utc_iso(round(timestamp) * US_PER_S)[:10]
-
-
-def ask_secret(settings: Settings) -> str:
-    """Ask for what opens the key store."""
-    return str(typer.prompt(secret_name(settings), hide_input=True, err=True))

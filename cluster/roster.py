@@ -5,10 +5,12 @@ Here the settings are taken apart: an actor gets the few plain values it needs, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from actors import facades, handles
 from actors.camera import CameraActor, CameraFeed
+from actors.control import ControlActor
 from actors.detection import DetectionActor
 from actors.encryption import EncryptionActor
 from actors.export import ExportActor
@@ -16,14 +18,24 @@ from actors.handles import Placed, Starting
 from actors.index import IndexActor
 from actors.keys import KeyActor
 from actors.media import MediaActor
-from actors.rendering import RenderTools
+from actors.notice_targets import Target
+from actors.notices import NoticeActor
+from actors.render_tools import RenderTools
+from actors.trigger import GesturePlan, TriggerActor, TriggerPlan
 from cluster import services
 from cluster.custody import LedgerAddress, open_custody
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
 from cluster.settings import CameraSettings, Settings
+from cluster.trigger_settings import GestureSettings, TriggerSettings
 from orvault.clock import SystemClock
+from orvault.container.enrolment import WatchedEnrolment
+from orvault.custody.control import Confirmation, ControlPolicy
 
-FRAGMENT_THREADS = 4  # of an encryption actor: cameras seal side by side, AES-GCM leaves the interpreter lock
+FRAGMENT_THREADS = (
+    4  # of an encryption actor: what one camera waits for on the disk does not keep the others waiting
+)
+SIGNAL_THREADS = 8  # of the control actor: a signal that waits for a camera must not hold up another room's
+GESTURE_THREADS = 1  # a model run takes some 20 ms on one core, five times a second
 SEGMENTS, ORDERS = "segments", "orders"  # folders below data
 
 
@@ -32,8 +44,11 @@ def actor_names(settings: Settings) -> list[str]:
     return [
         facades.KEYS,
         facades.INDEX,
+        facades.CONTROL,
+        *([facades.NOTICES] if settings.events else []),
         *(facades.encryption_name(node.name) for node in settings.nodes if "client" in node.roles),
         *(facades.camera_name(camera.id) for camera in settings.cameras),
+        *(facades.trigger_name(trigger.room) for trigger in settings.triggers),
         *(facades.detection_name(index) for index in range(settings.vision.actors)),
         facades.EXPORT,
         facades.MEDIA,
@@ -48,13 +63,15 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
     return [
         *_start_custody(settings, _placed(on_server(facts))),
         *_start_recording(settings, facts),
+        *_start_triggers(settings, facts),
+        *_start_notices(settings, _placed(on_server(facts))),
         *_start_detection(settings, facts),
     ]
 
 
-def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...]]:
-    """What `open_custody` needs: where the ledger is, and the cameras it speaks of."""
-    return services.ledger_address(settings), services.camera_ids(settings)
+def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], ControlPolicy]:
+    """What `open_custody` needs: where the ledger is, the cameras it speaks of, the rules for signals."""
+    return services.ledger_address(settings), services.camera_ids(settings), settings.control.policy()
 
 
 def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
@@ -75,7 +92,17 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
             facades.SegmentsHandle(),
             settings.keys.kem,
         ),
-        handles.start(facades.INDEX, IndexActor, server, 1, custody, services.camera_infos(settings)),
+        handles.start(
+            facades.INDEX,
+            IndexActor,
+            server,
+            1,
+            custody,
+            services.camera_infos(settings),
+            WatchedEnrolment(services.enrolment_files(settings)),
+            60.0 * settings.ledger.anchor_minutes,
+        ),
+        handles.start(facades.CONTROL, ControlActor, server, SIGNAL_THREADS, custody),
         handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
         handles.start(
             facades.MEDIA,
@@ -120,6 +147,52 @@ def _feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
         timeout_s=camera.timeout_s,
         orders=settings.data / ORDERS / camera.node,
     )
+
+
+def _start_triggers(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
+    return [
+        handles.start(
+            facades.trigger_name(trigger.room),
+            TriggerActor,
+            _placed(on_node(trigger.home(settings.places()), facts)),
+            1,
+            _trigger_plan(trigger, settings),
+            facades.ControlHandle(),
+            SystemClock(),
+        )
+        for trigger in settings.triggers
+    ]
+
+
+def _trigger_plan(trigger: TriggerSettings, settings: Settings) -> TriggerPlan:
+    pedal, gesture, feedback = trigger.pedal, trigger.gesture, trigger.feedback
+    policy = settings.control.policy()
+    ripens = policy.stop_by_pedal is Confirmation.DWELL
+    return TriggerPlan(
+        room=trigger.room,
+        pedal=None if pedal is None else pedal.wiring(),
+        pedal_name="pedal" if pedal is None else pedal.name,
+        gesture=None if gesture is None or not gesture.enabled else _gesture_plan(gesture, settings),
+        feedback=None if feedback is None else feedback.plan(),
+        dwell_us=policy.dwell_us if ripens else None,
+    )
+
+
+def _gesture_plan(gesture: GestureSettings, settings: Settings) -> GesturePlan:
+    (camera,) = (camera for camera in settings.cameras if camera.id == gesture.camera)
+    feed = replace(_feed(camera, settings), source=camera.sub_source or camera.source)
+    vision = settings.vision
+    return GesturePlan(
+        feed, gesture.rules(), vision.models, vision.provider, GESTURE_THREADS, gesture.pictures_per_s
+    )
+
+
+def _start_notices(settings: Settings, server: Placed) -> list[Starting]:
+    targets: list[Target] = [target.target(settings.site, SystemClock()) for target in settings.events]
+    if not targets:
+        return []
+    custody = partial(open_custody, *custody_at(settings))
+    return [handles.start(facades.NOTICES, NoticeActor, server, 1, custody, targets, SystemClock())]
 
 
 def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,11 +17,11 @@ from cluster.custody import LedgerAddress, open_custody
 from cluster.settings import Settings
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
+from orvault.custody.control import ControlPolicy
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 
 TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"  # files below data/keys
-VERSION = "0.1.0"
 PACKAGES = "packages"  # a folder below data
 
 
@@ -96,22 +97,26 @@ def address(settings: Settings, port: int) -> str:
     return f"{scheme}://{settings.api.name or settings.api.host}:{port}"
 
 
-def build_api(address: LedgerAddress, cameras: tuple[str, ...], data: Path, media_url: str) -> FastAPI:
+def build_api(
+    address: LedgerAddress, cameras: tuple[str, ...], control: ControlPolicy, data: Path, media_url: str
+) -> FastAPI:
     """The API, with its own ledger connection and secrets; called in the replica's process."""
     return build_app(
         Services(
-            custody=open_custody(address, cameras),
+            custody=open_custody(address, cameras, control),
             links=_link_signer(data),
             tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
             media_base_url=media_url,
-            version=VERSION,
+            version=version("orvault"),
         )
     )
 
 
-def build_media(address: LedgerAddress, cameras: tuple[str, ...], data: Path) -> FastAPI:
+def build_media(
+    address: LedgerAddress, cameras: tuple[str, ...], control: ControlPolicy, data: Path
+) -> FastAPI:
     """The byte server's app; called in the media actor's process."""
-    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras))
+    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras, control))
 
 
 def _link_signer(data: Path) -> LinkSigner:

@@ -6,25 +6,33 @@ An environment variable ORVAULT_API__PORT=8500 overrides `api: {port: ...}`.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.control_settings import ControlSettings
+from cluster.event_settings import EventTargetSettings
+from cluster.settings_paths import anchored
+from cluster.trigger_settings import TriggerSettings
 from cluster.yaml_places import YamlPlaces, read_yaml
 from orvault.container.keys import Kem
 from orvault.errors import ErrorKind, OrvaultError
 
-# Relative to `data`; the token's library is a path of the system.
-KEY_PATHS = (
-    "root_certificate", "server_identity", "node_identities", "store", "anchor", "passphrase_file", "pin_file",
-    "revocation_list",
-)  # fmt: skip
 Role = Literal["server", "client", "detection"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
+
+
+_SECRET_IN_QUERY = re.compile(r"[?&;][^=&;]*(?:pass|pwd|secret|token|credential)[^=&;]*=", re.IGNORECASE)
+
+
+def holds_secret(url: str) -> bool:
+    """Whether an address may hold credentials. Any @ counts: a password with a slash in it hides where they end."""
+    return "@" in url or _SECRET_IN_QUERY.search(url) is not None
 
 
 class Frozen(BaseModel):
@@ -50,6 +58,11 @@ class CameraSettings(Frozen):
     source: str = Field(
         pattern=r"^(rtsp|rtsps|file):.+", description="rtsp://HOST/PATH, or file:PATH for a clip."
     )
+    sub_source: str = Field(
+        default="",
+        pattern=r"^((rtsp|rtsps|file):.+)?$",
+        description="Its smaller stream, for gestures; empty: the same.",
+    )
     username: str = Field(default="", description="The camera account's name.")
     password_file: Path | None = Field(
         default=None, description="A file that holds nothing but its password."
@@ -60,8 +73,11 @@ class CameraSettings(Frozen):
 
     @model_validator(mode="after")
     def _no_password_in_url(self) -> Self:
-        if "@" in self.source.split("//", 1)[-1].split("/", 1)[0]:
-            raise ValueError("the address holds credentials; put them into username and password_file")
+        if any(holds_secret(url) for url in (self.source, self.sub_source) if not url.startswith("file:")):
+            raise ValueError(
+                "the address holds credentials; put them into username and password_file"
+                " (an @ that belongs to the path is written %40)"
+            )
         return self
 
 
@@ -112,6 +128,17 @@ class LedgerSettings(Frozen):
         default="sqlite:///ledger.sqlite", description="sqlite:///PATH or mysql+pymysql://USER@HOST/DB."
     )
     password_file: Path | None = Field(default=None, description="The database account's password (MariaDB).")
+    anchor_minutes: int = Field(
+        default=1, ge=1, le=60, description="How often history takes down where runs stand."
+    )
+
+    @model_validator(mode="after")
+    def _no_password_in_url(self) -> Self:
+        before, _, after = self.url.rpartition("@")
+        password = ":" in before.split("//", 1)[-1]
+        if not self.url.startswith("sqlite") and (password or holds_secret(after)):
+            raise ValueError("the address holds a password; put it into password_file, and write USER@HOST")
+        return self
 
 
 class VisionSettings(Frozen):
@@ -179,11 +206,16 @@ class Settings(BaseSettings):
     vision: VisionSettings = VisionSettings()
     api: ApiSettings = ApiSettings()
     export: ExportSettings = ExportSettings()
+    control: ControlSettings = ControlSettings()
+    triggers: tuple[TriggerSettings, ...] = ()
+    events: tuple[EventTargetSettings, ...] = ()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         _unique("nodes", [node.name for node in self.nodes])
         _unique("cameras", [camera.id for camera in self.cameras])
+        _unique("triggers", [trigger.room for trigger in self.triggers])
+        _unique("events", [target.name for target in self.events])
         clients = [node.name for node in self.nodes if "client" in node.roles]
         for camera in self.cameras:
             if camera.node not in clients:
@@ -192,7 +224,19 @@ class Settings(BaseSettings):
         for role in ("server", "detection"):
             if not any(role in node.roles for node in self.nodes):
                 raise ValueError(f"no node has the role {role!r}; give it to one under nodes")
+        for trigger in self.triggers:
+            trigger.home(self.places())
+        known_cameras = {camera.id for camera in self.cameras}
+        for target in self.events:
+            if unknown := sorted(set(target.channels) - known_cameras):
+                raise ValueError(
+                    f"events: {target.name} names cameras that are not there: {', '.join(unknown)}"
+                )
         return self
+
+    def places(self) -> dict[str, tuple[str, str]]:
+        """Room and node of each camera."""
+        return {camera.id: (camera.room, camera.node) for camera in self.cameras}
 
     @classmethod
     def settings_customise_sources(
@@ -217,7 +261,7 @@ def load_settings(path: Path) -> Settings:
         settings = Settings(**document)  # type: ignore[arg-type] # checked by pydantic, as every value of the file
     except ValidationError as error:
         raise _explain(path, places, error) from None
-    return _anchored(settings, path.resolve().parent)
+    return anchored(settings, path.resolve().parent)
 
 
 def _unique(what: str, names: list[str]) -> None:
@@ -241,54 +285,14 @@ def _explain(path: Path, places: YamlPlaces, error: ValidationError) -> OrvaultE
 
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Settings
-    groups: dict[str, type[BaseModel]] = {
-        "nodes": NodeSettings, "cameras": CameraSettings, "cluster": ClusterSettings, "keys": KeySettings,
-        "ledger": LedgerSettings, "vision": VisionSettings, "api": ApiSettings, "export": ExportSettings,
-    }  # fmt: skip
-    if location:
-        model = groups[str(location[0])]
+    for part in location:
+        if isinstance(part, str) and (inner := group_in(model.model_fields[part].annotation)) is not None:
+            model = inner
     return sorted(model.model_fields)
 
 
-def _anchored(settings: Settings, base: Path) -> Settings:
-    data = base / settings.data
-    keys = settings.keys.model_copy(
-        update={
-            name: None if value is None else data / value
-            for name in KEY_PATHS
-            for value in [getattr(settings.keys, name)]
-        }
-    )
-    cameras = tuple(_anchored_camera(camera, base, data) for camera in settings.cameras)
-    ledger = settings.ledger
-    if ledger.url.startswith("sqlite:///") and not ledger.url.startswith("sqlite:////"):
-        ledger = ledger.model_copy(
-            update={"url": f"sqlite:///{data / ledger.url.removeprefix('sqlite:///')}"}
-        )
-    if ledger.password_file is not None:
-        ledger = ledger.model_copy(update={"password_file": data / ledger.password_file})
-    vision = settings.vision.model_copy(update={"models": base / settings.vision.models})
-    cluster = settings.cluster.model_copy(update={"token_file": data / settings.cluster.token_file})
-    api = settings.api
-    if api.tls_certificate is not None and api.tls_key is not None:
-        files = {"tls_certificate": data / api.tls_certificate, "tls_key": data / api.tls_key}
-        api = api.model_copy(update=files)
-    changes = {
-        "api": api,
-        "data": data,
-        "cluster": cluster,
-        "keys": keys,
-        "cameras": cameras,
-        "ledger": ledger,
-        "vision": vision,
-    }
-    return settings.model_copy(update=changes)
-
-
-def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSettings:
-    changes: dict[str, object] = {}
-    if camera.source.startswith("file:"):
-        changes["source"] = f"file:{base / camera.source.removeprefix('file:')}"
-    if camera.password_file is not None:
-        changes["password_file"] = data / camera.password_file
-    return camera.model_copy(update=changes)
+def group_in(annotation: object) -> type[BaseModel] | None:
+    """The group of settings that a field holds: one, one that may be left out, or several; else None."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation if issubclass(annotation, BaseModel) else None
+    return next((group for part in get_args(annotation) if (group := group_in(part)) is not None), None)

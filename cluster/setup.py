@@ -1,6 +1,6 @@
 """Makes what a site needs once: root, server and node identities, the key store, secrets.
 
-Nothing that exists is replaced: keys are never made twice over.
+Nothing that exists is replaced: keys are never made twice over, and what a crash left is finished.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import secrets
 import string
 from pathlib import Path
 
+from actors.keys import read_secret
 from cluster.custody import open_custody
 from cluster.environment import write_token
 from cluster.services import LINK_SECRET, TOKEN_SECRET, camera_ids, ledger_address, store_place
@@ -17,13 +18,19 @@ from orvault.clock import SystemClock
 from orvault.container.authority import Authority
 from orvault.container.files import write_private
 from orvault.container.keystore import KeyStore
-from orvault.container.trust import CertificateRole, Identity, fingerprint, load_pem, to_der
+from orvault.container.trust import (
+    KEY_FILE,
+    CertificateRole,
+    Identity,
+    fingerprint,
+    load_pem,
+    to_der,
+)
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
 
-SERVER_DAYS = 825
-NODE_DAYS = 398
+DAYS = {CertificateRole.EXPORT_SERVER: 825, CertificateRole.NODE: 398}  # that a certificate is good for
 SECRET_BYTES = 32
 PASSWORD_LENGTH = 20  # of 62 characters: 119 bits
 _ALPHABET = string.ascii_letters + string.digits
@@ -63,39 +70,64 @@ def default_root_folder(settings: Settings) -> Path:
 
 
 def set_up(
-    settings: Settings, secret: str, root_passphrase: str | None = None, root_folder: Path | None = None
+    settings: Settings,
+    secret: str,
+    root_passphrase: str | None = None,
+    root_folder: Path | None = None,
+    node_keys: bool = True,
 ) -> Identity:
     """Make every key and secret of a site below its data folder; returns the root.
 
     `secret` opens the key store: a new passphrase, or the token's PIN. `root_folder` may hold a root already.
     1. the root (its private key goes to `root_folder`: to be kept off line);
-    2. an identity for the server and for each client node, certified by it;
-    3. the key store, and the passphrase file where the settings name one;
+    2. an identity for the server and, with `node_keys`, for each client node, certified by it;
+    3. the passphrase file where the settings name one, then the key store;
     4. the secrets of tokens, links and the cluster; 5. the ledger's tables;
     6. the root's public certificate and revocation list.
+    After a crash it is called again: every step takes what is there, above all the passphrase in its file.
     Errors: CONFLICT when the site has a root already; WRONG_PASSPHRASE, BAD_REQUEST, UNAVAILABLE (the token).
     """
     if is_set_up(settings):
         raise OrvaultError(ErrorKind.CONFLICT, "this site has its keys already.", where=str(settings.data))
     authority = _authority(root_folder or default_root_folder(settings), settings.site, root_passphrase)
-    authority.issue(settings.site, CertificateRole.EXPORT_SERVER, SERVER_DAYS).save(
-        settings.keys.server_identity
-    )
+    _identify(authority, settings.site, CertificateRole.EXPORT_SERVER, settings.keys.server_identity)
     for node in settings.nodes:
-        if "client" in node.roles:
-            made = authority.issue(node.name, CertificateRole.NODE, NODE_DAYS)
-            made.save(settings.keys.node_identities / node.name)
-    KeyStore.create(settings.keys.store, store_place(settings).source(secret))
-    if settings.keys.kek == "passphrase" and settings.keys.passphrase_file is not None:
-        write_private(settings.keys.passphrase_file, secret.encode())
+        if node_keys and "client" in node.roles:
+            folder = settings.keys.node_identities / node.name
+            _identify(authority, node.name, CertificateRole.NODE, folder)
+    _make_store(settings, secret)
     for name in (TOKEN_SECRET, LINK_SECRET):
-        write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
-    write_token(settings.cluster.token_file)
+        if not (settings.data / "keys" / name).exists():
+            write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
+    if not settings.cluster.token_file.exists():
+        write_token(settings.cluster.token_file)
     migrate(ledger_address(settings).resolve())
     authority.revocations().save(settings.keys.revocation_list)
     # Last: its presence says that all the rest is there.
     write_private(settings.keys.root_certificate, authority.root.certificate_pem)
     return authority.root
+
+
+def _identify(authority: Authority, name: str, role: CertificateRole, folder: Path) -> None:
+    if not (folder / KEY_FILE).exists():
+        authority.issue(name, role, DAYS[role]).save(folder)
+
+
+def _make_store(settings: Settings, secret: str) -> None:
+    """1. the passphrase is durable in its file, if it has one; 2. only then something is sealed with it."""
+    file = settings.keys.passphrase_file
+    if settings.keys.kek == "passphrase" and file is not None:
+        if file.exists():
+            secret = read_secret(file)
+        else:
+            write_private(file, secret.encode())
+    source = store_place(settings).source(secret)
+    if KeyStore.exists(settings.keys.store):
+        KeyStore.unlock(
+            settings.keys.store, source
+        )  # finishes what was begun, and shows that the secret is right
+    else:
+        KeyStore.create(settings.keys.store, source)
 
 
 def _authority(folder: Path, site: str, passphrase: str | None) -> Authority:

@@ -24,8 +24,29 @@ THUMB = (32, 18)  # pixels, each about one cell of a mosaic
 AT = 0.6  # of the way through the clip: people are in the picture by then
 
 
+def require_clips(settings: Settings) -> None:
+    """BAD_SETTINGS unless every camera of the site is a clip: what may be shown clear is synthetic."""
+    real = [
+        camera.id
+        for camera in settings.cameras
+        for source in (camera.source, camera.sub_source or camera.source)
+        if not source.startswith("file:")
+    ]
+    if real:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            f"the demonstration writes clear pictures, and these cameras are real: {', '.join(dict.fromkeys(real))}.",
+            where="cameras",
+            advice="Run it with settings whose every source is file:CLIP, as the project's own ray_config.yaml.",
+        )
+
+
 def write_before_after(package: Path, password: str, settings: Settings, picture: Path) -> None:
-    """One row per camera. Errors: those of the package; BAD_MEDIA when a clip cannot be read."""
+    """One row per camera.
+
+    Errors: BAD_SETTINGS unless all cameras are clips; those of the package; BAD_MEDIA when a clip cannot be read.
+    """
+    require_clips(settings)
     root = settings.keys.root_certificate
     roots = [to_der(certificate) for certificate in load_pem(root.read_bytes(), root)]
     rows = []

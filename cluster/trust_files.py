@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from cluster.settings import Settings
 from orvault.clock import US_PER_S, utc_iso
 from orvault.container.authority import Issued
 from orvault.container.enrolment import EARLIER, read_certificate
 from orvault.container.files import write_private
-from orvault.container.trust import CERTIFICATE_FILE, Identity, fingerprint
+from orvault.container.trust import CERTIFICATE_FILE, Identity, fingerprint, to_der
+from orvault.text import grouped
 
 DAY_US = 86_400 * US_PER_S
 SOON_DAYS = 60
 
 
-def grouped(fingerprint_hex: str) -> str:
-    """A fingerprint as it stands on paper: upper case, in groups of four."""
-    upper = fingerprint_hex.upper()
-    return " ".join(upper[at : at + 4] for at in range(0, len(upper), 4))
+def day(moment: datetime) -> str:
+    """A date as tables show it, in UTC."""
+    return f"{moment:%Y-%m-%d}"
 
 
 def state_of(facts: Issued, now_us: int) -> str:
@@ -56,7 +61,28 @@ def paper(site: str, root: Issued) -> str:
 def put_identity(folder: Path, made: Identity) -> None:
     """Key and certificate in one step: a node must never hold one of the old and one of the new pair.
 
-    1. the new folder is written beside the old one, with every earlier certificate; 2. the old one is moved away;
+    Errors: STORAGE.
+    """
+    _put(folder, made.save, made.fingerprint)
+
+
+def put_certificate(folder: Path, made: x509.Certificate, root: x509.Certificate) -> None:
+    """The certificate of a node that keeps its key itself; a key that an earlier one had here is removed.
+
+    Errors: STORAGE.
+    """
+    pem = b"".join(each.public_bytes(serialization.Encoding.PEM) for each in (made, root))
+    _put(folder, lambda part: write_private(part / CERTIFICATE_FILE, pem), fingerprint(to_der(made)))
+
+
+def waiting_folder(settings: Settings, name: str) -> Path:
+    """On a node: the key that it made, until its certificate comes; not among the identities in use."""
+    identities = settings.keys.node_identities
+    return identities.with_name(f"{identities.name}.requested") / name
+
+
+def _put(folder: Path, save: Callable[[Path], None], its_fingerprint: str) -> None:
+    """1. the new folder is written beside the old one, with every earlier certificate; 2. the old one is moved away;
     3. the new one takes its name; 4. the old one, with its private key, is removed. After a crash between 2 and 3
     the next call puts it back first.
     """
@@ -66,12 +92,14 @@ def put_identity(folder: Path, made: Identity) -> None:
         old.rename(folder)  # a crash between 2 and 3: nothing of the old one may be lost
     if beside.exists():
         shutil.rmtree(beside)
-    made.save(part)  # 1
+    save(part)  # 1
     current = folder / CERTIFICATE_FILE
     if current.exists():
-        earlier = [*(folder / EARLIER).glob("*.pem"), current]
-        for path in earlier:
-            write_private(part / EARLIER / f"{fingerprint(read_certificate(path))}.pem", path.read_bytes())
+        for path in [*(folder / EARLIER).glob("*.pem"), current]:
+            digest = fingerprint(read_certificate(path))
+            if digest != its_fingerprint:
+                write_private(part / EARLIER / f"{digest}.pem", path.read_bytes())
+    if folder.exists():
         folder.rename(old)  # 2
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part.rename(folder)  # 3

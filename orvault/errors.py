@@ -96,9 +96,24 @@ class OrvaultError(Exception):
         return f"{place}{self.message}{advice}"
 
     @property
+    def outside_where(self) -> str:
+        """`where` as it may leave the server: nothing where it is a place in its file system."""
+        return "" if "/" in self.where or "\\" in self.where else self.where
+
+    @property
+    def outside_words(self) -> str:
+        """The error as `str` words it, for those who are not to know the server's file system."""
+        return str(OrvaultError(self.kind, self.message, where=self.outside_where, advice=self.advice))
+
+    @property
     def exit_code(self) -> int:
         """The process exit code of a program that ends on this error."""
         return EXIT_CODES.get(self.kind, OTHER_FAILURE)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether this passes by itself: what is away (UNAVAILABLE) comes back."""
+    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE
 
 
 def _rebuild(cls: type[OrvaultError], kind: ErrorKind, message: str, where: str, advice: str) -> OrvaultError:

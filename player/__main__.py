@@ -16,10 +16,11 @@ from orvault.container.keyfiles import public_path, write_key_pair
 from orvault.container.keys import PrivateKey
 from orvault.container.package import PackageReader
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import grouped
 from player import revocations, roots, show
 from player import secrets as secret_input
 from player.session import Played, Session
-from player.verdict import Verdict, grouped, of_error, of_issuer
+from player.verdict import Verdict, of_error, of_issuer
 
 app = typer.Typer(
     help="Look into, verify and play OR Vault export packages.",
@@ -48,7 +49,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on st
 def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
     """Show what can be shown without a key. Asks for no secret."""
     with show.errors_shown(as_json), PackageReader.open(file, partial=True) as reader:
-        believed = roots.believed(root or [])
+        believed = roots.believed(root or [], show.skipped)
         issuer = reader.check_issuer(believed, revocations.held(believed))
         if not as_json:
             show.label_lines(reader, issuer)
@@ -145,7 +146,7 @@ def trust_add(
     """Believe this root; compare its fingerprint with paper. Or take the newest list of what it revoked."""
     with show.errors_shown(as_json=False):
         if revocations.is_list(pem):
-            added = revocations.add(pem, [root.der for root in roots.pinned()])
+            added = revocations.add(pem, [root.der for root in roots.pinned(show.skipped)])
             show.line("List", revocations.in_words(added))
             return
         root = roots.add(pem)
@@ -160,7 +161,7 @@ def trust_add(
 def trust_list() -> None:
     """Show the roots that are believed."""
     with show.errors_shown(as_json=False):
-        for root in roots.pinned():
+        for root in roots.pinned(show.skipped):
             show.line(root.name, "")
             show.line("Fingerprint", grouped(root.fingerprint))
             newest = revocations.held([root.der]).of(root.der)
@@ -173,11 +174,11 @@ def trust_remove(
 ) -> None:
     """No longer believe a root."""
     with show.errors_shown(as_json=False):
-        show.line("Removed", roots.remove(fingerprint).name)
+        show.line("Removed", roots.remove(fingerprint))
 
 
 def _opened(file: Path, root: list[Path] | None) -> Session:
-    believed = roots.believed(root or [])
+    believed = roots.believed(root or [], show.skipped)
     return Session.open(file, believed, SystemClock(), revocations.held(believed))
 
 

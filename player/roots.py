@@ -7,20 +7,19 @@ only a person can tell, by comparing it with paper.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509 import Certificate
+from cryptography.x509 import load_der_x509_certificate
 
-from orvault.container.files import read_bounded, write_private
-from orvault.container.trust import check_root, fingerprint, load_pem, to_der
+from orvault.container.certificates import MAX_PEM_BYTES, check_root, fingerprint, load_pem, to_der
+from orvault.container.files import read_bounded, storage_error, write_private
 from orvault.errors import ErrorKind, OrvaultError
 
 HOME_VARIABLE = "ORVAULT_PLAYER_HOME"
-MAX_PEM_BYTES = 64 << 10
 MIN_PREFIX = 8
 
 
@@ -47,48 +46,68 @@ def read_root(path: Path) -> Root:
     Raises:
         OrvaultError: NOT_FOUND, BAD_SETTINGS if it is no certificate, UNTRUSTED if it is no root.
     """
-    certificate = _one(path)
-    check_root(certificate)
-    der = to_der(certificate)
-    return Root(certificate.subject.rfc4514_string(), fingerprint(der), der)
-
-
-def _one(path: Path) -> Certificate:
     certificates = load_pem(read_bounded(path, MAX_PEM_BYTES), path)
     if len(certificates) != 1:
         raise OrvaultError(
             ErrorKind.BAD_SETTINGS, "Exactly one certificate was expected, the root's.", where=str(path)
         )
-    return certificates[0]
+    (certificate,) = certificates
+    check_root(certificate)
+    der = to_der(certificate)
+    return Root(certificate.subject.rfc4514_string(), fingerprint(der), der)
 
 
 def add(path: Path) -> Root:
-    """Pin the root in a PEM file."""
+    """Pin the root in a PEM file: what was checked is what is written."""
     root = read_root(path)
-    write_private(folder() / f"{root.fingerprint}.pem", _one(path).public_bytes(Encoding.PEM))
+    pem = load_der_x509_certificate(root.der).public_bytes(Encoding.PEM)
+    write_private(folder() / f"{root.fingerprint}.pem", pem)
     return root
 
 
-def pinned() -> list[Root]:
-    """All pinned roots, by name."""
-    return sorted(
-        (read_root(path) for path in folder().glob("*.pem")), key=lambda root: (root.name, root.fingerprint)
-    )
+def _files() -> Iterator[tuple[Path, Root | OrvaultError]]:
+    """Each file among the pinned roots, with the root in it or why there is none."""
+    for path in sorted(folder().glob("*.pem")):
+        try:
+            yield path, read_root(path)
+        except OrvaultError as error:
+            yield path, error
 
 
-def remove(prefix: str) -> Root:
-    """Unpin the root whose fingerprint begins so (at least 8 digits; spaces do not matter); NOT_FOUND otherwise."""
+def pinned(skipped: Callable[[OrvaultError], None]) -> list[Root]:
+    """All pinned roots, by name. A file that is no root is not believed, and given to `skipped`."""
+    found = []
+    for _, root in _files():
+        if isinstance(root, Root):
+            found.append(root)
+        else:
+            skipped(root)
+    return sorted(found, key=lambda root: (root.name, root.fingerprint))
+
+
+def remove(prefix: str) -> str:
+    """Unpin the root whose fingerprint begins so (at least 8 digits; spaces do not matter); its name, or its file's
+    where that cannot be read (a file is called by its fingerprint). NOT_FOUND otherwise; STORAGE.
+    """
     wanted = prefix.replace(" ", "").lower()
-    found = [root for root in pinned() if root.fingerprint.startswith(wanted)]
+    found = {
+        path: root.name if isinstance(root, Root) else path.name
+        for path, root in _files()
+        if (root.fingerprint if isinstance(root, Root) else path.stem).startswith(wanted)
+    }
     if len(wanted) < MIN_PREFIX or len(found) != 1:
         raise OrvaultError(
             ErrorKind.NOT_FOUND,
             f"There is not exactly one pinned root whose fingerprint begins with {prefix!r}.",
         )
-    (folder() / f"{found[0].fingerprint}.pem").unlink()
-    return found[0]
+    ((path, name),) = found.items()
+    try:
+        path.unlink()
+    except OSError as error:
+        raise storage_error(path, error) from error
+    return name
 
 
-def believed(extra: Sequence[Path]) -> list[bytes]:
-    """DER of every pinned root, and of those given for this run."""
-    return [root.der for root in pinned()] + [read_root(path).der for path in extra]
+def believed(extra: Sequence[Path], skipped: Callable[[OrvaultError], None]) -> list[bytes]:
+    """DER of every pinned root, and of those given for this run: of these, one that is no root is an error."""
+    return [root.der for root in pinned(skipped)] + [read_root(path).der for path in extra]

@@ -1,6 +1,6 @@
 """What the player's command line prints: results on standard output, progress on standard error.
 
-Everything that came out of a file passes `printable` first.
+Everything that came out of a file passes `printable` first, and none of it begins a line.
 """
 
 from __future__ import annotations
@@ -17,15 +17,30 @@ from orvault.clock import utc_iso
 from orvault.container.package import Label, Manifest, PackageReader
 from orvault.container.trust import Issuer
 from orvault.errors import OrvaultError
-from player.verdict import Verdict, grouped, of_error, printable
+from orvault.text import grouped, printable
+from player.verdict import Verdict, of_error
 
 OUT = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 ERR = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, stderr=True)
 
 
+INDENT = 14  # of values, behind their names
+
+
 def line(name: str, value: object) -> None:
-    """One fact."""
-    OUT.print(f"{name + ':':<14}{printable(str(value))}")
+    """One fact on one line."""
+    OUT.print(f"{printable(name) + ':':<{INDENT}}{printable(str(value))}")
+
+
+def paragraph(name: str, text: str) -> None:
+    """A text of several lines, each of them indented: none can pass for a fact or a verdict."""
+    shown = printable(text, lines=True).replace("\n", "\n" + " " * INDENT)
+    OUT.print(f"{name + ':':<{INDENT}}{shown}", soft_wrap=True)
+
+
+def skipped(problem: OrvaultError) -> None:
+    """A file among the pinned roots that is none; the rest are believed all the same."""
+    ERR.print(printable(f"Skipped: {problem}"))
 
 
 def verdict(found: Verdict, facts: dict[str, object] | None = None, *, as_json: bool) -> None:
@@ -132,4 +147,4 @@ def manifest_lines(manifest: Manifest) -> None:
             f" {utc_iso(info.start_us)} to {utc_iso(info.end_us)}, {len(info.gaps)} gaps,"
             f" from {len(info.sources)} sealed segments",
         )
-    line("Terms", terms.terms_text)
+    paragraph("Terms", terms.terms_text)

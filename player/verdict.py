@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from orvault.clock import utc_iso
 from orvault.container.trust import Issuer
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
+from orvault.text import grouped, printable
 
 GENUINE = "genuine"
 ISSUER_UNKNOWN = "intact, issuer unknown"
@@ -61,16 +62,3 @@ def of_error(error: OrvaultError) -> Verdict:
     """The verdict that an error stands for."""
     word = _WORDS.get(error.kind, "Failed")
     return Verdict(str(error.kind), printable(f"{word}: {error}"), error.exit_code)
-
-
-def printable(text: str) -> str:
-    """Text from a file as it may go to a terminal: no escape sequences, no reversed writing."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in text
-    )
-
-
-def grouped(fingerprint: str) -> str:
-    """A fingerprint as it is printed on paper: upper case, in groups of four."""
-    upper = fingerprint.upper()
-    return " ".join(upper[i : i + 4] for i in range(0, len(upper), 4))

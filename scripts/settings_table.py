@@ -6,14 +6,13 @@ docs/OPERATIONS.md holds its output between two marks; a test compares them.
 from __future__ import annotations
 
 import sys
-import types
 import typing
 from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cluster.settings import Settings
+from cluster.settings import Settings, group_in
 
 START, END = "<!-- settings: scripts/settings_table.py -->\n", "<!-- end of settings -->\n"
 
@@ -27,23 +26,13 @@ def table() -> str:
 def _rows(model: type[BaseModel], prefix: str) -> list[str]:
     rows = []
     for name, field in model.model_fields.items():
-        inner = _model_in(field.annotation)
+        inner = group_in(field.annotation)
         if inner is not None:
-            rows += _rows(inner, f"{prefix}{name}{'' if _is_model(field.annotation) else '[]'}.")
+            several = typing.get_origin(field.annotation) is tuple
+            rows += _rows(inner, f"{prefix}{name}{'[]' if several else ''}.")
         else:
             rows.append(f"| `{prefix}{name}` | {_default(field)} | {field.description} |")
     return rows
-
-
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    if _is_model(annotation):
-        return typing.cast("type[BaseModel]", annotation)
-    return next((arg for arg in typing.get_args(annotation) if _is_model(arg)), None)
-
-
-def _is_model(annotation: object) -> bool:
-    is_class = isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias)
-    return is_class and issubclass(typing.cast("type", annotation), BaseModel)
 
 
 def _default(field: FieldInfo) -> str:

@@ -17,7 +17,7 @@ from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.case import Case, CasePlan
 from orvault.custody.passwords import Passwords
 from orvault.custody.ports import CameraInfo, CameraStatus, StartOrder
-from orvault.custody.recorded import StoredSegment
+from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.custody.terms import Masking, Position, Redaction, Style
@@ -92,6 +92,13 @@ class FakeCaseKeys:
         return self.keys.setdefault(case_id, generate_private_key(Kem.X25519).public())
 
 
+class AnyNode:
+    """Believes every node."""
+
+    def check_first_seen(self, header: SegmentHeader, seen_us: int) -> None:
+        return
+
+
 @dataclass
 class FakeRenderers:
     """Counts how often it was woken."""
@@ -113,6 +120,7 @@ def make_segment(
     epoch: int = 1,
     digest: str = "",
     slots: tuple[KeySlot, ...] = (SLOT,),
+    indexed_us: int = 0,
 ) -> StoredSegment:
     """A segment's record as a node would offer it; nothing lies on a disk."""
     meta = SegmentMeta(
@@ -132,7 +140,7 @@ def make_segment(
     )
     header = SegmentHeader(
         meta=meta,
-        previous="a" * 64 if sequence else "",
+        previous=f"{sequence - 1:064x}" if sequence else "",
         key_commitment="c" * 64,
         ciphertext_sha256="d" * 64,
         plaintext_bytes=1000,
@@ -141,7 +149,7 @@ def make_segment(
         key_thumbprint=KEY.public().thumbprint,
     )
     path = f"{case_id}/{camera_id}/{run_id}/{sequence:06d}.seg"
-    return StoredSegment(header, digest or f"{sequence:064x}", 2048, path, slots)
+    return StoredSegment(header, digest or f"{sequence:064x}", 2048, path, slots, indexed_us)
 
 
 @dataclass
@@ -189,9 +197,13 @@ class World:
                 )
                 for n in range(segments)
             ]
-            report = self.custody.index_segments(offered)
+            report = self.index(offered)
             assert report.added == segments, report
         return self.custody.close_case(self.manager, case.case_id).view.case
+
+    def index(self, segments: Sequence[SegmentLike]) -> IndexReport:
+        """Offer segments whose nodes are all believed."""
+        return self.custody.index_segments(segments, AnyNode())
 
     def wish(self, case: Case, **changes: object) -> Wish:
         """A request for the whole of a recorded case by a court's order."""

@@ -7,10 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import OAuth2PasswordRequestForm
 
-from api.models import AccountIn, AccountOut, Token
+from api.models import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, Token
 from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere, client_of
-from api.types import Limit
+from api.types import Limit, ObjectId
 from orvault.clock import US_PER_S
 from orvault.custody.access import Right
 from orvault.errors import ErrorKind
@@ -29,7 +29,8 @@ def sign_in(
 ) -> Token:
     """Give account name and password as a form (OAuth 2 password flow); get a token for 15 minutes.
 
-    After 5 failures within 15 minutes the name is locked for a while (429 with Retry-After).
+    After 5 failures of a name, or 30 from one address, within 15 minutes it is locked for a while (429 with
+    Retry-After). A password that somebody else set is good for nothing but `POST /session/password`.
     """
     signed = services.custody.sign_in(form.username, form.password, client_of(request))
     life_s = (signed.session.expires_us - signed.session.issued_us) // US_PER_S
@@ -46,6 +47,21 @@ def sign_out(services: ServicesHere, caller: CallerHere) -> None:
 def show_me(caller: CallerHere) -> AccountOut:
     """The account behind the token."""
     return AccountOut.of(caller.account)
+
+
+@router.post(
+    "/session/password",
+    tags=["Session"],
+    summary="Change my password",
+    status_code=204,
+    **guarded(Right.SESSION, ErrorKind.TOO_MANY_ATTEMPTS),
+)
+def change_password(
+    request: Request, services: ServicesHere, caller: CallerHere, body: OwnPasswordIn
+) -> None:
+    """Choose a new password; give the old one too. Every session of this account ends: sign in again."""
+    old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
+    services.custody.change_password(caller.account, old, new, client_of(request))
 
 
 @router.post(
@@ -73,3 +89,39 @@ def list_accounts(
 ) -> list[AccountOut]:
     """Accounts in the order in which they were made."""
     return [AccountOut.of(account) for account in services.custody.accounts(caller.account, limit, after)]
+
+
+@router.post(
+    "/accounts/{account_id}/disable",
+    tags=["Accounts"],
+    summary="Close an account",
+    **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def disable_account(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> AccountOut:
+    """It cannot sign in any more, and its sessions are over. The last system administrator's stays open."""
+    return AccountOut.of(services.custody.disable_account(caller.account, account_id))
+
+
+@router.post(
+    "/accounts/{account_id}/enable",
+    tags=["Accounts"],
+    summary="Open an account again",
+    **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND),
+)
+def enable_account(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> AccountOut:
+    """It signs in with the password that it had."""
+    return AccountOut.of(services.custody.enable_account(caller.account, account_id))
+
+
+@router.post(
+    "/accounts/{account_id}/reset-password",
+    tags=["Accounts"],
+    summary="Give an account a new password",
+    **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def reset_password(
+    services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: PasswordIn
+) -> AccountOut:
+    """Its sessions end; with the new password it can do nothing but choose another."""
+    password = body.password.get_secret_value()
+    return AccountOut.of(services.custody.reset_password(caller.account, account_id, password))

@@ -21,13 +21,20 @@ router = APIRouter(prefix="/exports", tags=["Exports"])
     "",
     summary="Submit an export request",
     status_code=201,
-    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.BASIS_MISSING, ErrorKind.EMPTY_RANGE),
+    **guarded(
+        Right.EXPORT_SUBMIT,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.BASIS_MISSING,
+        ErrorKind.EMPTY_RANGE,
+        ErrorKind.TOO_MANY_ATTEMPTS,
+    ),
 )
 def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) -> ExportOut:
     """Ask for a masked, watermarked, sealed copy. Whatever would make it fail later is refused now, by name.
 
     Recipients' passwords are turned into public keys at once; the server keeps nothing that opens the package.
     """
+    services.custody.check_exportable(caller.account, body.case_id)  # before passwords are worked on
     request = services.custody.submit_export(caller.account, body.wish(), body.valid_from, body.valid_until)
     return ExportOut.of(request)
 

@@ -29,6 +29,7 @@ from orvault.container.certificates import (
 )
 from orvault.container.files import read_bounded, write_private
 from orvault.container.kek import MIN_PASSPHRASE_CHARS
+from orvault.container.request import NodeRequest
 from orvault.container.revocation import (
     Reason,
     RevocationList,
@@ -37,7 +38,7 @@ from orvault.container.revocation import (
     issue_list,
     load_lists,
 )
-from orvault.container.trust import CERTIFICATE_FILE, KEY_FILE, Identity, create_root, issue
+from orvault.container.trust import CERTIFICATE_FILE, KEY_FILE, Identity, certify, create_root, issue
 from orvault.errors import ErrorKind, OrvaultError
 
 ISSUED = "issued"
@@ -98,11 +99,12 @@ class Authority:
                 f"The root's passphrase has fewer than {MIN_PASSPHRASE_CHARS} characters.",
                 where=str(folder),
             )
+        if cls.exists(folder):
+            raise OrvaultError(ErrorKind.CONFLICT, "There is a root already; it is kept.", where=str(folder))
         root = create_root(name, clock)
-        root.save(folder, passphrase)
-        authority = cls(folder, root, clock)
         issue_list(root, (), 1, clock).save(folder / REVOKED_FILE)
-        return authority
+        root.save(folder, passphrase)  # its key is written last: where that is, everything is
+        return cls(folder, root, clock)
 
     @classmethod
     def open(cls, folder: Path, passphrase: str | None, clock: Clock) -> Authority:
@@ -122,9 +124,18 @@ class Authority:
     def issue(self, name: str, role: CertificateRole | str, days: int) -> Identity:
         """A key and certificate; it stands in the register before it is given out."""
         made = issue(self.root, name, role, self._clock, days)
-        pem = made.certificate.public_bytes(serialization.Encoding.PEM)
-        write_private(self._folder / ISSUED / f"{made.fingerprint}.pem", pem)
+        self._register(made.certificate)
         return made
+
+    def grant(self, request: NodeRequest, days: int) -> x509.Certificate:
+        """A certificate for the key that a node made itself; in the register before it is given out."""
+        made = certify(self.root, request.name, CertificateRole.NODE, request.public_key, self._clock, days)
+        self._register(made)
+        return made
+
+    def _register(self, made: x509.Certificate) -> None:
+        pem = made.public_bytes(serialization.Encoding.PEM)
+        write_private(self._folder / ISSUED / f"{fingerprint(to_der(made))}.pem", pem)
 
     def issued(self) -> list[Issued]:
         """The register, the oldest first."""

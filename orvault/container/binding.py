@@ -17,7 +17,7 @@ def commitment_context(package_id: str) -> bytes:
     return PACKAGE_CONTEXT + package_id.encode("ascii")
 
 
-def slot_info(package_id: str) -> bytes:
+def package_slot_info(package_id: str) -> bytes:
     """HPKE info of a package key's slot (package-v1, 3.1)."""
     return SLOT_CONTEXT + package_id.encode("ascii")
 

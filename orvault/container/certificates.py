@@ -23,6 +23,7 @@ from cryptography.x509.oid import NameOID
 
 from orvault.clock import utc_iso
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import is_name
 
 MAX_CERTIFICATE_BYTES = 16 << 10
 MAX_PEM_BYTES = 128 << 10
@@ -119,9 +120,8 @@ def check_chain(
     """Check that a root in the chain, or among the pinned `roots` (DER), issued the leaf for `role`.
 
     1. Both parse. 2. The root is a CA signed by itself. 3. It issued the leaf. 4. The leaf is no CA, may
-    sign data and
-    carries the role. 5. Both are valid at `at_us`. 6. The leaf was not revoked by then. 7. Is the root among
-    the pinned? That decides `Issuer.pinned`, no more.
+    sign data and carries the role. 5. Both have a name that can be shown. 6. Both are valid at `at_us`.
+    7. The leaf was not revoked by then. 8. Is the root among the pinned? That decides `Issuer.pinned`, no more.
 
     Raises:
         OrvaultError: UNTRUSTED, saying which step failed.
@@ -150,6 +150,8 @@ def _check_chain(
         raise _untrusted("The signer's certificate is not one that may sign data.")
     if attribute(leaf, NameOID.ORGANIZATIONAL_UNIT_NAME) != role:
         raise _untrusted(f"The signer's certificate is not that of {_ROLE_NAMES[role]}.")
+    if not all(is_name(attribute(each, NameOID.COMMON_NAME)) for each in (leaf, root)):
+        raise _untrusted("A certificate's name is not 1 to 64 printable characters.")
     at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
     for certificate, what in ((leaf, "signer"), (root, "root")):
         if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:

@@ -34,17 +34,18 @@ class Head:
 
 
 START = Head(-1, "")  # where a run stands before its first segment
+UNREADABLE = "0" * 64  # what a segment names as `previous` when its node could not read the one before (3.6)
 
 
-def check_run(segments: Sequence[Link], *, before: Head | None = None, anchor: Head | None = None) -> Head:
+def check_run(segments: Sequence[Link], *, before: Head | None = None, anchors: Sequence[Head] = ()) -> Head:
     """Check that `segments` are one unbroken stretch of one run, in its order; returns where it ends.
 
-    `before` is the segment before them: `START` if the run must begin here, None if it is not known. `anchor` is a
-    head of this run that was noted elsewhere: the stretch must reach it and agree with it, so that a run whose end
-    was cut off shows. It may go on after it.
+    `before` is the segment before them: `START` if the run must begin here, None if it is not known. `anchors` are
+    heads of this run that were noted elsewhere: the stretch must reach each and agree with it, so that a run whose
+    end was cut off shows. It may go on after them.
 
     1. All are of one case, camera and run. 2. Their numbers grow. 3. None is missing. 4. Each names the digest of
-    the one before. 5. None begins before the one before it. 6. The anchor is among them.
+    the one before, or says that its node could not read it. 5. None begins before the one before it. 6. Every anchor is among them.
 
     Raises:
         OrvaultError: ALTERED for a segment that does not belong where it stands, DAMAGED for one that is missing.
@@ -63,7 +64,7 @@ def check_run(segments: Sequence[Link], *, before: Head | None = None, anchor: H
         if second.header.meta.start_us < first.header.meta.start_us:
             raise _altered(second, "It begins before the one before it.")
     end = at or START
-    if anchor is not None:
+    for anchor in anchors:
         _check_anchor(segments, end, anchor)
     return end
 
@@ -100,7 +101,7 @@ def _check_follows(before: Head, segment: Link) -> None:
             f"Before it, {_numbers(before.sequence + 1, sequence - 1)} missing.",
             where=segment.header.where,
         )
-    if segment.header.previous != before.digest:
+    if segment.header.previous not in (before.digest, UNREADABLE):
         raise _altered(
             segment, "It does not follow the one before it: that is another one than it was chained to."
         )

@@ -71,13 +71,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def storage_error(path: Path, error: OSError) -> OrvaultError:
-    """What an OSError means to a person, with the space that is left."""
+    """What an OSError means to a person; the space that is left stands beside the place, for the log alone."""
     reason = error.strerror or type(error).__name__
     try:
-        free = f" {shutil.disk_usage(path.parent).free // 2**20} MiB are free there."
+        free = f" ({shutil.disk_usage(path.parent).free // 2**20} MiB are free there)"
     except OSError:
         free = ""
-    return OrvaultError(ErrorKind.STORAGE, f"It could not be written: {reason}.{free}", where=str(path))
+    return OrvaultError(ErrorKind.STORAGE, f"It could not be written: {reason}.", where=f"{path}{free}")
 
 
 def read_bounded(path: Path, max_bytes: int, kind: ErrorKind = ErrorKind.NOT_FOUND) -> bytes:

@@ -1,6 +1,7 @@
 """The key store: case private keys, and the standing vault key, in a folder that opens under a KEK only.
 
-Grants (who may open what) are the key service's business; how the KEK is made and ended is `kek`'s and `keyring`'s.
+Grants (who may open what) are the key service's business; how the KEK is made and ended is `kek`'s and `keyring`'s; a
+key's file is `storedkey`'s.
 What can be done while the store is locked is `vaultkey`'s.
 Source: docs/format/keystore-v1.md.
 
@@ -13,26 +14,17 @@ Source: docs/format/keystore-v1.md.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from orvault.container import canonical, vaultkey
-from orvault.container.canonical import Fields
-from orvault.container.files import read_bounded, write_private
-from orvault.container.kek import NONCE_BYTES, KekSource, PassphraseKek
+from orvault.container.files import write_private
+from orvault.container.kek import KekSource, PassphraseKek
 from orvault.container.keyring import RING_FILE, KeyRing, entry_id
 from orvault.container.keys import Argon2idParams, Kem, PrivateKey, PublicKey, generate_private_key
+from orvault.container.storedkey import CASE, FOLDERS, VAULT, StoredKey, altered
 from orvault.container.vaultkey import VaultUse
 from orvault.errors import ErrorKind, OrvaultError
-
-CASE, VAULT = "case", "vault"
-FOLDERS = {CASE: "cases", VAULT: "vault"}
-MAX_FILE_BYTES = 64 << 10
-KEY_CONTEXT = b"orvault/stored-key/v1\n"
 
 
 def default_anchors(folder: Path) -> Path:
@@ -192,7 +184,7 @@ class KeyStore:
         """Vault keys neither in use nor needed by a case."""
         needed = {use.thumbprint for use in vaultkey.uses(self._folder) if not use.settled}
         needed.add(self._current_vault())
-        names = [_read_key(path)[1] for path in sorted((self._folder / FOLDERS[VAULT]).glob("*.json"))]
+        names = [StoredKey.read(path).name for path in sorted((self._folder / FOLDERS[VAULT]).glob("*.json"))]
         return [name for name in names if name not in needed and self.is_vault_key(name)]
 
     def _check_vault_key(self) -> None:
@@ -228,7 +220,7 @@ class KeyStore:
         if key is None or not path.exists():
             key = self._ring.add(entry_id(kind, name))  # 1
             try:
-                write_private(path, _seal(kind, name, make(), key), replace=False)  # 2
+                write_private(path, StoredKey.seal(kind, name, make(), key).encode(), replace=False)  # 2
             except OrvaultError as error:
                 if error.kind is not ErrorKind.CONFLICT:  # another was faster: its key is the case's key
                     raise
@@ -246,62 +238,19 @@ class KeyStore:
         return path if path is not None and self._ring.get(bytes.fromhex(path.stem)) is not None else None
 
     def _open(self, path: Path) -> PrivateKey:
-        kind, name, public, sealed = _read_key(path)
-        key = self._ring.get(entry_id(kind, name))
-        altered = OrvaultError(
-            ErrorKind.DAMAGED, "The key was altered, or belongs to another key store.", where=str(path)
-        )
-        if key is None or self._path(kind, name) != path:
-            raise altered
-        try:
-            context = _context(kind, name, public)
-            raw = AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context)
-        except (InvalidTag, ValueError) as error:
-            raise altered from error
-        private = PrivateKey(public.kem, raw)
-        if private.public() != public:
-            raise altered
-        return private
+        stored = StoredKey.read(path)
+        if self._path(stored.kind, stored.name) != path:
+            raise altered(path)
+        return stored.open(self._ring.get(entry_id(stored.kind, stored.name)), path)
 
     def _index(self) -> None:
         """Read every public half again: keys come and go by other hands than this object's too."""
         found: dict[str, Path] = {}
         for folder in FOLDERS.values():
             for path in sorted((self._folder / folder).glob("*.json")):
-                found[_read_key(path)[2].thumbprint] = path
+                found[StoredKey.read(path).public.thumbprint] = path
         self._by_thumbprint = found
 
 
 def _source(folder: Path, secret: str | KekSource, params: Argon2idParams | None) -> KekSource:
     return PassphraseKek(secret, default_anchors(folder), params) if isinstance(secret, str) else secret
-
-
-def _head(kind: str, name: str, public: PublicKey) -> dict[str, object]:
-    head = {"format": "orvault-stored-key", "kind": kind, "name": name}
-    return head | {"public_key": public.to_json(), "version": 1}
-
-
-def _context(kind: str, name: str, public: PublicKey) -> bytes:
-    return KEY_CONTEXT + canonical.encode(_head(kind, name, public))
-
-
-def _seal(kind: str, name: str, private: PrivateKey, key: bytes) -> bytes:
-    nonce, public = os.urandom(NONCE_BYTES), private.public()
-    sealed = nonce + AESGCM(key).encrypt(nonce, private.raw, _context(kind, name, public))
-    return canonical.encode(_head(kind, name, public) | {"sealed": canonical.to_base64(sealed)})
-
-
-def _read_key(path: Path) -> tuple[str, str, PublicKey, bytes]:
-    """Kind, name, public key, sealed private key. Errors: KEY_MISSING, DAMAGED."""
-    data = read_bounded(path, MAX_FILE_BYTES, ErrorKind.KEY_MISSING)
-    value = canonical.decode(data, max_bytes=MAX_FILE_BYTES, where=str(path), kind=ErrorKind.DAMAGED)
-    fields = Fields(value, str(path), ErrorKind.DAMAGED)
-    fields.constant("format", "orvault-stored-key")
-    fields.constant("version", 1)
-    kind, name = fields.text("kind", 16), fields.identifier("name")
-    if kind not in FOLDERS:
-        raise fields.fail("kind", "is unknown")
-    public = PublicKey.from_json(fields.take("public_key"), str(path), ErrorKind.DAMAGED)
-    sealed = fields.data("sealed", 1024)
-    fields.end()
-    return kind, name, public, sealed

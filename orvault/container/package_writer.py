@@ -22,8 +22,8 @@ from orvault.container.binding import (
     MANIFEST_CHUNK_BYTES,
     associated_data,
     commitment_context,
+    package_slot_info,
     root_of_leaves,
-    slot_info,
 )
 from orvault.container.canonical import Fields
 from orvault.container.files import storage_error
@@ -234,7 +234,7 @@ class PackageBuilder:
         sealed = seal_bytes(envelope, self._key, self._aad(MANIFEST), MANIFEST_CHUNK_BYTES)
         if len(sealed) > MAX_MANIFEST_BYTES:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "The manifest is larger than the format allows.")
-        return sealed
+        return bytes(sealed)
 
     def _wrap(self, recipients: Sequence[Recipient]) -> tuple[PackageSlot, ...]:
         passwords = sum(recipient.password_salt is not None for recipient in recipients)
@@ -243,7 +243,7 @@ class PackageBuilder:
                 ErrorKind.BAD_REQUEST,
                 f"A package has 1 to {MAX_SLOTS} recipients, {MAX_PASSWORD_SLOTS} at most with a password.",
             )
-        info = slot_info(self._terms.package_id)
+        info = package_slot_info(self._terms.package_id)
         return tuple(
             PackageSlot(wrap_key(self._key, each.public_key, info), each.password_salt, each.argon2id)
             for each in recipients

@@ -213,6 +213,11 @@ def serial_of(der: bytes) -> int:
     return x509.load_der_x509_certificate(der).serial_number
 
 
+def begins_us(der: bytes) -> int:
+    """The first moment at which a certificate is valid."""
+    return _us(x509.load_der_x509_certificate(der).not_valid_before_utc)
+
+
 def _moment(us: int) -> datetime:
     return datetime.fromtimestamp(us // US_PER_S, UTC)
 

@@ -133,7 +133,9 @@ class SealingWriter:
             self.abort()
 
 
-def seal_bytes(plaintext: Bytes, key: bytes | bytearray, aad: bytes, chunk_bytes: int = CHUNK_BYTES) -> bytes:
+def seal_bytes(
+    plaintext: Bytes, key: bytes | bytearray, aad: bytes, chunk_bytes: int = CHUNK_BYTES
+) -> bytearray:
     """The whole stream of a plaintext in memory; sealed in place, since its length is known."""
     check_key(key)
     check_chunk_bytes(chunk_bytes)
@@ -150,4 +152,4 @@ def seal_bytes(plaintext: Bytes, key: bytes | bytearray, aad: bytes, chunk_bytes
         nonce = chunk_nonce(prefix, index, index == chunks - 1)
         cipher.encrypt_into(nonce, view[:count], None, target[at:end])
         view, at = view[count:], end
-    return bytes(sealed)
+    return sealed

@@ -1,5 +1,6 @@
-"""Seals, verifies and opens one segment of a recording.
+"""Seals, signs, verifies and opens one segment of a recording.
 
+Sealing needs no private key and signing no picture, so each may have a process of its own (docs/adr/0009).
 Does not decide whether the signing node is believed (certificates.py), nor where segments and their slots
 are kept.
 Source: docs/format/segment-v1.md.
@@ -28,17 +29,19 @@ from orvault.container.keys import (
 from orvault.container.segment_header import SegmentHeader, SegmentMeta
 from orvault.container.stream import CHUNK_BYTES, ciphertext_size, open_bytes, seal_bytes
 from orvault.container.trust import Identity
-from orvault.container.wire import KEY_BYTES, wipe
+from orvault.container.wire import KEY_BYTES, Bytes, wipe
 from orvault.errors import ErrorKind, OrvaultError
 
 __all__ = [
+    "SealedContent",
     "SealedSegment",
     "SegmentHeader",
     "SegmentMeta",
-    "SegmentSealer",
+    "SegmentSigner",
     "check_content",
     "open_segment",
     "read_header",
+    "seal_content",
     "segment_digest",
     "slot_info",
     "unwrap_dek",
@@ -55,57 +58,113 @@ MAX_HEADER_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
+class SealedContent:
+    """A fragment under its key, and all that a header says of it; nobody vouches for it yet.
+
+    Whoever holds this can open nothing. Digests are hexadecimal; `slot` is the key, wrapped for the case.
+    """
+
+    meta: SegmentMeta
+    ciphertext: Bytes = field(repr=False)
+    ciphertext_sha256: str
+    key_commitment: str
+    key_thumbprint: str
+    plaintext_bytes: int
+    chunk_bytes: int
+    slot: KeySlot
+
+
+@dataclass(frozen=True)
 class SealedSegment:
-    """A finished segment: the file's bytes, the slots beside it, and the digest the next one names."""
+    """A finished segment: header with signature (`head`) and ciphertext, which make the file; the slots beside it.
+
+    `digest` is what the next segment names.
+    """
 
     header: SegmentHeader
-    data: bytes = field(repr=False)
+    head: bytes = field(repr=False)
+    ciphertext: Bytes = field(repr=False)
     slots: tuple[KeySlot, ...]
     digest: str
 
+    @property
+    def data(self) -> bytes:
+        """The whole file; a copy."""
+        return self.head + self.ciphertext
 
-class SegmentSealer:
-    """Seals with a node's identity. It has public keys only: what it sealed it cannot open again."""
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.head) + len(self.ciphertext)
 
-    def __init__(self, identity: Identity, chunk_bytes: int = CHUNK_BYTES) -> None:
+
+def seal_content(
+    meta: SegmentMeta, fragment: Bytes, case_key: PublicKey, chunk_bytes: int = CHUNK_BYTES
+) -> SealedContent:
+    """Seal one fragment of video under a fresh key, which is wrapped for `case_key` and then wiped.
+
+    The fragment is the caller's to overwrite. BAD_REQUEST if a field of `meta` is outside the format.
+    """
+    SegmentMeta.read(Fields(meta.to_json(), "segment", ErrorKind.BAD_REQUEST))
+    dek = bytearray(os.urandom(KEY_BYTES))
+    try:
+        ciphertext = seal_bytes(fragment, dek, _associated_data(meta), chunk_bytes)
+        return SealedContent(
+            meta=meta,
+            ciphertext=ciphertext,
+            ciphertext_sha256=hashlib.sha256(ciphertext).hexdigest(),
+            key_commitment=key_commitment(dek, _commitment_context(meta)).hex(),
+            key_thumbprint=case_key.thumbprint,
+            plaintext_bytes=len(fragment),
+            chunk_bytes=chunk_bytes,
+            slot=wrap_key(dek, case_key, slot_info(meta)),
+        )
+    finally:
+        wipe(dek)  # the node must not keep what opens its own segments
+
+
+class SegmentSigner:
+    """Makes segments of sealed contents with a node's identity; it never sees a picture or what opens one."""
+
+    def __init__(self, identity: Identity) -> None:
         self._identity = identity
         self._fingerprint = identity.fingerprint
-        self._chunk_bytes = chunk_bytes
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str) -> SealedSegment:
-        """Seal one fragment of video under a fresh key, which is wrapped for `case_key` and then wiped.
+    def sign(self, content: SealedContent, previous: str) -> SealedSegment:
+        """Vouch for a content that is what it says of itself.
 
-        `previous` is the digest of the segment before in this run, "" for the first. BAD_REQUEST if a field
-        of `meta` is outside the format.
+        `previous` is the digest of the segment before in this run, "" for the first. Errors: BAD_REQUEST if a
+        field is outside the format; DAMAGED if the content is not the one that was sealed.
         """
-        SegmentMeta.read(Fields(meta.to_json(), "segment", ErrorKind.BAD_REQUEST))
-        dek = bytearray(os.urandom(KEY_BYTES))
-        try:
-            header, slot, ciphertext = self._seal_under(dek, meta, fragment, case_key, previous)
-        finally:
-            wipe(dek)  # the node must not keep what opens its own segments
+        header = SegmentHeader(
+            meta=content.meta,
+            previous=previous,
+            key_commitment=content.key_commitment,
+            ciphertext_sha256=content.ciphertext_sha256,
+            plaintext_bytes=content.plaintext_bytes,
+            chunk_bytes=content.chunk_bytes,
+            node_certificate=self._fingerprint,
+            key_thumbprint=content.key_thumbprint,
+        )
         SegmentHeader.read(Fields(header.to_json(), "segment", ErrorKind.BAD_REQUEST))
+        _check_arrived(content)
         encoded = canonical.encode(header.to_json())
         signed = MAGIC + struct.pack(">I", len(encoded)) + encoded
-        signed += self._identity.sign(SIGNATURE_CONTEXT + signed)
-        digest = hashlib.sha256(signed).hexdigest()
-        return SealedSegment(header, signed + ciphertext, (slot,), digest)
+        head = signed + self._identity.sign(SIGNATURE_CONTEXT + signed)
+        digest = hashlib.sha256(head).hexdigest()
+        return SealedSegment(header, head, content.ciphertext, (content.slot,), digest)
 
-    def _seal_under(
-        self, dek: bytearray, meta: SegmentMeta, fragment: bytes, case_key: PublicKey, previous: str
-    ) -> tuple[SegmentHeader, KeySlot, bytes]:
-        ciphertext = seal_bytes(fragment, dek, _associated_data(meta), self._chunk_bytes)
-        header = SegmentHeader(
-            meta=meta,
-            previous=previous,
-            key_commitment=key_commitment(dek, _commitment_context(meta)).hex(),
-            ciphertext_sha256=hashlib.sha256(ciphertext).hexdigest(),
-            plaintext_bytes=len(fragment),
-            chunk_bytes=self._chunk_bytes,
-            node_certificate=self._fingerprint,
-            key_thumbprint=case_key.thumbprint,
-        )
-        return header, wrap_key(dek, case_key, slot_info(meta)), ciphertext
+
+def _check_arrived(content: SealedContent) -> None:
+    """Signing damage would make it look like an alteration for ever."""
+    size = ciphertext_size(content.plaintext_bytes, content.chunk_bytes)
+    if (
+        len(content.ciphertext) != size
+        or hashlib.sha256(content.ciphertext).hexdigest() != content.ciphertext_sha256
+        or content.slot.key_thumbprint != content.key_thumbprint
+    ):
+        where = f"segment {content.meta.segment_id}"
+        raise OrvaultError(ErrorKind.DAMAGED, "It did not arrive as it was sealed.", where=where)
 
 
 def slot_info(meta: SegmentMeta) -> bytes:

@@ -32,18 +32,22 @@ from orvault.container.certificates import (
 )
 from orvault.container.files import read_bounded, write_private
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import is_name
 
 __all__ = [
     "CertificateRole",
     "Identity",
     "Issuer",
+    "certify",
     "check_chain",
     "check_root",
     "create_root",
     "fingerprint",
     "issue",
     "load_pem",
+    "load_private_key",
     "public_key",
+    "subject_of",
     "to_der",
     "verify_signature",
 ]
@@ -93,10 +97,10 @@ class Identity:
         return self.private_key.sign(data)
 
     def save(self, folder: Path, passphrase: str | None = None) -> None:
-        """Write `key.pem` and `certificate.pem`, mode 0600.
+        """Write `certificate.pem`, then `key.pem`, mode 0600: where there is a key, the pair is whole.
 
-        CONFLICT if a key lies there: it may be the only one.         A root's key is saved with a passphrase
-        (PKCS#8); a node's has to open unattended and is saved without.
+        CONFLICT if a key lies there: it may be the only one. A root's key is saved with a passphrase (PKCS#8); a
+        node's has to open unattended and is saved without.
         """
         protection: serialization.KeySerializationEncryption = serialization.NoEncryption()
         if passphrase is not None:
@@ -104,8 +108,12 @@ class Identity:
         key = self.private_key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection
         )
-        write_private(folder / KEY_FILE, key, replace=False)
+        if (folder / KEY_FILE).exists():
+            raise OrvaultError(
+                ErrorKind.CONFLICT, "There is a key already; it is kept.", where=str(folder / KEY_FILE)
+            )
         write_private(folder / CERTIFICATE_FILE, self.certificate_pem)
+        write_private(folder / KEY_FILE, key, replace=False)
 
     @classmethod
     def load(cls, folder: Path, passphrase: str | None = None) -> Identity:
@@ -115,23 +123,31 @@ class Identity:
             OrvaultError: KEY_MISSING if there is nothing, WRONG_PASSPHRASE, BAD_SETTINGS if it is not
             readable or key and certificate do not belong together.
         """
-        pem = read_bounded(folder / KEY_FILE, MAX_PEM_BYTES, ErrorKind.KEY_MISSING)
+        key = load_private_key(folder, passphrase)
         certificates = load_pem(
             read_bounded(folder / CERTIFICATE_FILE, MAX_PEM_BYTES, ErrorKind.KEY_MISSING), folder
         )
-        secret = None if passphrase is None else passphrase.encode()
-        try:
-            key = serialization.load_pem_private_key(pem, secret)
-        except TypeError as error:
-            raise _bad_key(
-                folder, ErrorKind.WRONG_PASSPHRASE, "The key is protected by a passphrase, or is not."
-            ) from error
-        except (ValueError, UnsupportedAlgorithm) as error:
-            kind = ErrorKind.BAD_SETTINGS if secret is None else ErrorKind.WRONG_PASSPHRASE
-            raise _bad_key(folder, kind, "The key does not open.") from error
-        if not isinstance(key, Ed25519PrivateKey) or public_key(to_der(certificates[0])) != key.public_key():
+        if public_key(to_der(certificates[0])) != key.public_key():
             raise _bad_key(folder, ErrorKind.BAD_SETTINGS, "Key and certificate do not belong together.")
         return cls(certificates[0], key, tuple(certificates[1:]))
+
+
+def load_private_key(folder: Path, passphrase: str | None = None) -> Ed25519PrivateKey:
+    """The key in `key.pem`. Errors: KEY_MISSING, WRONG_PASSPHRASE, BAD_SETTINGS if it is no Ed25519 key."""
+    pem = read_bounded(folder / KEY_FILE, MAX_PEM_BYTES, ErrorKind.KEY_MISSING)
+    secret = None if passphrase is None else passphrase.encode()
+    try:
+        key = serialization.load_pem_private_key(pem, secret)
+    except TypeError as error:
+        raise _bad_key(
+            folder, ErrorKind.WRONG_PASSPHRASE, "The key is protected by a passphrase, or is not."
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        kind = ErrorKind.BAD_SETTINGS if secret is None else ErrorKind.WRONG_PASSPHRASE
+        raise _bad_key(folder, kind, "The key does not open.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _bad_key(folder, ErrorKind.BAD_SETTINGS, "The key is not Ed25519.")
+    return key
 
 
 def _bad_key(folder: Path, kind: ErrorKind, message: str) -> OrvaultError:
@@ -141,7 +157,7 @@ def _bad_key(folder: Path, kind: ErrorKind, message: str) -> OrvaultError:
 def create_root(name: str, clock: Clock, years: int = 20) -> Identity:
     """A new root: self-signed, may sign certificates and nothing else."""
     key = Ed25519PrivateKey.generate()
-    subject = _subject(name, CertificateRole.ROOT)
+    subject = subject_of(name, CertificateRole.ROOT)
     start, end = _validity(clock, years * 365)
     certificate = (
         _builder(subject, subject, key.public_key(), start, end)
@@ -155,23 +171,28 @@ def create_root(name: str, clock: Clock, years: int = 20) -> Identity:
 def issue(root: Identity, name: str, role: CertificateRole | str, clock: Clock, days: int) -> Identity:
     """A key and certificate for an export server or a node; ends with the root at the latest."""
     key = Ed25519PrivateKey.generate()
+    return Identity(certify(root, name, role, key.public_key(), clock, days), key, (root.certificate,))
+
+
+def certify(
+    root: Identity, name: str, role: CertificateRole | str, key: Ed25519PublicKey, clock: Clock, days: int
+) -> x509.Certificate:
+    """A certificate for somebody's public key; ends with the root at the latest."""
     start, end = _validity(clock, days)
     end = min(end, root.certificate.not_valid_after_utc)
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.private_key.public_key())
-    certificate = (
-        _builder(
-            _subject(name, CertificateRole(role)), root.certificate.subject, key.public_key(), start, end
-        )
+    return (
+        _builder(subject_of(name, CertificateRole(role)), root.certificate.subject, key, start, end)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(signs_certificates=False), critical=True)
         .add_extension(issuer_key, critical=False)
         .sign(root.private_key, None)
     )
-    return Identity(certificate, key, (root.certificate,))
 
 
-def _subject(name: str, role: CertificateRole) -> x509.Name:
-    if not 1 <= len(name) <= 64 or not name.isprintable():
+def subject_of(name: str, role: CertificateRole) -> x509.Name:
+    """What a certificate says of whom it is for. Errors: BAD_REQUEST for a name that cannot stand in one."""
+    if not is_name(name):
         raise OrvaultError(
             ErrorKind.BAD_REQUEST,
             "A name in a certificate has 1 to 64 printable characters.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orvault.container.binding import slot_info
+from orvault.container.binding import package_slot_info
 from orvault.container.keys import PrivateKey, private_key_from_password, unwrap_key
 from orvault.container.label import PackageSlot
 from orvault.errors import ErrorKind, OrvaultError
@@ -29,7 +29,7 @@ def _by_key(slots: Sequence[PackageSlot], private: PrivateKey, package_id: str) 
     thumbprint = private.public().thumbprint
     for each in slots:
         if each.slot.key_thumbprint == thumbprint:
-            return unwrap_key(each.slot, private, slot_info(package_id))
+            return unwrap_key(each.slot, private, package_slot_info(package_id))
     raise OrvaultError(ErrorKind.NOT_FOR_YOU, "The package was not made for this key.")
 
 
@@ -41,7 +41,7 @@ def _by_password(slots: Sequence[PackageSlot], password: str, package_id: str) -
         offered = True
         private = private_key_from_password(password, each.password_salt, each.argon2id, each.slot.kem)
         if private.public().thumbprint == each.slot.key_thumbprint:
-            return unwrap_key(each.slot, private, slot_info(package_id))
+            return unwrap_key(each.slot, private, package_slot_info(package_id))
     if offered:
         raise OrvaultError(ErrorKind.WRONG_PASSWORD, "The password does not open the package.")
     raise OrvaultError(

@@ -110,6 +110,8 @@ def may(account: Account, right: Right, *, owner_id: str | None = None) -> Decis
     """
     if account.disabled:
         return Decision(False, f"The account {account.name!r} is disabled.")
+    if account.must_change and right is not Right.SESSION:
+        return Decision(False, "This password was given by somebody else: change it first.")
     # Four eyes come before the role: even a role that decides never decides on what it asked for itself.
     if right is Right.EXPORT_DECIDE and owner_id is not None and owner_id == account.account_id:
         reason = "A request is approved by somebody other than the person who submitted it."

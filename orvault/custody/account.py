@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{1,62})[a-z0-9]")
+MAX_TYPED_CHARACTERS = 200  # of a name, before anything is done with it
 THROTTLE_FAILURES = 5
+CLIENT_FAILURES = 30  # from one address: a ward's computers may share one
 THROTTLE_WINDOW_US = 15 * 60 * US_PER_S
 SESSION_US = 15 * 60 * US_PER_S
 
@@ -33,7 +36,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One person (or machine) that can sign in; `password_phc` is an Argon2id PHC string."""
+    """One person (or machine) that can sign in; `password_phc` is an Argon2id PHC string.
+
+    `reset_us`: the password is one that somebody else gave it then, good for nothing but choosing another.
+    """
 
     account_id: str
     name: str
@@ -43,11 +49,17 @@ class Account:
     created_us: int
     created_by: str
     disabled_us: int | None = None
+    reset_us: int | None = None
 
     @property
     def disabled(self) -> bool:
         """Whether signing in and every right are off."""
         return self.disabled_us is not None
+
+    @property
+    def must_change(self) -> bool:
+        """Whether its password has to be changed before anything else."""
+        return self.reset_us is not None
 
     @property
     def actor(self) -> str:
@@ -64,6 +76,38 @@ class Session:
     issued_us: int
     expires_us: int
     ended_us: int | None = None
+
+
+class AccountRows(Protocol):
+    """Accounts, their sessions, and failed sign-ins."""
+
+    def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
+    def put(self, account: Account) -> None:
+        """Write what may change: password, whether it was reset, whether the account is disabled."""
+        ...
+
+    def count_enabled(self, role: Role) -> int: ...  # noqa: D102
+    def get(self, account_id: str) -> Account | None: ...  # noqa: D102
+    def by_name(self, name: str) -> Account | None: ...  # noqa: D102
+    def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
+    def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
+    def add_session(self, session: Session) -> None: ...  # noqa: D102
+    def session(self, session_id: str) -> Session | None: ...  # noqa: D102
+    def end_session(self, session_id: str, at_us: int) -> None: ...  # noqa: D102
+    def end_sessions(self, account_id: str, at_us: int) -> int:
+        """End every open session of the account; how many those were."""
+        ...
+
+    def drop_sessions(self, expired_before_us: int) -> None: ...  # noqa: D102
+    def add_failure(self, name_key: str, at_us: int) -> None: ...  # noqa: D102
+    def drop_failure(self, name_key: str, at_us: int) -> None:
+        """Take one attempt back that turned out not to have failed."""
+        ...
+
+    def failures(self, name_key: str, since_us: int) -> Sequence[int]: ...  # noqa: D102
+    def clear_failures(self, name_key: str, before_us: int) -> None:
+        """Forget this name's failures, and everybody's before `before_us`."""
+        ...
 
 
 def clean_name(text: str) -> str:
@@ -89,6 +133,11 @@ def name_key(text: str) -> str:
     return hashlib.sha256(b"orvault sign-in name\0" + clean_name(text).encode()).hexdigest()
 
 
+def client_key(client: str) -> str:
+    """What failed sign-ins from one address are counted under, beside those of names."""
+    return hashlib.sha256(b"orvault sign-in client\0" + client.encode("utf-8", "replace")).hexdigest()
+
+
 class ThrottledError(OrvaultError):
     """TOO_MANY_ATTEMPTS, with the time until the next attempt is looked at."""
 
@@ -102,16 +151,16 @@ class ThrottledError(OrvaultError):
         return (*super().__reduce__(), {"retry_after_s": self.retry_after_s})
 
 
-def check_throttle(failures_us: Sequence[int], now_us: int) -> None:
-    """Raise ThrottledError when 5 of these failure times (UTC microseconds) lie in the last 15 minutes."""
+def check_throttle(failures_us: Sequence[int], now_us: int, most: int = THROTTLE_FAILURES) -> None:
+    """Raise ThrottledError when `most` of these failure times (UTC microseconds) lie in the last 15 minutes."""
     recent = sorted(at for at in failures_us if at > now_us - THROTTLE_WINDOW_US)
-    if len(recent) < THROTTLE_FAILURES:
+    if len(recent) < most:
         return
-    free_us = recent[-THROTTLE_FAILURES] + THROTTLE_WINDOW_US
+    free_us = recent[-most] + THROTTLE_WINDOW_US
     wait_s = max(1, -(-(free_us - now_us) // US_PER_S))
     raise ThrottledError(
         ErrorKind.TOO_MANY_ATTEMPTS,
-        "Too many failed sign-ins for this account name.",
+        "Too many failed sign-ins for this account name, or from this computer.",
         advice=f"Try again in {wait_s} seconds.",
         retry_after_s=wait_s,
     )

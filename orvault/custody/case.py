@@ -6,6 +6,7 @@ A recording is lawful only under an armed case (Medical Service Act art. 38-2), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,25 +69,12 @@ class CasePlan:
 
     def checked(self) -> CasePlan:
         """The plan with every text cleaned and bounded."""
-        if len(self.participants) > MAX_PARTICIPANTS:
-            message = f"{len(self.participants)} participants are named; at most {MAX_PARTICIPANTS} are kept."
-            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="participants")
-        names = tuple(
-            clean_text(name, f"participants[{i}]", longest=80) for i, name in enumerate(self.participants)
-        )
-        if len({name.casefold() for name in names}) != len(names):
-            raise OrvaultError(
-                ErrorKind.BAD_REQUEST,
-                "A participant is named twice.",
-                where="participants",
-                advice="Tell two people of the same name apart, for instance by department.",
-            )
         return CasePlan(
             number=clean_text(self.number, "number", longest=64),
             room=clean_text(self.room, "room", longest=64),
             planned_us=self.planned_us,
             recording_request=clean_text(self.recording_request, "recording_request", longest=200),
-            participants=names,
+            participants=check_participants(self.participants),
         )
 
 
@@ -118,6 +106,23 @@ class Run:
     def recording(self) -> bool:
         """Whether nobody has ordered it to stop."""
         return self.stop_ordered_us is None
+
+
+def check_participants(names: Sequence[str], known: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names, cleaned, as they come to those that are `known`; BAD_REQUEST for too many or one named twice."""
+    clean = tuple(clean_text(name, f"participants[{i}]", longest=80) for i, name in enumerate(names))
+    together = [*known, *clean]
+    if len(together) > MAX_PARTICIPANTS:
+        message = f"{len(together)} participants are named; at most {MAX_PARTICIPANTS} are kept."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="participants")
+    if len({name.casefold() for name in together}) != len(together):
+        raise OrvaultError(
+            ErrorKind.BAD_REQUEST,
+            "A participant is named twice.",
+            where="participants",
+            advice="Tell two people of the same name apart, for instance by department.",
+        )
+    return clean
 
 
 def check_step(case: Case, to: CaseState) -> None:

@@ -1,20 +1,15 @@
-"""What custody needs of the rest of the system, as protocols; the ledger, the actors and the tests
-implement them.
+"""What custody needs of the services around it (recorders, keys, export workers), as protocols with their values.
+
+The actors and the tests implement them. What it needs of the ledger is in `rows`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
-from orvault.container.keys import KeySlot, PublicKey
-from orvault.custody.account import Account, Session
-from orvault.custody.case import Case, CaseState, Run
-from orvault.custody.history import Act, Detail, Entry
-from orvault.custody.recorded import GapLike, RunSummary, SegmentLike, Span, StoredGap, StoredSegment
-from orvault.custody.request import ExportRequest, RequestState
+from orvault.container.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,10 @@ class StartOrder:
 
 
 class Recorders(Protocol):
-    """The cameras' recorders. Both acts are idempotent; a recorder out of reach raises CAMERA_UNREACHABLE."""
+    """The cameras' recorders, told from several threads at once. Both acts are idempotent.
+
+    A recorder out of reach raises CAMERA_UNREACHABLE.
+    """
 
     def start(self, order: StartOrder) -> None:
         """Record under this run until told to stop."""
@@ -82,187 +80,3 @@ class Renderers(Protocol):
     def wake(self) -> None:
         """There may be work: ask `claim_render`. Losing this call only delays the work."""
         ...
-
-
-class AccountRows(Protocol):
-    """Accounts, their sessions, and failed sign-ins."""
-
-    def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
-    def get(self, account_id: str) -> Account | None: ...  # noqa: D102
-    def by_name(self, name: str) -> Account | None: ...  # noqa: D102
-    def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
-    def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
-    def add_session(self, session: Session) -> None: ...  # noqa: D102
-    def session(self, session_id: str) -> Session | None: ...  # noqa: D102
-    def end_session(self, session_id: str, at_us: int) -> None: ...  # noqa: D102
-    def drop_sessions(self, expired_before_us: int) -> None: ...  # noqa: D102
-    def add_failure(self, name_key: str, at_us: int) -> None: ...  # noqa: D102
-    def failures(self, name_key: str, since_us: int) -> Sequence[int]: ...  # noqa: D102
-    def clear_failures(self, name_key: str, before_us: int) -> None:
-        """Forget this name's failures, and everybody's before `before_us`."""
-        ...
-
-
-class CameraRows(Protocol):
-    """The cameras that the settings name or named."""
-
-    def put(self, camera: CameraInfo, at_us: int) -> None: ...  # noqa: D102
-    def get(self, camera_id: str) -> CameraInfo | None: ...  # noqa: D102
-    def all(self) -> Sequence[CameraInfo]: ...  # noqa: D102
-
-
-class CaseRows(Protocol):
-    """Cases with their participants."""
-
-    def add(self, case: Case) -> None: ...  # noqa: D102
-    def get(self, case_id: str) -> Case | None: ...  # noqa: D102
-    def by_number(self, number: str) -> Case | None: ...  # noqa: D102
-    def put_state(self, case: Case) -> None:
-        """Write the state and what came with it; the plan itself never changes."""
-        ...
-
-    def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]: ...  # noqa: D102
-
-
-class RunRows(Protocol):
-    """Runs: at most one open per camera."""
-
-    def add(self, run: Run) -> None: ...  # noqa: D102
-    def get(self, run_id: str) -> Run | None: ...  # noqa: D102
-    def put(self, run: Run) -> None: ...  # noqa: D102
-    def of_case(self, case_id: str) -> Sequence[Run]: ...  # noqa: D102
-    def open_on(self, camera_id: str) -> Run | None: ...  # noqa: D102
-    def recording(self) -> Sequence[Run]: ...  # noqa: D102
-    def stopping(self) -> Sequence[Run]: ...  # noqa: D102
-    def last_epoch(self, camera_id: str) -> int: ...  # noqa: D102
-
-
-class SegmentRows(Protocol):
-    """Segments: an index over what lies on the nodes' disks."""
-
-    def digest_of(self, segment_id: str) -> str | None: ...  # noqa: D102
-    def digest_at(self, run_id: str, sequence: int) -> str | None: ...  # noqa: D102
-    def add(self, segment: SegmentLike, at_us: int) -> None: ...  # noqa: D102
-    def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredSegment]:
-        """Those that overlap from-to, in order of their start."""
-        ...
-
-    def spans(self, case_id: str, camera_id: str) -> Sequence[Span]: ...  # noqa: D102
-    def known_in(self, request: ExportRequest, segment_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that belong to the request's case, cameras and period."""
-        ...
-
-    def sealed_to(self, case_id: str, thumbprint: str, after_id: str, limit: int) -> Sequence[StoredSegment]:
-        """Segments of the case that have a slot for this key, by id, from behind `after_id` on."""
-        ...
-
-    def put_slots(self, segment_id: str, slots: Sequence[KeySlot]) -> bool:
-        """Give a segment other key slots; False if it is not known."""
-        ...
-
-    def summaries(  # noqa: D102
-        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
-    ) -> Sequence[RunSummary]: ...
-
-
-class GapRows(Protocol):
-    """Gaps, kept for ever: a hole in the evidence must stay explainable."""
-
-    def add(self, gap: GapLike, at_us: int) -> bool:
-        """Keep it; False when it was known."""
-        ...
-
-    def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredGap]:
-        """Those that overlap from-to, in order of time."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One download link that was handed out; the signed URL carries its id."""
-
-    link_id: str
-    request_id: str
-    issued_to: str
-    issued_us: int
-    expires_us: int
-    first_used_us: int | None = None
-
-
-class RequestRows(Protocol):
-    """Export requests with cameras, recipients, consents and download links."""
-
-    def add(self, request: ExportRequest) -> None: ...  # noqa: D102
-    def get(self, request_id: str) -> ExportRequest | None: ...  # noqa: D102
-    def put_state(self, request: ExportRequest) -> None:
-        """Write what was decided or done; the wish itself never changes."""
-        ...
-
-    def page(  # noqa: D102
-        self, state: RequestState | None, owner: str | None, case_id: str | None, limit: int, before: str
-    ) -> Sequence[ExportRequest]: ...
-    def waiting(self) -> Sequence[ExportRequest]:
-        """Approved and rendering ones, the oldest decision first."""
-        ...
-
-    def outlived(self, now_us: int) -> Sequence[ExportRequest]: ...  # noqa: D102
-    def add_link(self, link: Link) -> None: ...  # noqa: D102
-    def link(self, link_id: str) -> Link | None: ...  # noqa: D102
-    def mark_link_used(self, link_id: str, at_us: int) -> None: ...  # noqa: D102
-
-
-class HistoryRows(Protocol):
-    """The append-only history; rows cannot be changed or removed."""
-
-    def append(  # noqa: D102
-        self, at_us: int, actor: str, act: Act, subject: str, detail: Detail
-    ) -> Entry: ...
-    def size(self) -> int: ...  # noqa: D102
-    def page(
-        self, before_seq: int | None, limit: int, *, subject: str | None, actor: str | None, act: str | None
-    ) -> Sequence[Entry]:
-        """The newest first."""
-        ...
-
-    def run_through(self, from_seq: int, limit: int) -> Sequence[Entry]:
-        """The oldest first, for checking."""
-        ...
-
-
-class UnitOfWork(Protocol):
-    """One transaction. Leaving the block without `commit()` undoes everything.
-
-    Writers take turns: between entering and leaving, no other process writes, so what was checked stays true.
-    """
-
-    @property
-    def accounts(self) -> AccountRows: ...  # noqa: D102
-    @property
-    def cameras(self) -> CameraRows: ...  # noqa: D102
-    @property
-    def cases(self) -> CaseRows: ...  # noqa: D102
-    @property
-    def runs(self) -> RunRows: ...  # noqa: D102
-    @property
-    def segments(self) -> SegmentRows: ...  # noqa: D102
-    @property
-    def gaps(self) -> GapRows: ...  # noqa: D102
-    @property
-    def requests(self) -> RequestRows: ...  # noqa: D102
-    @property
-    def history(self) -> HistoryRows: ...  # noqa: D102
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def commit(self) -> None:
-        """Make it durable."""
-        ...
-
-
-class UnitsOfWork(Protocol):
-    """Opens transactions; a read-only one sees one moment and waits for nobody."""
-
-    def __call__(self, *, read_only: bool = False) -> UnitOfWork: ...  # noqa: D102

@@ -34,6 +34,14 @@ class SegmentLike(Protocol):
     def slots(self) -> tuple[KeySlot, ...]: ...  # noqa: D102
 
 
+class Sealers(Protocol):
+    """Which nodes' signatures are believed; `orvault.container.enrolment.EnrolledNodes`."""
+
+    def check_first_seen(self, header: SegmentHeader, seen_us: int) -> None:
+        """UNTRUSTED for a segment that is seen first at `seen_us` and of a node unknown or revoked by then."""
+        ...
+
+
 class GapLike(Protocol):
     """A time in which a camera should have recorded and did not."""
 
@@ -53,13 +61,17 @@ class GapLike(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
-    """A segment as the ledger gives it back; fields as in `SegmentLike`."""
+    """A segment as the ledger gives it back; fields as in `SegmentLike`.
+
+    `indexed_us` is when the server took it in, by its own clock. The header's times are the recorder's word.
+    """
 
     header: SegmentHeader
     digest: str
     bytes: int
     path: str
     slots: tuple[KeySlot, ...]
+    indexed_us: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,15 @@ class RequestState(StrEnum):
 _NEXT: dict[RequestState, frozenset[RequestState]] = {
     RequestState.SUBMITTED: frozenset({RequestState.APPROVED, RequestState.REFUSED, RequestState.EXPIRED}),
     RequestState.APPROVED: frozenset({RequestState.RENDERING, RequestState.EXPIRED}),
-    # rendering again: the worker that had it is gone and another takes over
+    # rendering again: the worker that had it is gone and another takes over; approved: what it needs is away
     RequestState.RENDERING: frozenset(
-        {RequestState.RENDERING, RequestState.READY, RequestState.FAILED, RequestState.EXPIRED}
+        {
+            RequestState.RENDERING,
+            RequestState.APPROVED,
+            RequestState.READY,
+            RequestState.FAILED,
+            RequestState.EXPIRED,
+        }
     ),
     RequestState.READY: frozenset({RequestState.EXPIRED}),
     RequestState.REFUSED: frozenset(),
@@ -109,7 +115,10 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """One request with everything decided about it so far; times are UTC microseconds."""
+    """One request with everything decided about it so far; times are UTC microseconds.
+
+    `worker_epoch` counts its claims; `given_back` those among them that were given back before they could be tried.
+    """
 
     request_id: str
     wish: Wish
@@ -125,9 +134,17 @@ class ExportRequest:
     worker: str | None = None
     worker_epoch: int = 0
     worker_seen_us: int | None = None
+    given_back: int = 0
+    not_before_us: int | None = None
     package: PackageFile | None = None
     failure: str | None = None
     ended_us: int | None = None
+    removed_us: int | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How many workers were at it and neither ended nor gave it back."""
+        return self.worker_epoch - self.given_back
 
     def due_to_expire(self, now_us: int) -> bool:
         """Whether its validity is over while something could still be made or fetched under it."""

@@ -5,26 +5,39 @@ It decides and records; recorders, keys and rendering are reached through the po
 
 from __future__ import annotations
 
-from orvault.custody.desks.accounts import AccountDesk, SignIn
+from orvault.custody.desks.accounts import AccountDesk
 from orvault.custody.desks.cases import CaseDesk
+from orvault.custody.desks.control import ControlDesk, SignalOutcome
 from orvault.custody.desks.histories import HistoryDesk, HistoryVerdict
+from orvault.custody.desks.notices import NoticeDesk, NoticePage
+from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
-from orvault.custody.desks.renders import RenderDesk, RenderJob, Track
-from orvault.custody.desks.switching import CameraProblem, CaseView, Switched
+from orvault.custody.desks.renders import RenderDesk, RenderJob
+from orvault.custody.desks.rooms import Alarm, DueReason, RoomDesk, RoomView
+from orvault.custody.desks.sessions import SignIn
+from orvault.custody.desks.switching import CaseView, Switched
+from orvault.custody.stretches import Track
 
 
-class CustodyService(AccountDesk, CaseDesk, RecordingDesk, RenderDesk, HistoryDesk):
+class CustodyService(
+    AccountDesk, CaseDesk, ControlDesk, RoomDesk, RecordingDesk, RenderDesk, HistoryDesk, NoticeDesk
+):
     """All desks over one ledger; safe to share between threads, and to have in several processes."""
 
 
 __all__ = [
+    "Alarm",
     "CameraProblem",
     "CameraView",
     "CaseView",
     "CustodyService",
+    "DueReason",
     "HistoryVerdict",
+    "NoticePage",
     "RenderJob",
+    "RoomView",
     "SignIn",
+    "SignalOutcome",
     "Switched",
     "Track",
 ]

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
+from orvault.container.label import MAX_PASSWORD_SLOTS
 from orvault.custody.text import MAX_TIME_US, clean_text, show_time
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -69,7 +70,7 @@ class Redaction:
 
     def checked(self) -> Redaction:
         """With the watermark cleaned; BAD_REQUEST when it is empty, too long or not one printable line."""
-        text = clean_text(self.watermark, "watermark.text", longest=WATERMARK_CHARACTERS)
+        text = clean_text(self.watermark, "watermark.text", longest=WATERMARK_CHARACTERS, drawn=True)
         return Redaction(self.masking, self.style, text, self.position)
 
 
@@ -101,11 +102,21 @@ def make_validity(from_us: int | None, until_us: int | None, now_us: int) -> Val
 
 
 def check_recipients(recipients: Sequence[Recipient]) -> tuple[Recipient, ...]:
-    """The recipients, names cleaned; BAD_REQUEST unless there are 1 to 20, each with a name of its own."""
+    """The recipients, names cleaned; BAD_REQUEST unless there are 1 to 20, at most 16 of them by password (the
+    package format's bound), each with a name of its own.
+    """
     if not 1 <= len(recipients) <= MAX_RECIPIENTS:
         message = f"{len(recipients)} recipients are named; a package is for 1 to {MAX_RECIPIENTS}."
         raise OrvaultError(
             ErrorKind.BAD_REQUEST, message, where="recipients", advice="Name who will open it."
+        )
+    passwords = sum(recipient.password_salt is not None for recipient in recipients)
+    if passwords > MAX_PASSWORD_SLOTS:
+        raise OrvaultError(
+            ErrorKind.BAD_REQUEST,
+            f"{passwords} recipients have a password; a package is for at most {MAX_PASSWORD_SLOTS} of those.",
+            where="recipients",
+            advice="Take the public keys of some, or file a second request.",
         )
     cleaned = tuple(
         replace(recipient, name=clean_text(recipient.name, f"recipients[{i}].name", longest=80))

@@ -1,4 +1,4 @@
-"""Checks on what people type: lengths, printable characters, and times as they are shown in messages."""
+"""Checks on what people type: lengths, characters (orvault/text.py), and times as they are shown in messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import unicodedata
 
 from orvault.clock import utc_iso
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import is_unseen
 
 MAX_TIME_US = 7_258_118_400 * 1_000_000  # 2200-01-01: later times are typing errors
-_TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 
-def clean_text(text: str, where: str, *, longest: int, lines: bool = False) -> str:
+def clean_text(text: str, where: str, *, longest: int, lines: bool = False, drawn: bool = False) -> str:
     """The text in NFC without surrounding blanks; BAD_REQUEST if empty, too long or holding control
-    characters.
+    characters. A text that is `drawn` into pictures holds no joiners either: they have no shape.
     """
     clean = unicodedata.normalize("NFC", text).strip()
     if not clean:
@@ -22,19 +22,12 @@ def clean_text(text: str, where: str, *, longest: int, lines: bool = False) -> s
         message = f"This text has {len(clean)} characters; at most {longest} are kept."
         raise OrvaultError(ErrorKind.BAD_REQUEST, message, where=where, advice="Shorten it.")
     for character in clean:
-        if _hidden(character) and not (lines and character in "\n\t"):
+        if is_unseen(character, formats=drawn) and not (lines and character in "\n\t"):
             message = f"This text holds a character that cannot be shown (U+{ord(character):04X})."
             raise OrvaultError(
                 ErrorKind.BAD_REQUEST, message, where=where, advice="Type it without that one."
             )
     return clean
-
-
-def _hidden(character: str) -> bool:
-    # Control, surrogate, private and unassigned characters, line separators, and those that turn the direction of
-    # writing: with them a name can be shown as another one.
-    turning = unicodedata.bidirectional(character) in _TURNING
-    return turning or unicodedata.category(character) in {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def check_range(from_us: int, to_us: int, where: str = "from, to") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from orvault.custody.account import Account, Role, Session
 from orvault.ledger import tables as t
@@ -29,8 +29,24 @@ class Accounts:
                 created_us=account.created_us,
                 created_by=account.created_by,
                 disabled_us=account.disabled_us,
+                reset_us=account.reset_us,
             )
         )
+
+    def put(self, account: Account) -> None:
+        """Write what may change of an account."""
+        changes = {
+            "password_phc": account.password_phc,
+            "disabled_us": account.disabled_us,
+            "reset_us": account.reset_us,
+        }
+        self._db.execute(update(t.accounts).where(t.accounts.c.id == account.account_id).values(changes))
+
+    def count_enabled(self, role: Role) -> int:
+        """How many accounts of this role may sign in."""
+        a = t.accounts.c
+        query = select(func.count()).where(a.role == role.value, a.disabled_us.is_(None))
+        return int(self._db.execute(query).scalar_one())
 
     def get(self, account_id: str) -> Account | None:
         """The account with this id."""
@@ -73,6 +89,12 @@ class Accounts:
         """Mark it ended."""
         self._db.execute(update(t.sessions).where(t.sessions.c.id == session_id).values(ended_us=at_us))
 
+    def end_sessions(self, account_id: str, at_us: int) -> int:
+        """Mark every open one of the account ended; how many those were."""
+        s = t.sessions.c
+        still_open = (s.account_id == account_id, s.ended_us.is_(None), s.expires_us > at_us)
+        return self._db.execute(update(t.sessions).where(*still_open).values(ended_us=at_us)).rowcount
+
     def drop_sessions(self, expired_before_us: int) -> None:
         """Drop sessions that are over anyway; the sign-ins themselves are in history."""
         self._db.execute(delete(t.sessions).where(t.sessions.c.expires_us < expired_before_us))
@@ -80,6 +102,13 @@ class Accounts:
     def add_failure(self, name_key: str, at_us: int) -> None:
         """Count one attempt against this name."""
         self._db.execute(insert(t.sign_in_failures).values(name_key=name_key, at_us=at_us))
+
+    def drop_failure(self, name_key: str, at_us: int) -> None:
+        """Take back one attempt."""
+        f = t.sign_in_failures.c
+        one = select(func.min(f.id)).where(f.name_key == name_key, f.at_us == at_us).scalar_subquery()
+        found = self._db.execute(select(one)).scalar_one_or_none()
+        self._db.execute(delete(t.sign_in_failures).where(f.id == found))
 
     def failures(self, name_key: str, since_us: int) -> Sequence[int]:
         """Times of this name's failures after `since_us`, oldest first."""
@@ -107,4 +136,5 @@ def _account(row: Row) -> Account:
         created_us=row["created_us"],
         created_by=row["created_by"],
         disabled_us=row["disabled_us"],
+        reset_us=row["reset_us"],
     )

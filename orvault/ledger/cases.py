@@ -12,6 +12,8 @@ from orvault.custody.ports import CameraInfo
 from orvault.ledger import tables as t
 from orvault.ledger.rows import Row, Values, from_text, to_text
 
+_ARMED = (CaseState.ARMED.value, CaseState.RECORDING.value)
+
 
 class Cameras:
     """`CameraRows` over one connection."""
@@ -65,9 +67,7 @@ class Cases:
                 **_case_state(case),
             )
         )
-        for position, name in enumerate(case.participants):
-            values = {"case_id": case.case_id, "position": position, "name": name}
-            self._db.execute(insert(t.case_participants).values(values))
+        self._add_participants(case.case_id, 0, case.participants)
 
     def get(self, case_id: str) -> Case | None:
         """The case with this id."""
@@ -83,6 +83,15 @@ class Cases:
         """Write the state and what came with it."""
         self._db.execute(update(t.cases).where(t.cases.c.id == case.case_id).values(**_case_state(case)))
 
+    def add_participants(self, case: Case, names: Sequence[str]) -> None:
+        """Insert these behind those that the case has."""
+        self._add_participants(case.case_id, len(case.participants), names)
+
+    def _add_participants(self, case_id: str, first: int, names: Sequence[str]) -> None:
+        for position, name in enumerate(names, first):
+            values = {"case_id": case_id, "position": position, "name": name}
+            self._db.execute(insert(t.case_participants).values(values))
+
     def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]:
         """The newest first, from before the id `before` ("" for the newest)."""
         query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit)
@@ -90,6 +99,23 @@ class Cases:
             query = query.where(t.cases.c.state == state.value)
         if before:
             query = query.where(t.cases.c.id < before)
+        return self._with_participants(list(self._db.execute(query).mappings()))
+
+    def in_room(self, room: str) -> Case | None:
+        """The room's armed or recording case; without one, the case closed there last."""
+        c = t.cases.c
+        query = select(t.cases).where(c.room == room).limit(1)
+        # A ledger from before a room had one armed case at most may hold two: the one that records goes first.
+        armed = query.where(c.state.in_(_ARMED)).order_by(c.state.desc(), c.armed_us.desc())
+        closed = query.where(c.state == CaseState.CLOSED.value).order_by(c.closed_us.desc())
+        for chosen in (armed, closed):
+            if row := self._db.execute(chosen).mappings().first():
+                return self._with_participants([row])[0]
+        return None
+
+    def armed(self) -> Sequence[Case]:
+        """Every armed or recording case, by its arming."""
+        query = select(t.cases).where(t.cases.c.state.in_(_ARMED)).order_by(t.cases.c.armed_us, t.cases.c.id)
         return self._with_participants(list(self._db.execute(query).mappings()))
 
     def _with_participants(self, rows: Sequence[Row]) -> list[Case]:

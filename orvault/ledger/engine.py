@@ -112,7 +112,7 @@ def _bad_url(problem: str) -> OrvaultError:
         ErrorKind.BAD_SETTINGS,
         f"The ledger's database address {problem}.",
         where="ledger.url",
-        advice="Use sqlite:////folder/ledger.sqlite or mysql+pymysql://user:password@host/database.",
+        advice="Use sqlite:////FOLDER/ledger.sqlite, or mysql+pymysql://USER@HOST/DB with ledger.password_file.",
     )
 
 

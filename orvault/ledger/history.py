@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -55,9 +55,13 @@ class History:
             query = query.where(history.c.seq < before_seq)
         return [_entry(row) for row in self._db.execute(query).mappings()]
 
-    def run_through(self, from_seq: int, limit: int) -> Sequence[Entry]:
-        """The oldest first, from `from_seq` on."""
+    def run_through(
+        self, from_seq: int, limit: int, *, acts: Collection[Act] | None = None
+    ) -> Sequence[Entry]:
+        """The oldest first, from `from_seq` on; of these acts, or of all."""
         query = select(history).where(history.c.seq >= from_seq).order_by(history.c.seq).limit(limit)
+        if acts is not None:
+            query = query.where(history.c.act.in_([act.value for act in acts]))
         return [_entry(row) for row in self._db.execute(query).mappings()]
 
 

@@ -89,6 +89,26 @@ class Segments:
         row = update(t.segments).where(t.segments.c.id == segment_id).values(slots=_slots_text(slots))
         return self._db.execute(row).rowcount == 1
 
+    def last(
+        self, run_id: str, *, below: int | None = None, before_us: int | None = None
+    ) -> StoredSegment | None:
+        """The run's segment with the highest number; `below` a number, or that begins `before_us`."""
+        s = t.segments.c
+        query = select(t.segments).where(s.run_id == run_id).order_by(s.sequence.desc()).limit(1)
+        if below is not None:
+            query = query.where(s.sequence < below)
+        if before_us is not None:
+            query = query.where(s.start_us < before_us)
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else _segment(row)
+
+    def following(self, run_id: str, after: int, upto: int | None = None) -> Sequence[StoredSegment]:
+        """The run's segments behind the number `after`, as far as the number `upto`; None: the next one."""
+        s = t.segments.c
+        query = select(t.segments).where(s.run_id == run_id, s.sequence > after).order_by(s.sequence)
+        query = query.limit(1) if upto is None else query.where(s.sequence <= upto)
+        return [_segment(row) for row in self._db.execute(query).mappings()]
+
     def spans(self, case_id: str, camera_id: str) -> Sequence[Span]:
         """What the camera recorded under the case, joined to stretches."""
         s = t.segments.c
@@ -223,7 +243,7 @@ def _segment(row: Row) -> StoredSegment:
     where = f"segments {row['id']}"
     header = SegmentHeader.read(Fields(from_text(row["header"], where), where, ErrorKind.INTERNAL))
     slots = tuple(KeySlot.from_json(item) for item in list_from_text(row["slots"], where))
-    return StoredSegment(header, row["digest"], row["bytes"], row["path"], slots)
+    return StoredSegment(header, row["digest"], row["bytes"], row["path"], slots, row["indexed_us"])
 
 
 def _slots_text(slots: Sequence[KeySlot]) -> str:

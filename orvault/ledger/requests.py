@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 
 from orvault.container.keys import Recipient
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
-from orvault.custody.ports import Link
 from orvault.custody.request import ExportRequest, PackageFile, Progress, RequestState, Wish
+from orvault.custody.rows import Link
 from orvault.custody.terms import Masking, Position, Redaction, Style, Validity
 from orvault.ledger import tables_exports as t
 from orvault.ledger.rows import Row, Values, from_text, to_text
@@ -63,11 +63,21 @@ class Requests:
             query = query.where(r.id < before)
         return self._read(query)
 
-    def waiting(self) -> Sequence[ExportRequest]:
-        """Approved and rendering ones, the oldest decision first."""
+    def waiting(self, now_us: int) -> Sequence[ExportRequest]:
+        """Approved ones whose time to be tried has come, and rendering ones, the oldest decision first."""
         r = t.requests.c
-        query = select(t.requests).where(r.state.in_(("approved", "rendering")))
+        due = or_(r.not_before_us.is_(None), r.not_before_us <= now_us)
+        query = select(t.requests).where(r.state.in_(("approved", "rendering")), due)
         return self._read(query.order_by(r.decided_us, r.id).limit(100))
+
+    def spent(self) -> Sequence[ExportRequest]:
+        """Expired and failed ones whose files were not removed yet, at most 100."""
+        r = t.requests.c
+        approved_once = r.package_id.is_not(None)  # else no file was ever begun
+        query = select(t.requests).where(
+            r.state.in_(("expired", "failed")), r.removed_us.is_(None), approved_once
+        )
+        return self._read(query.order_by(r.id).limit(100))
 
     def outlived(self, now_us: int) -> Sequence[ExportRequest]:
         """Those whose validity is over and that have not ended, at most 500."""
@@ -167,11 +177,14 @@ def _state_values(request: ExportRequest) -> Values:
         "worker": request.worker,
         "worker_epoch": request.worker_epoch,
         "worker_seen_us": request.worker_seen_us,
+        "given_back": request.given_back,
+        "not_before_us": request.not_before_us,
         "package_path": package.path if package else None,
         "package_bytes": package.bytes if package else None,
         "package_sha256": package.sha256 if package else None,
         "failure": request.failure,
         "ended_us": request.ended_us,
+        "removed_us": request.removed_us,
     }
 
 
@@ -221,7 +234,10 @@ def _request(row: Row, cameras: list[Row], recipients: list[Row], consents: list
         worker=row["worker"],
         worker_epoch=row["worker_epoch"],
         worker_seen_us=row["worker_seen_us"],
+        given_back=row["given_back"],
+        not_before_us=row["not_before_us"],
         package=package,
         failure=row["failure"],
         ended_us=row["ended_us"],
+        removed_us=row["removed_us"],
     )

@@ -68,6 +68,7 @@ accounts = make_table(
     moment("created_us", "when it was made"),
     Column("created_by", String(64), nullable=False, comment="history actor who made it, or console"),
     moment("disabled_us", "since when signing in is off; NULL: in use", nullable=True),
+    moment("reset_us", "when somebody else set its password; NULL: it is its own", nullable=True),
     UniqueConstraint("name"),
     CheckConstraint(
         "role IN ('system-administrator','records-manager','privacy-officer','clinical-staff','auditor')",
@@ -171,7 +172,11 @@ runs = make_table(
     ),
     moment("started_us", "when the start was ordered"),
     Column(
-        "started_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that ordered the start"
+        "started_by",
+        ID,
+        ForeignKey("accounts.id"),
+        nullable=False,
+        comment="account that ordered the start, or armed the case that a device started",
     ),
     moment("stop_ordered_us", "when the stop was ordered; NULL: records", nullable=True),
     Column("stop_ordered_by", String(64), comment="history actor who ordered the stop"),
@@ -221,12 +226,18 @@ segments = make_table(
         nullable=False,
         comment="wrapped DEKs, JSON; replaced when keys rotate, dropped to destroy",
     ),
-    moment("indexed_us", "when the row was written"),
+    moment("indexed_us", "when the server first took it in, which revocations are held against"),
     UniqueConstraint("run_id", "sequence"),
     CheckConstraint("end_us >= start_us", "period"),
     CheckConstraint("sequence >= 0", "sequence"),
     Index(None, "case_id", "camera_id", "start_us"),
     Index(None, "camera_id", "start_us"),
+)
+
+moved_runs = make_table(
+    "moved_runs",
+    "Runs with segments that no anchor in history covers yet; owner: index actor",
+    Column("run_id", ID, ForeignKey("runs.id"), primary_key=True, comment="which run"),
 )
 
 gaps = make_table(
@@ -243,4 +254,18 @@ gaps = make_table(
     UniqueConstraint("run_id", "from_us", "to_us"),
     CheckConstraint("to_us > from_us", "period"),
     Index(None, "case_id", "camera_id", "from_us"),
+)
+
+notice_cursors = make_table(
+    "notice_cursors",
+    "How far each outside target has taken the events of history; owner: custody notice desk",
+    Column("target", String(64), primary_key=True, comment="name of the target in the settings"),
+    Column(
+        "next_number",
+        BigInteger,
+        nullable=False,
+        comment="seq in history of the first entry whose event it has not taken",
+    ),
+    moment("moved_us", "when it took the last one, or began to follow"),
+    CheckConstraint("next_number >= 0", "number"),
 )

@@ -57,11 +57,20 @@ requests = make_table(
     Column("worker", String(64), comment="export worker that has or had it"),
     Column("worker_epoch", Integer, nullable=False, comment="number of claims; fences replaced workers"),
     moment("worker_seen_us", "the worker's last sign of life", nullable=True),
+    Column(
+        "given_back",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="claims that were given back: what the worker needed was away",
+    ),
+    moment("not_before_us", "when it is tried again after that; NULL: at once", nullable=True),
     Column("package_path", String(512), comment="file below the packages folder, once ready"),
     Column("package_bytes", BigInteger, comment="size of the package in bytes, once ready"),
     Column("package_sha256", DIGEST, comment="SHA-256 (hex) of the package file, once ready"),
     Column("failure", String(500), comment="why the rendering failed"),
     moment("ended_us", "when it became ready, refused, failed or expired", nullable=True),
+    moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),
     CheckConstraint(
         "state IN ('submitted','approved','rendering','ready','refused','failed','expired')", "state"

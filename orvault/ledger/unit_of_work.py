@@ -16,7 +16,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.accounts import Accounts
 from orvault.ledger.cases import Cameras, Cases, Runs
+from orvault.ledger.control import Reasons, Signals
 from orvault.ledger.history import History
+from orvault.ledger.moved_runs import MovedRuns
+from orvault.ledger.notices import Notices
 from orvault.ledger.recordings import Gaps, Segments
 from orvault.ledger.requests import Requests
 from orvault.ledger.tables_exports import history_head
@@ -87,9 +90,24 @@ class SqlUnitOfWork:
         return Segments(self._here)
 
     @cached_property
+    def moved_runs(self) -> MovedRuns:
+        """Runs whose head is not anchored yet."""
+        return MovedRuns(self._here)
+
+    @cached_property
     def gaps(self) -> Gaps:
         """Gaps."""
         return Gaps(self._here)
+
+    @cached_property
+    def signals(self) -> Signals:
+        """Start and stop signals."""
+        return Signals(self._here)
+
+    @cached_property
+    def reasons(self) -> Reasons:
+        """Reasons that stops owe."""
+        return Reasons(self._here)
 
     @cached_property
     def requests(self) -> Requests:
@@ -100,6 +118,11 @@ class SqlUnitOfWork:
     def history(self) -> History:
         """The history of acts."""
         return History(self._here)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """How far outside targets have taken events."""
+        return Notices(self._here)
 
     @property
     def _here(self) -> Connection:

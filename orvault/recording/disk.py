@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
 
 PART = ".part"  # the ending of a file that is not whole yet
@@ -22,8 +23,8 @@ class Disk(Protocol):
         """Make one folder (0700) and its entry in the parent durable; one that exists is left as it is."""
         ...
 
-    def write(self, path: Path, data: bytes) -> None:
-        """Write a file (0600) anew, its contents durable, its name not yet."""
+    def write(self, path: Path, *pieces: Bytes) -> None:
+        """Write a file (0600) anew, piece after piece; its contents durable, its name not yet."""
         ...
 
     def publish(self, part: Path, final: Path) -> None:
@@ -54,13 +55,14 @@ class RealDisk:
             return
         self.sync(folder.parent)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, *pieces: Bytes) -> None:
         """See `Disk`."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
-            left = memoryview(data)
-            while left:
-                left = left[file.write(left) :]
+            for piece in pieces:
+                left = memoryview(piece)
+                while left:
+                    left = left[file.write(left) :]
             os.fsync(file.fileno())
 
     def publish(self, part: Path, final: Path) -> None:
@@ -101,11 +103,11 @@ def part_of(path: Path) -> Path:
 
 
 def storage_error(what: str, path: Path, error: OSError) -> OrvaultError:
-    """An OSError for a person: what could not be done, where, why, and how much room is left."""
+    """An OSError for a person: what could not be done and why; the place, for the log, with the room that is left."""
     reason = error.strerror or type(error).__name__
-    message = f"{what}: {reason}.{_room(path)}"
+    message = f"{what}: {reason}."
     advice = "Make room or repair the disk; recording goes on by itself when it can be written again."
-    return OrvaultError(ErrorKind.STORAGE, message, where=str(path), advice=advice)
+    return OrvaultError(ErrorKind.STORAGE, message, where=f"{path}{_room(path)}", advice=advice)
 
 
 def _room(path: Path) -> str:
@@ -114,5 +116,5 @@ def _room(path: Path) -> str:
             usage = shutil.disk_usage(folder)
         except OSError:
             continue
-        return f" {usage.free // 2**20} of {usage.total // 2**20} MiB are free there."
+        return f" ({usage.free // 2**20} of {usage.total // 2**20} MiB are free there)"
     return ""

@@ -8,13 +8,15 @@ Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same ga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from orvault.container import canonical
 from orvault.container.canonical import is_identifier
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.folders import OnFault, entries, listed, run_folders
 from orvault.recording.recorder import Gap
 
 MAX_GAP_BYTES = 8 * 1024
@@ -49,13 +51,17 @@ class GapStore:
             raise storage_error("The gap record could not be stored", path, error) from error
         return str(relative)
 
-    def scan(self, on_fault: Callable[[str, OrvaultError], None] | None = None) -> Iterator[Gap]:
+    def scan(self, on_fault: OnFault | None = None) -> Iterator[Gap]:
         """Every gap, by case, camera, run and time.
 
-        What cannot be read (STORAGE) or is no gap record (DAMAGED) is given to `on_fault` with its path; without it
-        the error is raised.
+        What cannot be listed or read (STORAGE) or is no gap record (DAMAGED) is given to `on_fault` with its path;
+        without it the error is raised.
         """
-        for path in sorted(self._root.glob("*/*/*/gaps/*.json")):
+        folders = run_folders(self._root, on_fault)
+        found = (listed(entries, folder / "gaps", self._root, on_fault) for folder in folders)
+        for path in chain.from_iterable(found):
+            if path.suffix != ".json":
+                continue
             try:
                 gap = _read(path)
             except OrvaultError as error:

@@ -181,8 +181,8 @@ class Recorder:
                 "Stop that run first.",
             )
         self._state, self._order, self._epoch = RecorderState.RECORDING, order, order.epoch
-        self._tail = tail if tail.next_sequence else FRESH._replace(end_us=order.started_us or now_us)
-        self._reason, self._reason_us = "" if tail.next_sequence else _STARTING, 0
+        self._tail = tail if tail.end_us else tail._replace(end_us=order.started_us or now_us)
+        self._reason, self._reason_us = tail.lost if tail.next_sequence else _STARTING, 0
         return True
 
     def _continue(self, order: RecordingOrder) -> bool:

@@ -21,11 +21,15 @@ class SegmentRecord:
 
 
 class Tail(NamedTuple):
-    """Where a run stands: the next number, the digest of the segment before, the time covered (UTC us)."""
+    """Where a run stands: the next number, what the next segment names as the one before, the time covered (UTC us).
+
+    `lost` says why what is told here is not the very last segment, which then cannot be read back.
+    """
 
     next_sequence: int
     previous_digest: str
     end_us: int
+    lost: str = ""
 
 
 FRESH = Tail(0, "", 0)

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from orvault.container.canonical import is_identifier
+from orvault.container.chain import UNREADABLE
 from orvault.container.keys import KeySlot, decode_slots, encode_slots
 from orvault.container.segment import (
     MAX_HEADER_BYTES,
     PREAMBLE_BYTES,
     SIGNATURE_BYTES,
     SealedSegment,
+    SegmentHeader,
     SegmentMeta,
     read_header,
     segment_digest,
 )
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.disk import PART, Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.folders import OnFault, entries, leftovers, listed, run_folders
 from orvault.recording.records import FRESH, SegmentRecord, Tail
 
 __all__ = ["SegmentRecord", "SegmentStore", "Tail"]
@@ -48,8 +51,8 @@ class SegmentStore:
       5. NNNNNN.seg.part is written and synced;
       6. it takes the name NNNNNN.seg, unless that is taken;
       7. the folder is synced. Now, and not before, the segment is durable and `write` returns.
-    After a crash a segment is there whole (steps 6, 7) or it is not there; `clean` removes what steps 2 to 5
-    left.
+    After a crash a segment is there whole (steps 6, 7) or it is not there. What steps 2 to 5 left is in nobody's way:
+    the next attempt at that number replaces it, and `clean` removes it.
     """
 
     def __init__(self, root: Path, disk: Disk | None = None) -> None:
@@ -63,9 +66,7 @@ class SegmentStore:
         """
         meta = sealed.header.meta
         path = self._root / _relative(meta)
-        record = SegmentRecord(
-            sealed.header, sealed.digest, len(sealed.data), str(_relative(meta)), sealed.slots
-        )
+        record = SegmentRecord(sealed.header, sealed.digest, sealed.size, str(_relative(meta)), sealed.slots)
         try:
             if not path.exists():
                 self._write(path, meta, sealed)
@@ -90,7 +91,7 @@ class SegmentStore:
         # replaced.
         self._disk.replace(part_of(slots), slots)
         self._disk.sync(folder)  # 4
-        self._disk.write(part_of(path), sealed.data)  # 5
+        self._disk.write(part_of(path), sealed.head, sealed.ciphertext)  # 5
         self._disk.publish(part_of(path), path)  # 6
         self._disk.sync(folder)  # 7
 
@@ -117,13 +118,25 @@ class SegmentStore:
 
     def record(self, path: str) -> SegmentRecord:
         """What stands in a segment's header and sidecar. Errors: those of `read`; ALTERED or DAMAGED."""
+        header, digest, size = self._head(path)
+        return SegmentRecord(header, digest, size, path, self.slots(path))
+
+    def slots(self, path: str) -> tuple[KeySlot, ...]:
+        """A segment's key slots. Errors: those of `record`."""
+        sidecar = (self._root / _checked(path)).with_suffix(".slots")
+        return decode_slots(_read(sidecar, MAX_SLOTS_BYTES), where=f"key slots of {path}")
+
+    def _head(self, path: str) -> tuple[SegmentHeader, str, int]:
+        """A segment's header, digest and size, without its keys."""
         full = self._root / _checked(path)
         head = _read(full, MAX_SEGMENT_BYTES, _HEAD_BYTES)
-        slots = decode_slots(_read(full.with_suffix(".slots"), MAX_SLOTS_BYTES), where=f"key slots of {path}")
         header = read_header(head)
         if str(_relative(header.meta)) != path:
             raise OrvaultError(ErrorKind.ALTERED, "It lies where another segment belongs.", where=str(full))
-        return SegmentRecord(header, segment_digest(head), full.stat().st_size, path, slots)
+        try:
+            return header, segment_digest(head), full.stat().st_size
+        except OSError as error:
+            raise storage_error("It could not be read", full, error) from error
 
     def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
         """Give a segment other key slots, durably; the segment itself, which was signed, is not touched.
@@ -158,13 +171,13 @@ class SegmentStore:
         self._sync(path.parent)
         return record
 
-    def scan(self, on_fault: Callable[[str, OrvaultError], None] | None = None) -> Iterator[SegmentRecord]:
+    def scan(self, on_fault: OnFault | None = None) -> Iterator[SegmentRecord]:
         """Every segment, by case, camera, run and number.
 
-        What cannot be read is given to `on_fault` with its path; without it the error is raised.
+        What cannot be listed or read is given to `on_fault` with its path; without it the error is raised.
         """
-        for folder in self._folders("*/*/*"):
-            for path in _segments(folder):
+        for folder in run_folders(self._root, on_fault):
+            for path in listed(segments_in, folder, self._root, on_fault):
                 relative = path.relative_to(self._root).as_posix()
                 try:
                     record = self.record(relative)
@@ -176,37 +189,45 @@ class SegmentStore:
                 yield record
 
     def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
-        """Where a run stands on this disk; `FRESH` if nothing of it is here. Errors: those of `record`."""
-        folder = self._root / _folder(case_id, camera_id, run_id)
-        paths = _segments(folder) if folder.is_dir() else []
-        if not paths:
-            return FRESH
-        last = self.record(paths[-1].relative_to(self._root).as_posix())
-        return Tail(last.header.meta.sequence + 1, last.digest, last.header.meta.end_us)
+        """Where a run stands on this disk; `FRESH` if nothing of it is here. Errors: STORAGE, BAD_REQUEST.
 
-    def clean(self, camera_id: str = "*") -> list[str]:
-        """Remove what crashes left: .part files, and slots whose segment never came; their paths.
-
-        Only while nothing is being written for these cameras. It never removes a segment.
+        A last segment that cannot be read keeps its number, and the run goes on behind it (segment-v1, 3.6).
         """
-        if camera_id != "*":
-            _folder(camera_id, camera_id, camera_id)
-        removed = []
-        for folder in self._folders(f"*/{camera_id}/*"):
-            orphans = (path for path in folder.glob("*.slots") if not path.with_suffix(".seg").exists())
-            leftovers = sorted([*folder.glob(f"*{PART}"), *folder.glob(f"gaps/*{PART}"), *orphans])
+        paths = segments_in(self._root / _folder(case_id, camera_id, run_id))
+        following = int(paths[-1].stem) + 1 if paths else 0
+        lost = ""
+        for path in reversed(paths):
             try:
-                for path in leftovers:
-                    self._disk.remove(path)
-                if leftovers:
-                    self._disk.sync(folder)
-            except OSError as error:
-                raise storage_error("A leftover could not be removed", folder, error) from error
-            removed += [path.relative_to(self._root).as_posix() for path in leftovers]
-        return removed
+                header, digest, _ = self._head(path.relative_to(self._root).as_posix())
+            except OrvaultError as error:
+                lost = (
+                    lost or f"segment {int(path.stem)} was written and cannot be read back: {error.message}"
+                )
+                continue
+            return Tail(following, UNREADABLE if lost else digest, header.meta.end_us, lost)
+        return Tail(following, UNREADABLE, 0, lost) if paths else FRESH
 
-    def _folders(self, pattern: str) -> list[Path]:
-        return sorted(path for path in self._root.glob(pattern) if path.is_dir() and not path.is_symlink())
+    def clean(self, case_id: str, camera_id: str, run_id: str, on_fault: OnFault | None = None) -> list[str]:
+        """Remove what crashes left of a run: .part files, and slots whose segment never came; their paths.
+
+        Only while nothing is being written for this run. It never removes a segment. What cannot be removed is
+        given to `on_fault`; without it the error is raised (STORAGE).
+        """
+        folder = self._root / _folder(case_id, camera_id, run_id)
+        removed = []
+        for path in listed(leftovers, folder, self._root, on_fault):
+            relative = path.relative_to(self._root).as_posix()
+            try:
+                self._disk.remove(path)
+                self._disk.sync(path.parent)
+            except OSError as error:
+                fault = storage_error("A leftover could not be removed", path, error)
+                if on_fault is None:
+                    raise fault from error
+                on_fault(relative, fault)
+                continue
+            removed.append(relative)
+        return removed
 
 
 def _taken(path: Path) -> OrvaultError:
@@ -218,9 +239,9 @@ def _taken(path: Path) -> OrvaultError:
     )
 
 
-def _segments(folder: Path) -> list[Path]:
-    """The segments of one run, by number."""
-    found = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+def segments_in(folder: Path) -> list[Path]:
+    """The segments of one run, by number. Errors: STORAGE."""
+    found = [path for path in entries(folder) if _NAME.fullmatch(path.name)]
     return sorted(found, key=lambda path: int(path.stem))
 
 

@@ -83,7 +83,7 @@ def _before_first_fragment(data: bytes) -> bytes:
     return data[:at]
 
 
-def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int) -> bytes:
+def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int) -> bytearray:
     """A whole file: `init_segment`'s boxes, then one fragment (moof, mdat) of samples in decoding order.
 
     `decode_90k` are their decoding times, growing strictly; the last sample lasts to `end_90k`. The first
@@ -112,7 +112,7 @@ def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end
         struct.pack(">I", media_bytes),
         b"mdat",
     ]
-    return b"".join([*pieces, *(piece for sample in samples for piece in sample.pieces)])
+    return bytearray().join([*pieces, *(piece for sample in samples for piece in sample.pieces)])
 
 
 def _moof(count: int, rows: bytes, data_offset: int) -> bytes:

@@ -33,10 +33,10 @@ class Fragment:
 
     `start_us` and `end_us` are UTC microseconds, end exclusive; `frames` counts coded pictures. `holes` are
     times inside it in which the camera sent nothing. `lost` says why pictures right before it are missing, if
-    they are.
+    they are. `data` can be overwritten: whoever has sealed it does (`container.wire.wipe`).
     """
 
-    data: bytes = field(repr=False)
+    data: bytearray = field(repr=False)
     start_us: int
     end_us: int
     frames: int
@@ -56,8 +56,10 @@ class GopCutter:
     that sends no keyframe cannot exhaust memory: at `max_s` or `max_bytes` the fragment ends, what follows up
     to the next keyframe cannot be shown and is dropped, and the next fragment's `lost` says so.
 
-    Wall-clock times: see `Timeline`. Decoding times of the camera are not used, because RTP carries none: a
-    picture is decoded in its place in the order of presentation times, which every decoder can follow.
+    Wall-clock times: see `Timeline`. No fragment begins before `not_before_us` (UTC us), where an earlier cutter
+    of the run ended: this machine's clock may have been set back since. Decoding times of the camera are not
+    used, because RTP carries none: a picture is decoded in its place in the order of presentation times, which
+    every decoder can follow.
     """
 
     def __init__(
@@ -66,13 +68,14 @@ class GopCutter:
         clock: Clock,
         target_s: float = TARGET_S,
         *,
+        not_before_us: int = 0,
         max_s: float = MAX_S,
         max_bytes: int = MAX_BYTES,
     ) -> None:
         self._clock = clock
         self._target, self._max = round(target_s * TICKS_PER_S), round(max_s * TICKS_PER_S)
         self._max_bytes = max_bytes
-        self._last_end_us = 0
+        self._last_end_us = not_before_us
         self._samples: list[fmp4.Sample] = []
         self._bytes = 0
         self._lost = ""

@@ -66,6 +66,11 @@ def _bad(message: str, advice: str) -> OrvaultError:
     return OrvaultError(ErrorKind.BAD_REQUEST, message, where="watermark", advice=advice)
 
 
+def check_watermark(text: str, width: int, height: int) -> None:
+    """BAD_REQUEST, with the reason, unless this text can be drawn into pictures of this size (pixels)."""
+    WatermarkPainter(TextWatermark(text), width, height)
+
+
 class WatermarkPainter:
     """Blends one watermark into pictures of one size; `.box` is where: x1, y1, x2, y2, x2 and y2 exclusive.
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,35 +10,14 @@ import pytest
 
 from orvault.container.files import write_private
 from tests.contract.mariadb import PASSWORD, MariaDb, missing_program, running_mariadb
-from tests.e2e.site import MODELS, PROJECT, Site, eventually, record_case
+from tests.e2e.nodes import free_port, two_nodes
+from tests.e2e.site import MODELS, PROJECT, Site, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 ON_CLIENT = {"encryption:or-client-1", "camera:one", "detection:1"}
-ON_SERVER = {"keys", "index", "export", "media", "detection:0"}
+ON_SERVER = {"keys", "index", "control", "export", "media", "detection:0"}
 
 pytestmark = pytest.mark.cluster
-
-
-def free_port() -> int:
-    """Below Ray's own ranges of worker ports, so that no worker takes it meanwhile."""
-    for port in range(7300, 7400):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise AssertionError("no free port from 7300 to 7399")
-
-
-def start_node(site: Site, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from cluster.cli import main; main()", "node", *arguments]
-    log = (site.folder / f"{arguments[0]}.log").open("wb")
-    return subprocess.Popen(
-        [*command, "--config", str(site.config)], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
-    )
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture
@@ -72,13 +47,7 @@ def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path, mariadb: MariaD
     )
     write_private(site.data / "secrets/ledger", PASSWORD.encode())
     site.set_up()
-    nodes = [start_node(site, "export-server", "--head", str(port))]
-    try:
-        eventually(lambda: listens(port), 60)
-        time.sleep(2)  # the head's other services follow its port
-        nodes.append(start_node(site, "or-client-1", "--join", f"127.0.0.1:{port}"))
-        joined = tmp_path / "or-client-1.log"
-        eventually(lambda: b"Ray runtime started" in joined.read_bytes(), 60)
+    with two_nodes(site, port):
         site.up()
         places = dict(re.findall(r"^  (\S+) on (.+)$", site.output, re.MULTILINE))
         assert {name for name, place in places.items() if place == "or-client-1"} == ON_CLIENT
@@ -87,10 +56,6 @@ def test_each_actor_runs_on_the_node_of_its_role(tmp_path: Path, mariadb: MariaD
         assert list((site.data / "segments/or-client-1").rglob("*.seg"))
         assert PASSWORD not in site.output
         site.down()
-    finally:
-        for node in reversed(nodes):
-            node.terminate()
-            node.wait(60)
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path: Path) -> None:

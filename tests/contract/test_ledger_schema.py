@@ -37,6 +37,15 @@ def test_migrations_go_up_and_down_and_up_again(url: str) -> None:
     open_ledger(url).close()
 
 
+def test_what_was_recorded_before_there_were_anchors_gets_its_first_one(world: World, url: str) -> None:
+    world.recorded_case(2)
+    assert world.custody.anchor_moved_runs() == 0
+    downgrade(url, "0002")
+    assert "moved_runs" not in _tables(url)
+    migrate(url)
+    assert (world.custody.anchor_moved_runs(), world.custody.anchor_moved_runs()) == (2, 0)
+
+
 def test_migrated_schema_is_the_declared_one(url: str) -> None:
     migrate(url)
     engine = open_engine(url)

@@ -14,18 +14,21 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from orvault.clock import US_PER_S, FakeClock
-from orvault.custody.account import Role
+from orvault.custody.account import Role, client_key
+from orvault.custody.anchors import anchor_heads, anchors_of
 from orvault.custody.desks.renders import RenderJob
 from orvault.custody.history import Act
 from orvault.custody.ports import CameraInfo
-from orvault.custody.recorded import StoredGap
+from orvault.custody.recorded import StoredGap, StoredSegment
 from orvault.custody.request import RequestState
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from orvault.ledger.migrate import migrate
 from tests.contract.mariadb import PASSWORD, MariaDb
+from tests.fakes import PASSWORD as ACCOUNT_PASSWORD
 from tests.fakes import (
+    AnyNode,
     FakeCaseKeys,
     FakeRecorders,
     FakeRenderers,
@@ -48,6 +51,24 @@ def test_whole_story_is_kept_and_read_back(world: World) -> None:
     assert world.acts()[-3:] == ["render-finished", "link-issued", "downloaded"]
 
 
+def test_accounts_change_and_their_sessions_end(world: World) -> None:
+    custody, manager = world.custody, world.manager
+    sessions = [custody.sign_in(manager.name, ACCOUNT_PASSWORD, "192.0.2.1").session for _ in range(2)]
+    with pytest.raises(OrvaultError):
+        custody.sign_in(manager.name, "wrong", "192.0.2.1")
+    with world.ledger.uow(read_only=True) as uow:
+        assert len(uow.accounts.failures(client_key("192.0.2.1"), 0)) == 1  # what succeeded is taken back
+        assert uow.accounts.count_enabled(Role.SYSTEM_ADMINISTRATOR) == 1
+    closed = custody.disable_account(None, manager.account_id)
+    assert custody.account_named(manager.name) == closed and closed.disabled
+    custody.enable_account(None, manager.account_id)
+    custody.reset_password(None, manager.account_id, "Given-by-another-1")
+    given = custody.sign_in(manager.name, "Given-by-another-1").account
+    assert given.must_change and given == custody.account_named(manager.name)
+    with world.ledger.uow(read_only=True) as uow:
+        assert all(uow.accounts.session(each.session_id).ended_us for each in sessions)  # type: ignore[union-attr]
+
+
 def test_request_comes_back_as_it_was_submitted(world: World) -> None:
     wish = world.wish(world.recorded_case(), camera_ids=("or1-lamp", "or1-wall"))
     made = world.custody.submit_export(world.manager, wish)
@@ -67,8 +88,53 @@ def test_render_job_has_the_segments_in_order_with_headers_and_slots(world: Worl
         3,
         track.segments[3].header.meta.start_us,
         epoch=track.segments[3].header.meta.epoch,
+        indexed_us=world.clock.us,
     )
     assert track.segments[3] == again
+
+
+def test_neighbours_of_a_stretch_are_found_by_number_and_by_time(world: World) -> None:
+    case = world.armed_case()
+    (run,) = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"]).view.runs
+    at = world.clock.now_us()
+    ids = (run.run_id, case.case_id, "or1-wall")
+    world.index([make_segment(*ids, n, at + n * 2 * US_PER_S) for n in (0, 1, 4, 5)])
+
+    def number(found: StoredSegment | None) -> int | None:
+        return None if found is None else found.header.meta.sequence
+
+    with world.ledger.uow(read_only=True) as uow:
+        assert number(uow.segments.last(run.run_id)) == 5
+        assert [number(uow.segments.last(run.run_id, below=n)) for n in (5, 4, 1, 0)] == [4, 1, 0, None]
+        begins = [at + n * 2 * US_PER_S for n in (6, 5, 4, 0)]
+        assert [number(uow.segments.last(run.run_id, before_us=us)) for us in begins] == [5, 4, 1, None]
+        assert [[number(s) for s in uow.segments.following(run.run_id, -1, upto)] for upto in (None, 1, 4)] == [
+            [0], [0, 1], [0, 1, 4],
+        ]  # fmt: skip
+        assert uow.segments.following(run.run_id, 5) == uow.segments.following("other", 0) == []
+
+
+def test_a_run_that_moved_is_noted_once_until_its_anchor_commits(world: World) -> None:
+    case = world.armed_case()
+    runs = world.custody.start_recording(world.manager, case.case_id).view.runs
+    at = world.clock.now_us()
+    for n in (0, 1, 2):
+        world.index([make_segment(run.run_id, case.case_id, run.camera_id, n, at) for run in runs])
+    with world.ledger.uow() as uow:
+        assert uow.moved_runs.some(9) == sorted(run.run_id for run in runs)
+        assert len(uow.moved_runs.some(1)) == 1
+        assert anchor_heads(uow, at, uow.moved_runs.some(9)) == 2
+        assert uow.moved_runs.some(9) == []
+    assert "heads-anchored" not in world.acts()
+    assert world.custody.anchor_moved_runs() == 2
+    with world.ledger.uow(read_only=True) as uow:
+        assert uow.moved_runs.some(9) == []
+        found = anchors_of(uow, case.case_id)
+    assert found.broken_seq is None
+    assert {(a.run_id, a.camera_id, a.sequence, a.digest) for a in found.known} == {
+        (run.run_id, run.camera_id, 2, f"{2:064x}") for run in runs
+    }
+    assert world.custody.verify_history().intact
 
 
 def test_summary_counts_segments_bytes_gaps_and_holes(world: World) -> None:
@@ -78,7 +144,7 @@ def test_summary_counts_segments_bytes_gaps_and_holes(world: World) -> None:
     at = world.clock.now_us()
     for n in (0, 1, 4):
         segment = make_segment(run.run_id, case.case_id, "or1-wall", n, at + n * 2 * US_PER_S)
-        world.custody.index_segments([segment])
+        world.index([segment])
     gap = StoredGap("or1-wall", case.case_id, run.run_id, at + 4 * US_PER_S, at + 8 * US_PER_S, "cable")
     assert world.custody.record_gap(gap) and not world.custody.record_gap(gap)
     (summary,) = world.custody.recordings(world.manager, case.case_id)
@@ -235,7 +301,8 @@ def _process(url: str, number: int, runs: dict[str, tuple[str, str]]) -> None:
     )
     run_id, case_id = runs["or1-wall"]
     for n in range(15):
-        custody.index_segments([make_segment(run_id, case_id, "or1-wall", number * 100 + n, n * 10**6)])
+        offered = [make_segment(run_id, case_id, "or1-wall", number * 100 + n, n * 10**6)]
+        custody.index_segments(offered, AnyNode())
         with ledger.uow() as uow:
             uow.history.append(n, f"worker:{number}", Act.CASE_CLOSED, "case:x", {})
             uow.commit()

@@ -1,6 +1,6 @@
 """Looks for bytes where nobody should find them: files, files that are open but deleted, and the memory of processes.
 
-Only processes that the tests started are looked into; each stands still while its memory is copied.
+Only processes that the tests started are looked into; they all stand still while their memory is copied.
 """
 
 from __future__ import annotations
@@ -9,39 +9,74 @@ import base64
 import os
 import signal
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 PIECE_BYTES = 32 << 20
 OVERLAP = 256  # no needle is longer
+PAGE_BYTES = 4096
+EMPTY_PAGE = bytes(PAGE_BYTES)
 MAX_BYTES = 4 << 30  # of one process or one file: more is no longer a test
 
 Needles = Mapping[str, bytes]
 
 
 def search(pieces: Iterable[bytes], needles: Needles) -> set[str]:
-    """Names of the needles that occur in any of these pieces."""
+    """Names of the needles that occur in any of these pieces; all of them are looked for in one pass.
+
+    A needle is compared where its first two bytes and the two after stand; tables say where that may be.
+    """
+    heads: dict[bytes, list[str]] = {}
+    tables = np.zeros((2, 1 << 16), np.bool_)
+    for name, needle in needles.items():
+        heads.setdefault(needle[:4], []).append(name)
+        for table, at in zip(tables, (0, 2), strict=True):
+            table[int.from_bytes(needle[at : at + 2], "little")] = True
     found: set[str] = set()
     for piece in pieces:
-        found |= {name for name, needle in needles.items() if name not in found and needle in piece}
+        for odd in range(min(2, len(piece))):
+            pairs = np.frombuffer(piece, "<u2", (len(piece) - odd) // 2, odd)
+            places = np.flatnonzero(tables[0][pairs[:-1]])
+            for place in places[tables[1][pairs[places + 1]]].tolist():
+                at = 2 * place + odd
+                for name in heads.get(piece[at : at + 4], ()):
+                    if piece.startswith(needles[name], at):
+                        found.add(name)
     return found
 
 
-def in_memory(pid: int, needles: Needles) -> set[str]:
-    """Names of the needles in what a process can write to: heap, stacks, anonymous and shared memory."""
-    return search(memory_of(pid), needles)
+def copy_memory(processes: Iterable[psutil.Process], folder: Path) -> dict[Path, str]:
+    """Copies of what these processes can write to, of one moment of all of them, and each one's title."""
+    folder.mkdir(mode=0o700)
+    copies: dict[Path, str] = {}
+    titles = {process.pid: " ".join(process.cmdline()) for process in processes}
+    with _standing_still(titles):
+        for pid, title in titles.items():
+            with (folder / str(pid)).open("wb") as copy:
+                copy.writelines(_memory(pid))
+            copies[folder / str(pid)] = title
+    return copies
 
 
-def memory_of(pid: int) -> list[bytes]:
-    """A copy of it, of one moment."""
-    os.kill(pid, signal.SIGSTOP)
+@contextmanager
+def _standing_still(pids: Collection[int]) -> Iterator[None]:
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
     try:
-        with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
-            return [piece for start, end in _regions(pid) for piece in _read(memory.fileno(), start, end)]
+        yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _memory(pid: int) -> Iterator[bytes]:
+    with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for start, end in _regions(pid):
+            yield from _read(memory.fileno(), start, end)
 
 
 def _regions(pid: int) -> Iterator[tuple[int, int]]:
@@ -59,7 +94,7 @@ def _regions(pid: int) -> Iterator[tuple[int, int]]:
 
 
 def _read(handle: int, start: int, end: int) -> Iterator[bytes]:
-    before = b""
+    """Page after page, but for the empty ones: most of a large region was never written to."""
     while start < end:
         try:
             data = os.pread(handle, min(PIECE_BYTES, end - start), start)
@@ -67,8 +102,10 @@ def _read(handle: int, start: int, end: int) -> Iterator[bytes]:
             return  # it cannot be read by anybody (a device's memory)
         if not data:
             return
-        yield before + data
-        before = data[-OVERLAP:]
+        for at in range(0, len(data), PAGE_BYTES):
+            page = data[at : at + PAGE_BYTES]
+            if page != EMPTY_PAGE:
+                yield page
         start += len(data)
 
 

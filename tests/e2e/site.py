@@ -74,6 +74,7 @@ class Site:
             text=True,
             timeout=UP_S,
             env=os.environ | environment,
+            start_new_session=True,  # no terminal: what it asks for comes from `stdin`
         )
 
     def set_up(self) -> None:
@@ -85,12 +86,13 @@ class Site:
             added = self.run("account", name, role, stdin=f"{self.password}\n{self.password}\n")
             assert added.returncode == 0, added.stderr
 
-    def up(self) -> None:
-        """Start `orvault up` and wait until it serves."""
+    def up(self, secret: str = "") -> None:
+        """Start `orvault up` without a terminal and wait until it serves; `secret` then opens the key store."""
         command = [sys.executable, "-u", "-c", "from cluster.cli import main; main()", "up", "--config"]
         self._process = subprocess.Popen(
             [*command, str(self.config)],
             cwd=PROJECT,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -104,6 +106,9 @@ class Site:
             )  # type: ignore[union-attr]
             self._read(0.2)
         self.api_url = re.search(r"API docs\s+(\S+)/docs", self.output).group(1)  # type: ignore[union-attr]
+        if secret:
+            opened = self.run("keys", "unlock", stdin=f"{secret}\n")
+            assert opened.returncode == 0, opened.stderr
 
     def down(self) -> int:
         """Interrupt it, as a person at the keyboard would; its exit code."""
@@ -138,6 +143,11 @@ class Site:
         """A bare call, for looking at problem documents."""
         url = f"{self.api_url}/api/v1{path}"
         return httpx.request(method, url, timeout=60, trust_env=False, **arguments)
+
+    def family(self) -> list[psutil.Process]:
+        """The `orvault up` and everything that it started."""
+        assert self._process is not None
+        return [psutil.Process(self._process.pid), *self._children()]
 
     def _children(self) -> list[psutil.Process]:
         assert self._process is not None

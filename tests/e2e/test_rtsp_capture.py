@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import struct
-import threading
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import pairwise
@@ -36,6 +36,7 @@ from tests.rtsp import RtspCameras, rtsp_cameras, start
 
 USER, PASSWORD = "nurse", "s3 cr/et@:%"
 CAPTURE_S = 5.0
+PATIENT_S = 60.0  # a test server on a busy machine may take more than a camera's 5 s to begin
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +69,7 @@ def connect(cameras: RtspCameras, name: str, **options: float) -> RtspSource:
 def capture(cameras: RtspCameras, name: str, into: dict[str, list[Fragment]]) -> None:
     """About 5 s of one camera."""
     clock = SystemClock()
-    source = connect(cameras, name)
+    source = connect(cameras, name, timeout_s=PATIENT_S)
     cutter = GopCutter(source.info, clock)
     begun = 0
     fragments = into.setdefault(name, [])
@@ -87,13 +88,11 @@ def capture(cameras: RtspCameras, name: str, into: dict[str, list[Fragment]]) ->
 
 @pytest.fixture(scope="module")
 def captured(cameras: RtspCameras) -> dict[str, list[Fragment]]:
-    """Both codecs, at the same time."""
+    """Both codecs, at the same time; what goes wrong with one is told here, not as an empty list later."""
     into: dict[str, list[Fragment]] = {}
-    threads = [threading.Thread(target=capture, args=(cameras, name, into)) for name in ("h264", "hevc")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as both:
+        for done in [both.submit(capture, cameras, name, into) for name in ("h264", "hevc")]:
+            done.result()
     return into
 
 

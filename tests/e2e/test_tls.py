@@ -84,13 +84,14 @@ def test_neither_answers_in_the_clear(served: tuple[Site, ssl.SSLContext], what:
         httpx.get(f"http://{host}:{port}/healthz", timeout=10, trust_env=False)
 
 
-def test_downloads_refuse_older_tls(served: tuple[Site, ssl.SSLContext]) -> None:
+@pytest.mark.parametrize("what", ["API docs", "downloads"])
+def test_both_refuse_older_tls(served: tuple[Site, ssl.SSLContext], what: str) -> None:
     site, _ = served
     old = ssl.create_default_context(cafile=site.data / "tls/cert.pem")
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         pytest.raises((ssl.SSLError, ConnectionError)),
-        socket.create_connection(address(site, "downloads"), timeout=10) as raw,
+        socket.create_connection(address(site, what), timeout=10) as raw,
         old.wrap_socket(raw, server_hostname="127.0.0.1"),
     ):
         pass

@@ -15,13 +15,13 @@ from actors.encryption import EncryptionActor
 from actors.export import ExportActor
 from actors.index import IndexActor
 from actors.keys import KeyActor
-from actors.rendering import RenderTools
+from actors.render_tools import RenderTools
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.enrolment import EnrolledNodes
-from orvault.container.keys import KeySlot, PrivateKey, PublicKey, Recipient, generate_private_key
+from orvault.container.keys import KeySlot, PrivateKey, Recipient, generate_private_key
 from orvault.container.keystore import KeyStore
 from orvault.container.revocation import RevocationList, RevocationLists
-from orvault.container.segment import SegmentMeta, open_segment, unwrap_dek, verify_segment
+from orvault.container.segment import SealedContent, open_segment, seal_content, unwrap_dek, verify_segment
 from orvault.container.trust import Identity
 from orvault.custody.case import Case
 from orvault.custody.ports import StartOrder
@@ -134,7 +134,7 @@ class MemoryIndex:
 
 
 @dataclass
-class FlakySealer:
+class FlakyKeeper:
     """An encryption actor seen over a bad line: `down` answers nothing, `before` and `after` raise once each.
 
     `before`: the call fails before anything was done. `after`: it was carried out, and then this is raised.
@@ -148,16 +148,18 @@ class FlakySealer:
     gap_fails: list[OrvaultError] = field(default_factory=list)
     held: threading.Event = field(default_factory=threading.Event)
     calls: list[str] = field(default_factory=list)
+    kept: list[SealedContent] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.held.set()
 
-    def seal(self, meta: SegmentMeta, fragment: bytes, key: PublicKey, previous: str) -> SegmentRecord:
-        self._reach("seal")
+    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+        self._reach("keep")
         self.held.wait(PATIENCE_S)
         if self.before:
             raise self.before.pop(0)
-        record = self.actor.seal(meta, fragment, key, previous)
+        self.kept.append(content)
+        record = self.actor.keep(content, previous)
         if self.after:
             raise self.after.pop(0)
         return record
@@ -182,13 +184,13 @@ class FlakySealer:
 
 @dataclass
 class Node:
-    """A client node: its identity and disk, and the actor that seals there."""
+    """A client node: its identity and disk, and the actor that signs and keeps there."""
 
     folder: Path
     identity: Identity
     index: MemoryIndex
     actor: EncryptionActor
-    sealer: FlakySealer
+    keeper: FlakyKeeper
 
     @property
     def root(self) -> Path:
@@ -201,7 +203,7 @@ class Node:
     def restart(self) -> EncryptionActor:
         """The actor anew over the same disk, as after a crash."""
         self.actor = EncryptionActor(self.folder / "identity", self.root, self.index)
-        self.sealer.actor = self.actor
+        self.keeper.actor = self.actor
         return self.actor
 
     def stored(self, run_id: str = "run-1") -> list[SegmentRecord]:
@@ -235,7 +237,7 @@ def make_node(folder: Path, index: MemoryIndex | None = None) -> Node:
     identity.save(folder / "identity")
     index = index or MemoryIndex()
     actor = EncryptionActor(folder / "identity", folder / "segments", index)
-    return Node(folder, identity, index, actor, FlakySealer(actor))
+    return Node(folder, identity, index, actor, FlakyKeeper(actor))
 
 
 class Feed:
@@ -304,7 +306,7 @@ def camera_feed(node: Node, **changes: object) -> CameraFeed:
 
 
 def make_camera(node: Node, clock: FakeClock, **changes: object) -> CameraActor:
-    return CameraActor(camera_feed(node, **changes), node.sealer, clock)
+    return CameraActor(camera_feed(node, **changes), node.keeper, clock)
 
 
 WALL = ("or1-wall", "or1-ceiling")  # a camera, and the clip that it films
@@ -405,13 +407,12 @@ class Site:
             RecordingOrder(told.run_id, told.case_id, told.camera_id, told.case_key, told.epoch),
             self.world.clock.now_us(),
         )
-        indexed = IndexActor(lambda: self.world.custody, ())
+        indexed = IndexActor(lambda: self.world.custody, (), self.tools.nodes, 3600.0)
         for fragment in several:
             offset = told.started_us - START_US
             moved = replace(fragment, start_us=fragment.start_us + offset, end_us=fragment.end_us + offset)
-            record = self.node.actor.seal(
-                recorder.next_meta(moved), moved.data, told.case_key, recorder.tail.previous_digest
-            )
+            content = seal_content(recorder.next_meta(moved), moved.data, told.case_key)
+            record = self.node.actor.keep(content, recorder.tail.previous_digest)
             recorder.stored(record)
             indexed.index([record])
 

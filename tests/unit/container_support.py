@@ -10,12 +10,13 @@ from orvault.clock import US_PER_S, FakeClock
 from orvault.container.keys import (
     Argon2idParams,
     PrivateKey,
+    PublicKey,
     Recipient,
     generate_private_key,
     password_recipient,
 )
 from orvault.container.package import MediaInfo, PackageBuilder, PackageTerms
-from orvault.container.segment import SegmentMeta
+from orvault.container.segment import SealedSegment, SegmentMeta, SegmentSigner, seal_content
 from orvault.container.trust import Identity, create_root, issue
 
 MEDIA = Path(__file__).resolve().parents[1] / "media"
@@ -74,6 +75,18 @@ def segment_meta(sequence: int = 0, **changes: object) -> SegmentMeta:
         frames=30,
     )
     return replace(meta, **changes)  # type: ignore[arg-type]
+
+
+def seal_segment(
+    identity: Identity,
+    meta: SegmentMeta,
+    fragment: bytes,
+    case_key: PublicKey,
+    previous: str = "",
+    chunk_bytes: int = CHUNK_BYTES,
+) -> SealedSegment:
+    """A segment as a camera and its node make it."""
+    return SegmentSigner(identity).sign(seal_content(meta, fragment, case_key, chunk_bytes), previous)
 
 
 def terms(**changes: object) -> PackageTerms:

@@ -98,7 +98,7 @@ def test_nothing_is_cut_without_an_order(stand: Stand) -> None:
     stand.start()
     stand.camera.stop("run-1")
     stand.feed.give(90)
-    assert stand.node.stored() == [] and stand.node.sealer.calls.count("seal") == 0
+    assert stand.node.stored() == [] and stand.node.keeper.calls.count("keep") == 0
 
 
 def test_pictures_missing_between_order_and_first_keyframe_are_a_gap(stand: Stand) -> None:
@@ -242,6 +242,25 @@ def test_a_restarted_camera_goes_on_in_its_run(stand: Stand) -> None:
     assert OrderStore(stand.node.orders).load("or1-ceiling") is None
 
 
+def test_a_camera_restarted_after_the_clock_was_set_back_goes_on_behind_what_it_recorded(
+    stand: Stand,
+) -> None:
+    stand.start()
+    stand.feed.give(60)
+    eventually(lambda: stand.camera.status().segments == 1, "a segment is durable")
+    stand.clock.us -= 3600 * US_PER_S
+    stand.feed = Feed(stand.clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(camera_module, "open_source", stand.feed)
+        stand.camera = make_camera(stand.node, stand.clock)
+        eventually(lambda: stand.camera.status().run_id == "run-1", "the run is taken up")
+        stand.feed.give(40)
+        stand.camera.stop("run-1")
+    stored = [record.header.meta for record in stand.node.stored()]
+    assert len(stored) == 3
+    assert all(after.start_us >= before.end_us for before, after in pairwise(stored))
+
+
 def test_the_first_keyframe_is_kept_when_the_camera_comes_up_while_the_order_is_taken(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,7 +313,7 @@ def test_a_file_plays_as_a_camera_does(tmp_path: Path) -> None:
     node = make_node(tmp_path)
     OrderStore(node.orders).save(order(camera_id="or1-wall"))
     feed = camera_feed(node, camera_id="or1-wall", source=f"file:{CAMERAS / 'or1-wall.mp4'}")
-    camera = CameraActor(feed, node.sealer, Brief())
+    camera = CameraActor(feed, node.keeper, Brief())
     # The file needs no time here: fragments may come faster than they are sealed, and then there are gaps.
     eventually(lambda: camera.status().segments >= 3, "it records")
     camera.stop("run-1")

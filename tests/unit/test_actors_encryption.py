@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from actors import encryption
 from actors.encryption import BATCH, Outbox
+from actors.handover import offered
 from orvault.clock import US_PER_S
-from orvault.container.keys import PrivateKey
-from orvault.container.segment import SegmentMeta, open_segment, read_header, unwrap_dek
+from orvault.container.chain import Head, check_run
+from orvault.container.keys import PrivateKey, generate_private_key, wrap_key
+from orvault.container.segment import (
+    SealedContent,
+    SegmentMeta,
+    open_segment,
+    read_header,
+    seal_content,
+    slot_info,
+    unwrap_dek,
+)
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.gaps import GapStore
 from orvault.recording.orders import OrderStore
-from orvault.recording.recorder import Gap
+from orvault.recording.recorder import Gap, Recorder
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore
 from tests.unit.actors_support import (
     START_US,
-    FlakySealer,
+    FlakyKeeper,
     MemoryIndex,
     Node,
     case_key,
@@ -44,12 +55,17 @@ def meta(number: int = 0, run_id: str = "run-1", camera_id: str = "or1-ceiling")
     return segment_meta(number, segment_id=f"{run_id}.{number:06d}", run_id=run_id, camera_id=camera_id)
 
 
+def sealed(number: int = 0, clear: bytes = b"clear") -> SealedContent:
+    return seal_content(meta(number), clear, case_key().public())
+
+
 def seal(node: Node, count: int, first: int = 0, run_id: str = "run-1") -> list[SegmentRecord]:
     """So many more segments of a run, chained."""
     records = []
     previous = node.actor.tail("case-1", "or1-ceiling", run_id).previous_digest
     for number in range(first, first + count):
-        record = node.actor.seal(meta(number, run_id), b"clear %d" % number, case_key().public(), previous)
+        content = seal_content(meta(number, run_id), b"clear %d" % number, case_key().public())
+        record = node.actor.keep(content, previous)
         previous = record.digest
         records.append(record)
     return records
@@ -73,21 +89,56 @@ def test_a_sealed_fragment_is_on_disk_when_the_call_returns_and_reaches_the_inde
     eventually(lambda: node.actor.waiting() == 0, "the outbox is empty")
 
 
+def test_a_content_that_is_offered_in_a_nameless_file_is_kept_as_if_it_had_been_sent(node: Node) -> None:
+    content = sealed(clear=b"clear" * 50_000)
+    with offered(content.ciphertext) as place:
+        record = node.actor.keep_offered(replace(content, ciphertext=b""), place, "")
+    assert node.clear() == [b"clear" * 50_000]
+    assert node.actor.keep(content, "") == record
+
+
+def test_a_content_that_is_offered_no_more_is_asked_for_again_and_stores_nothing(node: Node) -> None:
+    with offered(b"sealed") as place:
+        pass
+    with pytest.raises(OrvaultError) as caught:
+        node.actor.keep_offered(sealed(), place, "")
+    assert caught.value.kind is ErrorKind.UNAVAILABLE and node.stored() == []
+
+
+def test_a_content_that_did_not_arrive_as_it_was_sealed_is_not_signed(node: Node) -> None:
+    content = sealed()
+    other = seal_content(meta(), b"other", case_key().public())
+    slot = wrap_key(bytes(32), generate_private_key().public(), slot_info(meta()))
+    for change in (
+        {"ciphertext": other.ciphertext},
+        {"ciphertext": content.ciphertext[:-1]},
+        {"ciphertext": content.ciphertext + b"x"},
+        {"plaintext_bytes": 6},
+        {"slot": slot},
+    ):
+        with pytest.raises(OrvaultError) as caught:
+            node.actor.keep(replace(content, **change), "")  # type: ignore[arg-type]
+        assert caught.value.kind is ErrorKind.DAMAGED, change
+    assert node.stored() == [] and not list(node.root.rglob("*.seg"))
+
+
 def test_a_repeated_call_is_answered_from_disk(node: Node) -> None:
-    first = node.actor.seal(meta(), b"clear", case_key().public(), "")
+    content = sealed()
+    first = node.actor.keep(content, "")
     data = (node.root / first.path).read_bytes()
-    assert node.actor.seal(meta(), b"clear", case_key().public(), "") == first
-    assert node.restart().seal(meta(), b"clear", case_key().public(), "") == first
+    assert node.actor.keep(content, "") == first
+    assert node.restart().keep(content, "") == first
     assert (node.root / first.path).read_bytes() == data
 
 
 def test_the_same_call_twice_at_once_makes_one_segment(node: Node) -> None:
     records: list[SegmentRecord] = []
     together = threading.Barrier(4)
+    content = sealed(clear=b"clear" * 50_000)
 
     def call() -> None:
         together.wait()
-        records.append(node.actor.seal(meta(), b"clear" * 50_000, case_key().public(), ""))
+        records.append(node.actor.keep(content, ""))
 
     threads = [threading.Thread(target=call) for _ in range(4)]
     for thread in threads:
@@ -99,10 +150,10 @@ def test_the_same_call_twice_at_once_makes_one_segment(node: Node) -> None:
 
 
 def test_another_fragment_under_a_taken_number_is_refused(node: Node) -> None:
-    kept = node.actor.seal(meta(), b"clear", case_key().public(), "")
+    kept = node.actor.keep(sealed(), "")
     with pytest.raises(OrvaultError) as caught:
         other = segment_meta(0, segment_id="run-1.000000", frames=31)
-        node.actor.seal(other, b"other", case_key().public(), "")
+        node.actor.keep(seal_content(other, b"other", case_key().public()), "")
     assert caught.value.kind is ErrorKind.CONFLICT
     assert [record.digest for record in node.stored()] == [kept.digest]
 
@@ -222,13 +273,28 @@ def test_the_outbox_keeps_what_was_not_confirmed() -> None:
     assert len(outbox) == 0 and index.gaps == [gap(1), gap(2)]
 
 
-def test_leftovers_of_a_crash_are_removed_at_the_start(node: Node) -> None:
+def test_leftovers_of_a_crash_are_removed_when_the_run_is_taken_up(node: Node) -> None:
     (record,) = seal(node, 1)
     folder = (node.root / record.path).parent
     (folder / "000001.slots").write_bytes(b"slots whose segment never came")
     (folder / "000001.seg.part").write_bytes(b"half a segment")
-    node.restart()
+    node.restart().tail("case-1", "or1-ceiling", "run-1")
     assert sorted(path.name for path in folder.iterdir()) == ["000000.seg", "000000.slots"]
+
+
+def test_a_run_whose_last_segment_is_damaged_goes_on_and_the_chain_says_so(node: Node) -> None:
+    records = seal(node, 3)
+    (node.root / records[2].path).write_bytes(b"rubbish")
+    tail = node.restart().tail("case-1", "or1-ceiling", "run-1")
+    recorder = Recorder("node-1", "or1-ceiling")
+    recorder.start(order(), START_US + 60 * US_PER_S, tail)
+    assert recorder.tail == tail and "cannot be read back" in tail.lost
+    after = seal(node, 2, first=3)
+    assert check_run([*after]) == Head(4, after[-1].digest)
+    check_run([*records, *after])  # the lost one came back from a copy of the disk
+    with pytest.raises(OrvaultError) as caught:
+        check_run([*records[:2], *after])
+    assert caught.value.kind is ErrorKind.DAMAGED, "it is missing, nothing was altered"
 
 
 def test_the_disk_refusing_is_told_with_its_room(node: Node) -> None:
@@ -236,7 +302,7 @@ def test_the_disk_refusing_is_told_with_its_room(node: Node) -> None:
     (node.root / "case-1" / "or1-ceiling").write_bytes(b"in the way")
     with pytest.raises(OrvaultError) as caught:
         seal(node, 1)
-    assert caught.value.kind is ErrorKind.STORAGE and "MiB" in caught.value.message
+    assert caught.value.kind is ErrorKind.STORAGE and "MiB" in caught.value.where
 
 
 @pytest.mark.parametrize("path", ["../../etc/passwd", "/etc/passwd", "a/b/c/000000.slots", ""])
@@ -279,6 +345,5 @@ def _seeds(folder: Path, size: int) -> list[bytes]:
     return [seed for seed in seeds if len(seed) == size][:400]
 
 
-def test_a_sealer_seen_over_a_bad_line_is_the_real_one(node: Node) -> None:
-    sealer = FlakySealer(node.actor)
-    assert sealer.seal(meta(), b"clear", case_key().public(), "").header.meta == meta()
+def test_a_keeper_seen_over_a_bad_line_is_the_real_one(node: Node) -> None:
+    assert FlakyKeeper(node.actor).keep(sealed(), "").header.meta == meta()

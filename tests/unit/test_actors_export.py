@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -209,14 +210,16 @@ def test_a_segment_that_does_not_follow_its_predecessor_is_refused(site: Site) -
 
 
 def test_a_segment_signed_by_a_foreign_node_is_refused(site: Site) -> None:
+    case = site.record(count=1)
     root, _, foreign = hospital("Other Hospital")
     site.tools = replace(site.tools, nodes=Enrolled(root.certificate_der, (foreign.certificate_der,)))
-    failed(site, done(site, site.record(count=1)), "not enrolled here")
+    failed(site, done(site, case), "not enrolled here")
 
 
 def test_a_node_without_certificate_is_refused(site: Site) -> None:
+    case = site.record(count=1)
     site.tools = replace(site.tools, nodes=Enrolled(hospital()[0].certificate_der, ()))
-    failed(site, done(site, site.record(count=1)), "not enrolled here")
+    failed(site, done(site, case), "not enrolled here")
 
 
 def test_a_locked_key_store_has_nothing_claimed_and_no_try_spent(site: Site) -> None:
@@ -385,8 +388,21 @@ def test_nothing_is_done_without_an_approval(site: Site) -> None:
     assert list(site.packages.iterdir()) == [] and "keys-opened" not in world.acts()
 
 
-def test_the_actor_works_by_itself_when_it_is_woken(site: Site) -> None:
-    actor = ExportActor(lambda: site.world.custody, site.tools)
+def test_the_actor_works_by_itself_when_it_is_woken(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "POLL_S", 3600.0)  # nothing but the call wakes it
+    looked = Event()
+
+    class Watched(CustodyService):
+        def claim_render(self, worker: str = "export") -> Any:
+            job = super().claim_render(worker)
+            if job is None:
+                looked.set()
+            return job
+
+    world = site.world
+    custody = Watched(world.ledger.uow, world.clock, world.recorders, site.keys, world.renderers)
+    actor = ExportActor(lambda: custody, site.tools)
+    assert looked.wait(60), "it looks once when it starts"
     request = site.approved(site.record(count=1))
     actor.wake()
     eventually(lambda: site.request(request.request_id).state is RequestState.READY, "the package is ready")

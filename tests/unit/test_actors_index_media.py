@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,30 @@ from orvault.clock import US_PER_S
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.recorder import Gap
-from tests.fakes import World, make_segment, make_world, sqlite_url
+from tests.fakes import AnyNode, World, make_segment, make_world, sqlite_url
+from tests.unit.actors_support import Enrolled, eventually
+from tests.unit.container_support import hospital
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return make_world(sqlite_url(tmp_path))
+
+
+@dataclass
+class Believed:
+    """Which nodes are believed: every one, or it cannot be said."""
+
+    fault: OrvaultError | None = None
+
+    def load(self) -> Any:
+        if self.fault is not None:
+            raise self.fault
+        return AnyNode()
+
+
+def index_actor(world: World, *cameras: CameraInfo, nodes: Believed | None = None) -> IndexActor:
+    return IndexActor(lambda: world.custody, cameras, nodes or Believed(), 3600.0)
 
 
 def run_of(world: World) -> Any:
@@ -32,13 +51,13 @@ def run_of(world: World) -> Any:
 
 
 def test_the_index_makes_its_cameras_known(world: World) -> None:
-    IndexActor(lambda: world.custody, [CameraInfo("or3-wall", "OR 3 wall", "OR 3", "node-3")])
+    index_actor(world, CameraInfo("or3-wall", "OR 3 wall", "OR 3", "node-3"))
     with world.ledger.uow(read_only=True) as uow:
         assert uow.cameras.get("or3-wall") is not None
 
 
 def test_the_same_record_or_gap_twice_is_one_row(world: World) -> None:
-    index, run = IndexActor(lambda: world.custody, ()), run_of(world)
+    index, run = index_actor(world), run_of(world)
     record = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
     gap = Gap(
         run.camera_id, run.case_id, run.run_id, run.started_us, run.started_us + US_PER_S, "it was away"
@@ -54,7 +73,7 @@ def test_the_same_record_or_gap_twice_is_one_row(world: World) -> None:
 def test_a_record_that_fits_no_run_is_told_and_the_others_are_written(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    index, run = IndexActor(lambda: world.custody, ()), run_of(world)
+    index, run = index_actor(world), run_of(world)
     good = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
     odd = make_segment("no-such-run", run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
     rival = replace(good, digest="9" * 64)
@@ -63,6 +82,46 @@ def test_a_record_that_fits_no_run_is_told_and_the_others_are_written(
         rows = uow.segments.of(run.case_id, run.camera_id, 0, 1 << 60)
     assert [row.digest for row in rows] == [good.digest]
     assert "no-such-run-000000" in caplog.text and "differs" in caplog.text
+
+
+def test_what_nobody_enrolled_is_refused_by_name_and_told_to_history_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_of(world)
+    nodes = Enrolled(hospital()[0].certificate_der, ())
+    index = IndexActor(lambda: world.custody, (), nodes, 3600.0)
+    for number in (0, 1):
+        record = make_segment(run.run_id, run.case_id, run.camera_id, number, run.started_us, epoch=run.epoch)
+        index.index([record])  # type: ignore[list-item]
+    assert caplog.text.count("not enrolled here") == 2 and f"{run.run_id}-000001" in caplog.text
+    with world.ledger.uow(read_only=True) as uow:
+        assert uow.segments.last(run.run_id) is None
+        (told,) = uow.history.page(None, 9, subject=f"run:{run.run_id}", actor=None, act="segments-refused")
+    assert json.loads(told.detail)["node"] == "node-1" and "not enrolled" in told.detail
+
+
+def test_while_nobody_can_say_who_is_enrolled_nothing_is_indexed_and_all_is_offered_again(
+    world: World,
+) -> None:
+    run, nodes = run_of(world), Believed(OrvaultError(ErrorKind.UNTRUSTED, "None of the roots signed it."))
+    index = index_actor(world, nodes=nodes)
+    record = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
+    with pytest.raises(OrvaultError) as caught:
+        index.index([record])  # type: ignore[list-item]
+    # The one kind after which a node's outbox keeps what it offered.
+    assert caught.value.kind is ErrorKind.UNAVAILABLE and "None of the roots" in caught.value.message
+    nodes.fault = None
+    index.index([record])  # type: ignore[list-item]
+    with world.ledger.uow(read_only=True) as uow:
+        assert uow.segments.last(run.run_id) is not None
+
+
+def test_the_index_anchors_what_moved_by_itself(world: World) -> None:
+    run = run_of(world)
+    world.index([make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)])
+    assert "heads-anchored" not in world.acts()
+    index_actor(world)
+    eventually(lambda: "heads-anchored" in world.acts(), "the head is anchored")
 
 
 async def _app(scope: Any, receive: Any, send: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,11 +76,34 @@ def test_a_wrong_passphrase_does_not_lock_what_is_open(site: Site) -> None:
     assert site.keys.unlocked()
 
 
-def test_a_wrong_passphrase_file_keeps_the_actor_from_starting(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda site: (site.folder / "passphrase").write_text("an entirely wrong one"), "does not open"),
+        (lambda site: (site.folder / "passphrase").unlink(), "cannot be read"),
+        (lambda site: (site.folder / "passphrase").chmod(0o644), "open to other accounts"),
+        (lambda site: (site.folder / "keys/ring.json").write_text("{"), "ring"),
+        (lambda site: (site.folder / "keys").rename(site.folder / "unmounted"), "no key store"),
+    ],
+)
+def test_whatever_keeps_the_store_shut_at_the_start_does_not_end_the_actor(
+    site: Site, spoil: Callable[[Site], object], reason: str
+) -> None:
     secret = site.folder / "passphrase"
-    secret.write_text("an entirely wrong one")
-    error = refusal(KeyActor, site.folder / "keys", secret, lambda: site.world.custody)
-    assert error.kind is ErrorKind.WRONG_PASSPHRASE
+    actor = KeyActor(site.folder / "keys", secret, lambda: site.world.custody)
+    assert actor.unlocked() and actor.locked_because() == ""
+    spoil(site)
+    actor = KeyActor(site.folder / "keys", secret, lambda: site.world.custody)
+    assert not actor.unlocked() and reason in actor.locked_because()
+    assert "entirely" not in actor.locked_because()
+
+
+def test_a_case_is_armed_though_the_passphrase_file_is_wrong(site: Site) -> None:
+    (site.folder / "passphrase").write_text("an entirely wrong one")
+    actor = KeyActor(site.folder / "keys", site.folder / "passphrase", lambda: site.world.custody)
+    assert actor.create("case-of-the-night").raw
+    actor.unlock(PASSPHRASE)
+    assert actor.unlocked() and actor.locked_because() == ""
 
 
 def test_a_cases_key_is_made_once_and_outlives_a_restart(site: Site) -> None:

@@ -40,7 +40,7 @@ def pieces(count: int, first: int = 0) -> list[Fragment]:
     return [
         replace(
             base,
-            data=b"picture %d" % number,
+            data=bytearray(b"picture %d" % number),
             start_us=START_US + number * SHORT_US,
             end_us=START_US + (number + 1) * SHORT_US,
         )
@@ -60,7 +60,7 @@ class Bench:
         """A new line over the same disk, as in a new process."""
         orders = OrderStore(self.node.orders)
         self.line = RecordingLine(
-            "node-1", "or1-ceiling", self.node.sealer, orders, self.clock, self.cuts.append
+            "node-1", "or1-ceiling", self.node.keeper, orders, self.clock, self.cuts.append
         )
         return self.line
 
@@ -106,11 +106,11 @@ def test_nothing_is_lost_while_the_encryption_actor_is_away(bench: Bench) -> Non
     bench.line.start(order())
     bench.put(*pieces(2))
     bench.sealed(2)
-    bench.node.sealer.down = True
+    bench.node.keeper.down = True
     bench.put(*pieces(5, first=2))
-    eventually(lambda: bench.node.sealer.calls[-3:] == ["seal"] * 3, "it is asked again and again")
+    eventually(lambda: bench.node.keeper.calls[-3:] == ["keep"] * 3, "it is asked again and again")
     assert "wait in memory" in bench.line.trouble
-    bench.node.sealer.down = False
+    bench.node.keeper.down = False
     bench.line.stop("run-1", "")
     assert bench.node.clear() == [piece.data for piece in pieces(7)]
     assert bench.node.gaps() == [] and bench.line.trouble == ""
@@ -119,7 +119,7 @@ def test_nothing_is_lost_while_the_encryption_actor_is_away(bench: Bench) -> Non
 
 def test_a_segment_whose_answer_was_lost_is_found_and_not_sealed_twice(bench: Bench) -> None:
     bench.line.start(order())
-    bench.node.sealer.after = [
+    bench.node.keeper.after = [
         away(),
         away(),
     ]  # it died after writing; and the repeated call met it dying again
@@ -128,15 +128,45 @@ def test_a_segment_whose_answer_was_lost_is_found_and_not_sealed_twice(bench: Be
     bench.node.restart()
     bench.line.stop("run-1", "")
     assert bench.node.clear() == [piece.data for piece in pieces(3)]
-    assert bench.node.sealer.calls.count("seal") == 5
+    assert bench.node.keeper.calls.count("keep") == 5
     eventually(lambda: len(set(bench.node.index.paths)) == 3, "the index has them")
+
+
+def test_a_fragment_is_overwritten_before_anything_is_waited_for_and_sealed_once(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.node.keeper.down = True
+    (piece,) = pieces(1)
+    bench.put(piece)
+    eventually(lambda: bench.node.keeper.calls.count("keep") > 2, "it is asked again and again")
+    assert piece.data == bytes(len(piece.data))
+    bench.node.keeper.down, bench.node.keeper.after = False, [away()]
+    bench.line.stop("run-1", "")
+    assert bench.node.clear() == [b"picture 0"]
+    first, second = bench.node.keeper.kept
+    assert first == second
+    assert b"picture" not in bytes(first.ciphertext)
+
+
+@pytest.mark.parametrize("why", ["refused", "too many", "nobody records"])
+def test_a_fragment_that_is_not_kept_is_overwritten_too(bench: Bench, why: str) -> None:
+    several = pieces(WAITING + 2)
+    if why != "nobody records":
+        bench.line.start(order())
+    if why == "refused":
+        bench.node.keeper.gap_fails = [disk_full()]
+        several = [replace(several[0], start_us=several[0].start_us + US_PER_S), several[1]]
+    bench.node.keeper.held.clear()
+    bench.put(*several)
+    bench.node.keeper.held.set()
+    bench.line.stop("run-1", "")
+    assert [piece.data for piece in several] == [bytes(len(piece.data)) for piece in several]
 
 
 def test_a_fragment_that_the_disk_refuses_becomes_a_gap_and_recording_goes_on(bench: Bench) -> None:
     bench.line.start(order())
     bench.put(*pieces(1))
     bench.sealed(1)
-    bench.node.sealer.before = [disk_full(), disk_full()]
+    bench.node.keeper.before = [disk_full(), disk_full()]
     bench.put(*pieces(3, first=1))
     bench.sealed(2)
     bench.line.stop("run-1", "")
@@ -148,7 +178,7 @@ def test_a_fragment_that_the_disk_refuses_becomes_a_gap_and_recording_goes_on(be
 
 def test_a_lost_fragment_shows_in_the_status_until_one_is_stored_again(bench: Bench) -> None:
     bench.line.start(order())
-    bench.node.sealer.before = [disk_full()]
+    bench.node.keeper.before = [disk_full()]
     bench.put(*pieces(1))
     eventually(lambda: DISK_FULL in bench.line.trouble, "the trouble is told")
     bench.put(*pieces(1, first=1))
@@ -159,7 +189,7 @@ def test_a_gap_before_a_fragment_that_is_lost_too_is_told_once(bench: Bench) -> 
     bench.line.start(order())
     bench.put(*pieces(1))
     bench.sealed(1)
-    bench.node.sealer.before = [disk_full(), disk_full()]
+    bench.node.keeper.before = [disk_full(), disk_full()]
     bench.line.put(pieces(1, first=3)[0], "The camera does not answer.")
     bench.put(*pieces(2, first=4))
     bench.line.stop("run-1", "")
@@ -175,7 +205,7 @@ def test_a_fragment_lost_last_is_a_gap_up_to_the_stop(bench: Bench) -> None:
     bench.line.start(order())
     bench.put(*pieces(1))
     bench.sealed(1)
-    bench.node.sealer.before = [disk_full()]
+    bench.node.keeper.before = [disk_full()]
     bench.put(*pieces(1, first=1))
     bench.line.stop("run-1", "")
     (gap,) = bench.node.gaps()
@@ -185,7 +215,7 @@ def test_a_fragment_lost_last_is_a_gap_up_to_the_stop(bench: Bench) -> None:
 def test_a_segment_on_disk_that_was_not_confirmed_does_not_block_its_number(bench: Bench) -> None:
     # The last fsync of a write failed: the segment has its name already, and so its number.
     bench.line.start(order())
-    bench.node.sealer.after = [disk_full()]
+    bench.node.keeper.after = [disk_full()]
     bench.put(*pieces(3))
     bench.line.stop("run-1", "")
     assert bench.node.clear() == [piece.data for piece in pieces(3)]
@@ -194,11 +224,11 @@ def test_a_segment_on_disk_that_was_not_confirmed_does_not_block_its_number(benc
 
 def test_overflow_of_the_queue_is_a_gap_with_its_reason(bench: Bench) -> None:
     bench.line.start(order())
-    bench.node.sealer.held.clear()
+    bench.node.keeper.held.clear()
     bench.put(*pieces(1))
-    eventually(lambda: "seal" in bench.node.sealer.calls, "the line is busy")
+    eventually(lambda: "keep" in bench.node.keeper.calls, "the line is busy")
     bench.put(*pieces(WAITING + 2, first=1))  # two too many
-    bench.node.sealer.held.set()
+    bench.node.keeper.held.set()
     bench.sealed(WAITING + 1)
     bench.put(*pieces(1, first=WAITING + 3))
     bench.line.stop("run-1", "")
@@ -213,11 +243,11 @@ def test_overflow_right_before_a_stop_keeps_its_reason_and_does_not_follow_into_
     bench: Bench,
 ) -> None:
     bench.line.start(order())
-    bench.node.sealer.held.clear()
+    bench.node.keeper.held.clear()
     bench.put(*pieces(1))
-    eventually(lambda: "seal" in bench.node.sealer.calls, "the line is busy")
+    eventually(lambda: "keep" in bench.node.keeper.calls, "the line is busy")
     bench.put(*pieces(WAITING + 1, first=1))
-    threading.Timer(0.02, bench.node.sealer.held.set).start()
+    threading.Timer(0.02, bench.node.keeper.held.set).start()
     bench.line.stop("run-1", "")
     (gap,) = bench.node.gaps()
     assert gap.reason == "the sealing of fragments fell behind"
@@ -258,7 +288,7 @@ def test_resuming_is_tried_again_until_the_disk_tells_where_the_run_stands(bench
     bench.line.start(order())
     bench.put(*pieces(1))
     bench.sealed(1)
-    bench.node.sealer.tail_fails = [disk_full(), disk_full()]
+    bench.node.keeper.tail_fails = [disk_full(), disk_full()]
     again = bench.restarted()
     again.resume()
     eventually(lambda: again.run_id == "run-1", "the run is taken up")
@@ -269,11 +299,11 @@ def test_resuming_is_tried_again_until_the_disk_tells_where_the_run_stands(bench
 def test_a_stop_ends_the_attempts_to_resume(bench: Bench) -> None:
     bench.line.start(order())
     again = bench.restarted()
-    bench.node.sealer.tail_fails = [disk_full() for _ in range(10_000)]
+    bench.node.keeper.tail_fails = [disk_full() for _ in range(10_000)]
     again.resume()
     eventually(lambda: DISK_FULL in again.trouble, "resuming fails")
     again.stop("run-1", "")
-    bench.node.sealer.tail_fails = []
+    bench.node.keeper.tail_fails = []
     assert bench.ordered is None
     again.start(order("run-2", epoch=2))
     assert again.run_id == "run-2"
@@ -350,14 +380,14 @@ def test_the_same_order_again_changes_nothing(bench: Bench) -> None:
 
 def test_an_order_repeated_while_the_encryption_actor_is_away_takes_no_fragments_place(bench: Bench) -> None:
     bench.line.start(order())
-    bench.node.sealer.down = True
+    bench.node.keeper.down = True
     for piece in pieces(WAITING):
         bench.put(piece)
         bench.line.start(order())  # answered at once
-    bench.node.sealer.down = False
+    bench.node.keeper.down = False
     bench.line.stop("run-1", "")
     assert len(bench.node.stored()) == WAITING and bench.node.gaps() == []
-    assert bench.node.sealer.calls.count("tail") == 1
+    assert bench.node.keeper.calls.count("tail") == 1
 
 
 def test_an_order_that_could_not_be_stored_records_nothing_until_it_is_repeated(
@@ -387,7 +417,7 @@ def test_a_stop_while_the_camera_is_away_leaves_a_gap_with_the_reason(bench: Ben
 def test_a_gap_that_could_not_be_stored_at_the_stop_is_stored_by_the_next(bench: Bench) -> None:
     bench.line.start(order())
     bench.clock.us += 30 * US_PER_S
-    bench.node.sealer.gap_fails = [disk_full()]
+    bench.node.keeper.gap_fails = [disk_full()]
     assert kind_of(bench.line.stop, "run-1", "The camera does not answer.") is ErrorKind.STORAGE
     assert bench.line.run_id is None and bench.cuts == [True, False]  # it does not record meanwhile
     bench.put(*pieces(1))
@@ -401,9 +431,9 @@ def test_a_start_that_nobody_answers_says_so_and_its_stop_ends_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording_line, "ANSWER_S", 0.03)
-    bench.node.sealer.down = True
+    bench.node.keeper.down = True
     assert kind_of(bench.line.start, order()) is ErrorKind.UNAVAILABLE
-    bench.node.sealer.down = False
+    bench.node.keeper.down = False
     bench.line.stop("run-1", "")
     bench.put(*pieces(1))
     bench.line.stop("run-1", "")
@@ -428,4 +458,4 @@ def test_a_stop_among_fragments_from_other_threads_loses_none_that_came_before(b
     feeder.join()
     bench.line.stop("run-1", "")
     kept = bench.node.clear()
-    assert len(kept) >= 7 and kept == [piece.data for piece in several[: len(kept)]]
+    assert len(kept) >= 7 and kept == [piece.data for piece in pieces(len(kept))]

@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from api.errors import PROBLEMS, from_error
+from orvault.container.files import storage_error
+from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
-from tests.unit.api_support import Api, make_api
+from tests.unit.api_support import Api, export_body, make_api
+
+START, END = "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,34 @@ def test_problem_documents_hold_the_words_of_the_error(kind: ErrorKind) -> None:
     assert answer.media_type == "application/problem+json" and 400 <= answer.status_code < 600
     assert (body["type"], body["detail"]) == (f"urn:orvault:problem:{kind.value}", "What was wrong.")
     assert (body["where"], body["advice"], body["status"]) == ("field", "What to do.", answer.status_code)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.STORAGE, ErrorKind.CONFLICT])
+def test_places_in_the_servers_file_system_are_for_the_log_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: ErrorKind
+) -> None:
+    api = make_api(tmp_path)
+    place = Path("/srv/orvault/segments/1.seg")
+    error = OrvaultError(kind, "The file exists.", where=str(place))
+    if kind is ErrorKind.STORAGE:
+        error = storage_error(place, OSError(28, "No space left on device"))
+
+    def fail(*_args: object) -> None:
+        raise error
+
+    api.world.custody.check_exportable = fail  # type: ignore[method-assign]
+    answer = api.post("exports", Role.RECORDS_MANAGER, json=export_body("c", START, END))
+    body = answer.json()
+    assert "/srv" not in answer.text and "MiB" not in answer.text and "where" not in body
+    assert body["correlation_id"] in caplog.text and "/srv/orvault" in caplog.text
+
+
+def test_a_failure_shown_to_the_requester_names_no_place(tmp_path: Path) -> None:
+    words = storage_error(tmp_path / "x", OSError(28, "No space left on device")).outside_words
+    assert words == "It could not be written: No space left on device."
+    assert OrvaultError(ErrorKind.BAD_REQUEST, "Too long.", where="watermark").outside_words == (
+        "watermark: Too long."
+    )
 
 
 def test_description_promises_problems_and_no_others(api: Api) -> None:

@@ -37,7 +37,7 @@ def _recorded(api: Api) -> dict[str, Any]:
         segments = [
             make_segment(run["id"], case["id"], run["camera_id"], n, at + n * 2 * US_PER_S) for n in range(5)
         ]
-        assert api.world.custody.index_segments(segments).added == 5
+        assert api.world.index(segments).added == 5
     api.world.clock.us += 10 * US_PER_S
     return case | {"from": utc_iso(at), "to": utc_iso(at + 10 * US_PER_S)}
 
@@ -195,3 +195,27 @@ def test_lists_are_paged(api: Api) -> None:
 def test_health_needs_no_sign_in(api: Api) -> None:
     for path in ("/healthz", "/api/v1/healthz"):
         assert api.get(path, None).json() == {"status": "ok", "version": "1.2.3"}
+
+
+def test_accounts_are_closed_opened_and_given_new_passwords(api: Api) -> None:
+    admin, auditor = Role.SYSTEM_ADMINISTRATOR, api.world.accounts[Role.AUDITOR]
+    theirs = {"Authorization": f"Bearer {api.token(auditor)}"}
+    closed = api.post(f"accounts/{auditor.account_id}/disable", admin)
+    assert closed.status_code == 200 and closed.json()["disabled_at"]
+    assert is_problem(api.get("session/me", None, headers=theirs), 401, "unauthenticated")
+    assert api.post(f"accounts/{auditor.account_id}/enable", admin).json()["disabled_at"] is None
+    reset = {"password": "Given-by-another-1"}
+    assert api.post(f"accounts/{auditor.account_id}/reset-password", admin, json=reset).json()[
+        "must_change_password"
+    ]
+    form = {"username": "auditor", "password": "Given-by-another-1"}
+    token = api.post("session", None, data=form).json()["access_token"]
+    theirs = {"Authorization": f"Bearer {token}"}
+    assert is_problem(api.get("history", None, headers=theirs), 403, "forbidden")
+    assert api.get("session/me", None, headers=theirs).json()["must_change_password"]
+    own = {"old_password": "Given-by-another-1", "new_password": PASSWORD}
+    assert api.call("POST", "session/password", None, headers=theirs, json=own).status_code == 204
+    assert is_problem(api.get("session/me", None, headers=theirs), 401, "unauthenticated")
+    assert api.get("history", Role.AUDITOR).status_code == 200
+    last = api.world.accounts[admin]
+    assert is_problem(api.post(f"accounts/{last.account_id}/disable", admin), 409, "conflict")

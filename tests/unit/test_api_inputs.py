@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from api import models_exports
 from orvault.custody.account import Role
+from orvault.custody.passwords import RECIPIENTS
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD
 from tests.unit.api_support import Api, export_body, is_problem, make_api
@@ -21,6 +24,11 @@ SECRET = "Hunter2-Hunter2-Hunter2"
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     return make_api(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def case_id(api: Api) -> str:
+    return api.world.recorded_case(number="fields").case_id
 
 
 def test_garbage_json_names_its_place(api: Api) -> None:
@@ -105,10 +113,31 @@ def test_wrong_fields_are_named_with_what_was_expected(
         ({"valid_until": "2031-01-01T00:00:00Z"}, "valid_from, valid_until"),
     ],
 )
-def test_custody_names_the_field_too(api: Api, change: dict[str, Any], where: str) -> None:
-    answer = api.post("exports", MANAGER, json=BODY | change)
+def test_custody_names_the_field_too(api: Api, case_id: str, change: dict[str, Any], where: str) -> None:
+    answer = api.post("exports", MANAGER, json=BODY | {"case_id": case_id} | change)
     assert is_problem(answer, 400, "bad-request")
     assert answer.json()["where"] == where
+
+
+def test_no_password_is_worked_on_for_a_case_that_is_not_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worked: list[str] = []
+    monkeypatch.setattr(models_exports, "password_recipient", lambda name, _password: worked.append(name))
+    recipients = [{"name": "A", "password": "four random words"}]
+    answer = api.post("exports", MANAGER, json=BODY | {"recipients": recipients})
+    assert is_problem(answer, 404, "not-found") and worked == []
+
+
+def test_few_wait_for_recipients_passwords(api: Api, case_id: str) -> None:
+    body = BODY | {"case_id": case_id, "recipients": [{"name": "A", "password": "four random words"}]}
+    with ExitStack() as others:
+        for _ in range(5):
+            others.enter_context(RECIPIENTS.place())
+        assert is_problem(api.post("exports", MANAGER, json=body), 429, "too-many-attempts")
+        keys = api.post("exports", MANAGER, json=BODY | {"case_id": case_id})
+        assert keys.json()["type"] != "urn:orvault:problem:too-many-attempts"
+    assert api.post("exports", MANAGER, json=body).status_code != 429
 
 
 def test_unknown_case_and_camera_are_named(api: Api) -> None:

@@ -5,6 +5,7 @@ The routes are taken from the API's own description, so a new one without a rule
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from api.routes.guard import PUBLIC
 from orvault.clock import utc_iso
 from orvault.custody.access import Right, may
 from orvault.custody.account import Role
+from tests.fakes import PASSWORD
 from tests.unit.api_support import Api, export_body, is_problem, make_api
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -23,6 +25,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "role": "auditor",
         "password": "Long-enough-pw-1",
     },
+    "reset_password": {"password": "Long-enough-pw-1"},
+    "change_password": {"old_password": PASSWORD, "new_password": PASSWORD},
     "plan_case": {
         "number": "N-1",
         "room": "OR 1",
@@ -30,6 +34,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "recording_request": "Form 1",
     },
     "stop_recording": {"reason": "because"},
+    "give_signal": {"kind": "start"},
+    "give_reason": {"reason": "because"},
     "refuse_export": {"reason": "because"},
     "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
 }
@@ -69,7 +75,7 @@ def test_matrix(api: Api, role: Role | None) -> None:
     for method, path, operation in _operations(api):
         if operation["x-right"] == PUBLIC:
             continue
-        address = path.replace("{case_id}", "unknown").replace("{request_id}", "unknown")
+        address = re.sub(r"{\w+}", "unknown", path)
         answer = api.call(method, address, role, json=BODIES.get(operation["operationId"]))
         told = f"{role}: {method} {path}: {answer.status_code} {answer.text[:200]}"
         if role is None:
@@ -82,7 +88,7 @@ def test_matrix(api: Api, role: Role | None) -> None:
 
 def test_answers_are_those_that_the_description_lists(api: Api) -> None:
     for method, path, operation in _operations(api):
-        address = path.replace("{case_id}", "unknown").replace("{request_id}", "unknown")
+        address = re.sub(r"{\w+}", "unknown", path)
         for role in (None, *Role):
             answer = api.call(method, address, role, json=BODIES.get(operation["operationId"]))
             assert str(answer.status_code) in operation["responses"], f"{role} {method} {path}"

@@ -32,8 +32,10 @@ END = Head(RUN[-1].header.meta.sequence, RUN[-1].digest)
 
 
 def test_a_whole_run_ends_at_its_head() -> None:
-    assert check_run(RUN, before=START, anchor=END) == END
-    assert check_run(RUN, before=START, anchor=Head(2, RUN[2].digest)) == END, "a run goes on after an anchor"
+    assert check_run(RUN, before=START, anchors=[END]) == END
+    assert check_run(RUN, before=START, anchors=[Head(2, RUN[2].digest)]) == END, (
+        "a run goes on after an anchor"
+    )
     assert check_run([], before=START) == START
     assert check_run(RUN[2:], before=Head(1, RUN[1].digest)) == END
 
@@ -43,7 +45,7 @@ def test_nothing_but_the_run_itself_passes_for_it(segments: list[Kept]) -> None:
     if segments == RUN:
         return
     with pytest.raises(OrvaultError) as caught:
-        check_run(segments, before=START, anchor=END)
+        check_run(segments, before=START, anchors=[END])
     assert caught.value.kind in (ErrorKind.ALTERED, ErrorKind.DAMAGED)
 
 

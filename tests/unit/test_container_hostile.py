@@ -18,7 +18,6 @@ from orvault.container.label import MAX_LABEL_BYTES, read_label, read_slots
 from orvault.container.package import PackageReader
 from orvault.container.segment import (
     SegmentHeader,
-    SegmentSealer,
     open_segment,
     read_header,
     segment_digest,
@@ -39,11 +38,12 @@ from .container_support import (
     make_package,
     password_person,
     recipient_key,
+    seal_segment,
     segment_meta,
 )
 
 ROOT, SERVER, NODE = hospital()
-SEGMENT = SegmentSealer(NODE, 4096).seal(segment_meta(), b"video" * 2000, recipient_key().public(), "")
+SEGMENT = seal_segment(NODE, segment_meta(), b"video" * 2000, recipient_key().public(), chunk_bytes=4096)
 DEK = unwrap_dek(SEGMENT.slots, recipient_key(), SEGMENT.header)
 STREAM = seal_bytes(b"video" * 2000, DEK, b"aad", 4096)
 SLOTS = encode_slots([wrap_key(DEK, recipient_key().public(), b"info")])
@@ -168,7 +168,7 @@ def test_nonsense_in_json(name: str, data: st.DataObject) -> None:
     try:
         read(value)
     except OrvaultError:
-        assert value != good
+        assert repr(value) != repr(good)  # Python takes True for 1, JSON does not
 
 
 @settings(max_examples=100, deadline=None)

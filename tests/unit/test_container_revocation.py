@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.authority import Authority
 from orvault.container.certificates import check_chain
-from orvault.container.enrolment import EARLIER, EnrolledNodes, EnrolmentFiles
+from orvault.container.enrolment import EARLIER, EnrolledNodes, EnrolmentFiles, WatchedEnrolment
 from orvault.container.keys import generate_private_key
 from orvault.container.package import PackageReader
 from orvault.container.revocation import (
@@ -25,11 +25,20 @@ from orvault.container.revocation import (
     load_lists,
     read_list,
 )
-from orvault.container.segment import SegmentHeader, SegmentSealer
+from orvault.container.segment import SegmentHeader
 from orvault.container.trust import Identity, create_root, issue
 from orvault.errors import ErrorKind, OrvaultError
 from player.__main__ import app
-from tests.unit.container_support import CLIP, CLOCK, DAY_US, NOW_US, hospital, make_package, segment_meta
+from tests.unit.container_support import (
+    CLIP,
+    CLOCK,
+    DAY_US,
+    NOW_US,
+    hospital,
+    make_package,
+    seal_segment,
+    segment_meta,
+)
 
 ROOT, SERVER, NODE = hospital()
 OTHER_ROOT = hospital("Other Hospital")[0]
@@ -128,7 +137,7 @@ def test_a_chain_is_refused_from_the_revocation_on(at_us: int, believed: bool) -
 
 def header(identity: Identity = NODE, **changes: object) -> SegmentHeader:
     meta = segment_meta(**changes)
-    return SegmentSealer(identity).seal(meta, b"x", generate_private_key().public(), "").header
+    return seal_segment(identity, meta, b"x", generate_private_key().public()).header
 
 
 def test_a_node_is_believed_for_what_it_sealed_before_its_revocation() -> None:
@@ -138,26 +147,52 @@ def test_a_node_is_believed_for_what_it_sealed_before_its_revocation() -> None:
         lists = RevocationLists([listed(entry(NODE, since_us))])
         nodes = EnrolledNodes(ROOT.certificate_der, [NODE.certificate_der], lists)
         if believed:
-            assert nodes.certificate_of(sealed) == NODE.certificate_der
+            assert nodes.certificate_of(sealed, sealed.meta.end_us) == NODE.certificate_der
         else:
-            assert refusal(nodes.certificate_of, sealed).kind is ErrorKind.UNTRUSTED
+            assert refusal(nodes.certificate_of, sealed, sealed.meta.end_us).kind is ErrorKind.UNTRUSTED
+
+
+def test_what_counts_is_when_the_server_first_saw_it_not_what_it_says() -> None:
+    sealed = header()
+    since_us = sealed.meta.end_us + 60 * US_PER_S
+    nodes = EnrolledNodes(
+        ROOT.certificate_der, [NODE.certificate_der], RevocationLists([listed(entry(NODE, since_us))])
+    )
+    assert nodes.certificate_of(sealed, since_us - 1) == NODE.certificate_der
+    nodes.check_first_seen(sealed, since_us - 1)
+    for seen_us in (since_us, since_us + DAY_US):
+        for act in (nodes.certificate_of, nodes.check_first_seen):
+            error = refusal(act, sealed, seen_us)
+            assert error.kind is ErrorKind.UNTRUSTED and "first saw it" in error.message
+            assert "an administrator" in error.advice
+    # A header that says it is of after the revocation is believed in that.
+    late = header(start_us=since_us, end_us=since_us + US_PER_S)
+    assert "before this was recorded" in refusal(nodes.check_first_seen, late, 0).message
+
+
+def test_an_index_takes_what_an_ended_certificate_sealed_and_an_export_does_not() -> None:
+    sealed = header(start_us=1)
+    nodes = EnrolledNodes(ROOT.certificate_der, [NODE.certificate_der])
+    nodes.check_first_seen(sealed, NOW_US)
+    assert "not valid" in refusal(nodes.certificate_of, sealed, NOW_US).message
 
 
 def test_a_node_seals_for_itself_under_its_own_root_alone() -> None:
     twin = issue(OTHER_ROOT, "node-1", "node", FakeClock(us=1_700_000_000 * US_PER_S), 12_000)
     known = [NODE.certificate_der, twin.certificate_der, SERVER.certificate_der]
     nodes = EnrolledNodes(ROOT.certificate_der, known)
-    assert nodes.certificate_of(header()) == NODE.certificate_der
+    assert nodes.certificate_of(header(), NOW_US) == NODE.certificate_der
     for sealed, words in (
         (header(twin), "not issued by"),
         (header(SERVER), "not that of a recording node"),
         (header(node_id="node-2"), "'node-1' sealed it"),
         (header(start_us=1), "not valid"),
     ):
-        error = refusal(nodes.certificate_of, sealed)
+        error = refusal(nodes.certificate_of, sealed, sealed.meta.end_us)
         assert error.kind is ErrorKind.UNTRUSTED and words in error.message
     assert (
-        refusal(EnrolledNodes(ROOT.certificate_der, []).certificate_of, header()).kind is ErrorKind.UNTRUSTED
+        refusal(EnrolledNodes(ROOT.certificate_der, []).certificate_of, header(), NOW_US).kind
+        is ErrorKind.UNTRUSTED
     )
 
 
@@ -171,12 +206,31 @@ def test_enrolment_files_keep_certificates_that_were_renewed_and_see_a_new_list_
     (tmp_path / "nodes" / "node-1" / EARLIER).mkdir()
     (tmp_path / "nodes" / "node-1" / EARLIER / "old.pem").write_bytes(NODE.certificate_pem)
     for identity in (renewed, NODE):
-        assert files.load().certificate_of(header(identity)) == identity.certificate_der
+        assert files.load().certificate_of(header(identity), NOW_US) == identity.certificate_der
     listed(entry(NODE)).save(files.revocation_list)
-    assert refusal(files.load().certificate_of, header(NODE)).kind is ErrorKind.UNTRUSTED
-    assert files.load().certificate_of(header(renewed)) == renewed.certificate_der
+    assert refusal(files.load().certificate_of, header(NODE), NOW_US).kind is ErrorKind.UNTRUSTED
+    assert files.load().certificate_of(header(renewed), NOW_US) == renewed.certificate_der
     listed(root=OTHER_ROOT).save(files.revocation_list)
     assert refusal(files.load).kind is ErrorKind.UNTRUSTED
+
+
+def test_a_watched_enrolment_is_read_again_when_a_file_changed_and_only_then(tmp_path: Path) -> None:
+    files = EnrolmentFiles(tmp_path / "root.pem", tmp_path / "nodes", tmp_path / "revoked.pem")
+    files.root_certificate.write_bytes(ROOT.certificate_pem)
+    (tmp_path / "nodes" / "node-1").mkdir(parents=True)
+    (tmp_path / "nodes" / "node-1" / "certificate.pem").write_bytes(NODE.certificate_pem)
+    watched = WatchedEnrolment(files)
+    first = watched.load()
+    assert watched.load() is first
+    listed(entry(NODE)).save(files.revocation_list)
+    assert "revoked" in refusal(watched.load().check_first_seen, header(), NOW_US).message
+    listed(root=OTHER_ROOT).save(files.revocation_list)
+    for _ in range(2):  # a list that nobody can believe never leaves the one before in force
+        assert refusal(watched.load).kind is ErrorKind.UNTRUSTED
+    files.revocation_list.unlink()
+    watched.load().check_first_seen(header(), NOW_US)
+    (tmp_path / "nodes" / "node-1" / "certificate.pem").unlink()
+    assert "not enrolled" in refusal(watched.load().check_first_seen, header(), NOW_US).message
 
 
 def test_a_package_signed_after_the_revocation_is_untrusted_to_who_has_the_list(tmp_path: Path) -> None:

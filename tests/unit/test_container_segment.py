@@ -16,9 +16,9 @@ from orvault.container.segment import (
     SIGNATURE_CONTEXT,
     SealedSegment,
     SegmentHeader,
-    SegmentSealer,
     open_segment,
     read_header,
+    seal_content,
     segment_digest,
     slot_info,
     unwrap_dek,
@@ -27,12 +27,12 @@ from orvault.container.segment import (
 from orvault.container.stream import seal_bytes
 from orvault.errors import ErrorKind, OrvaultError
 
-from .container_support import CLIP, hospital, segment_meta
+from .container_support import CLIP, hospital, seal_segment, segment_meta
 
 _, SERVER, NODE = hospital()
 CASE_KEY = generate_private_key()
 FRAGMENT = CLIP.read_bytes()[:200_000]
-SEALED = SegmentSealer(NODE, chunk_bytes=1 << 16).seal(segment_meta(), FRAGMENT, CASE_KEY.public(), "")
+SEALED = seal_segment(NODE, segment_meta(), FRAGMENT, CASE_KEY.public(), chunk_bytes=1 << 16)
 HEADER_END = 12 + struct.unpack(">I", SEALED.data[8:12])[0]
 
 
@@ -67,12 +67,11 @@ def test_the_file_is_laid_out_as_the_specification_says() -> None:
 
 
 def test_segments_name_the_one_before() -> None:
-    sealer = SegmentSealer(NODE)
-    second = sealer.seal(segment_meta(1), b"x", CASE_KEY.public(), SEALED.digest)
+    second = seal_segment(NODE, segment_meta(1), b"x", CASE_KEY.public(), SEALED.digest)
     assert second.header.previous == SEALED.digest
     for meta, previous in ((segment_meta(0), SEALED.digest), (segment_meta(1), "")):
         with pytest.raises(OrvaultError) as caught:
-            sealer.seal(meta, b"x", CASE_KEY.public(), previous)
+            seal_segment(NODE, meta, b"x", CASE_KEY.public(), previous)
         assert caught.value.kind is ErrorKind.BAD_REQUEST and "previous" in caught.value.message
 
 
@@ -170,7 +169,7 @@ def test_a_slot_for_another_key_is_caught_by_the_commitment() -> None:
 
 
 def test_a_slot_of_another_segment_or_for_another_key_does_not_open() -> None:
-    other = SegmentSealer(NODE).seal(segment_meta(1), b"x", CASE_KEY.public(), SEALED.digest)
+    other = seal_segment(NODE, segment_meta(1), b"x", CASE_KEY.public(), SEALED.digest)
     with pytest.raises(OrvaultError) as caught:
         unwrap_dek(other.slots, CASE_KEY, SEALED.header)
     assert caught.value.kind is ErrorKind.ALTERED
@@ -204,14 +203,14 @@ def test_chunks_rewritten_by_someone_who_knows_the_key_are_caught_by_the_signatu
 )
 def test_what_does_not_fit_the_format_is_not_sealed(change: dict[str, object]) -> None:
     with pytest.raises(OrvaultError) as caught:
-        SegmentSealer(NODE).seal(segment_meta(**change), b"x", CASE_KEY.public(), "")
+        seal_content(segment_meta(**change), b"x", CASE_KEY.public())
     assert caught.value.kind is ErrorKind.BAD_REQUEST
     assert next(iter(change)) in caught.value.message
 
 
 def test_an_empty_fragment_is_not_sealed() -> None:
     with pytest.raises(OrvaultError) as caught:
-        SegmentSealer(NODE).seal(segment_meta(), b"", CASE_KEY.public(), "")
+        seal_segment(NODE, segment_meta(), b"", CASE_KEY.public())
     assert caught.value.kind is ErrorKind.BAD_REQUEST
 
 

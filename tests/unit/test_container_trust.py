@@ -153,3 +153,16 @@ def test_a_name_that_fits_no_certificate_is_refused(name: str) -> None:
     with pytest.raises(OrvaultError) as caught:
         create_root(name, CLOCK)
     assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+@pytest.mark.parametrize("name", ["X\nGenuine: issued by A", "right\u202eleft", "esc\x1b[2J"])
+def test_a_certificate_whose_name_cannot_be_shown_is_not_believed(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as careless:
+        careless.setattr("orvault.container.trust.is_name", lambda _name: True)  # another program's root
+        server = issue(ROOT, name, "export-server", CLOCK, 365)
+        root = create_root(name, CLOCK)
+        below = issue(root, "Export 1", "export-server", CLOCK, 365)
+    _refused("1 to 64 printable characters", server.certificate_der, server.chain_ders)
+    _refused("1 to 64 printable characters", below.certificate_der, below.chain_ders)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
+import typer
 
+from cluster import cli
+from player import __main__ as player
 from scripts.settings_table import END, START, table
 
 PROJECT = Path(__file__).parents[2]
@@ -20,22 +21,46 @@ def test_every_setting_is_documented_as_it_is() -> None:
     assert documented == table(), "run: python -m scripts.settings_table docs/OPERATIONS.md"
 
 
-@pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"`(orvault(?:-player)?(?: [a-z]+(?:-[a-z]+)*)+)", OPERATIONS)))
-)
-def test_every_command_in_operations_exists(command: str) -> None:
-    program, *words = command.split()
-    module = {"orvault": "cluster.cli", "orvault-player": "player.__main__"}[program]
-    code = f"from {module} import main; main()"
-    run = subprocess.run(
-        [sys.executable, "-c", code, *words, "--help"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    assert "Usage" in run.stdout
+# Named, and not there yet: each with the reason.
+PROMISED = {"orvault fsck": "is being built; the messages of a damaged store name it already"}
+
+
+def _named_commands() -> set[str]:
+    """Every `orvault WORD ...` and `orvault-player WORD ...` in what people read: documents, messages, help."""
+    found: set[str] = set()
+    packages = [PROJECT / name for name in ("cluster", "actors", "api", "player", "orvault")]
+    sources = [path for package in packages for path in package.rglob("*.py")]
+    for path in [
+        PROJECT / "README.md",
+        PROJECT / "CHANGELOG.md",
+        *(PROJECT / "docs").rglob("*.md"),
+        *sources,
+    ]:
+        # possessive (++): `orvault key commitment v1` in a format is a name, and no part of it is a command
+        found |= set(re.findall(r"`(orvault(?:-player)?(?: [a-z][a-z-]*+)++)(?![\w/])", path.read_text()))
+    return found
+
+
+def _is_command(named: str) -> bool:
+    program, *words = named.split()
+    command = typer.main.get_command({"orvault": cli.app, "orvault-player": player.app}[program])
+    for word in words:
+        subcommands = getattr(command, "commands", None)
+        if subcommands is None:
+            return True  # what follows are its arguments
+        if word not in subcommands:
+            return False
+        command = subcommands[word]
+    return True
+
+
+def test_every_command_that_is_named_anywhere_is_one() -> None:
+    named = _named_commands()
+    assert len(named) > 20
+    promised = {each for each in named if any(each.startswith(known) for known in PROMISED)}
+    assert sorted(each for each in named - promised if not _is_command(each)) == []
+    assert [known for known in PROMISED if _is_command(known)] == [], "it is there: take it off the list"
+    assert not _is_command("orvault keys fly") and not _is_command("orvault nothing")
 
 
 def test_every_direct_dependency_has_its_line() -> None:

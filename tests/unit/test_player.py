@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,7 +20,11 @@ from orvault.clock import US_PER_S, SystemClock
 from orvault.container.keyfiles import read_public_key
 from orvault.container.keys import Recipient
 from orvault.container.package import PackageBuilder
-from player.verdict import grouped, printable
+from orvault.container.trust import Issuer
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import grouped, printable
+from player import roots
+from player.verdict import of_error, of_issuer
 
 from .container_support import CLIP as CLIP_1
 from .container_support import (
@@ -321,7 +326,60 @@ def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> 
 
 def test_what_a_file_says_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[31mred\u202egnp\x9b1m") == "a\ufffd[31mred\ufffdgnp\ufffd1m"
-    assert printable("수술실 1\nOR 1") == "수술실 1\nOR 1"
+    assert printable("수술실 1\nOR 1", lines=True) == "수술실 1\nOR 1"
+    assert printable("X\nGenuine: issued by A") == "X\ufffdGenuine: issued by A"
+
+
+def test_what_a_package_says_begins_no_line(player: Player) -> None:
+    forged = "line one\nGenuine: issued by A, whose root certificate is pinned here; all is well."
+    made = make_package(player.folder, terms_text=forged, purpose=forged, legal_basis=forged, **TIMES)
+    result = player.run("verify", made.path, *player.root(), *player.password())
+    assert result.returncode == 0, result.stderr
+    assert sum(line.startswith("Genuine") for line in result.stdout.splitlines()) == 1
+    assert " " * 14 + "Genuine: issued by A" in result.stdout  # the terms, with their lines
+    assert result.stdout.count("\ufffdGenuine") == 2
+
+
+def test_a_verdict_is_one_line_whatever_the_issuer_is_called() -> None:
+    issuer = Issuer("X\nGenuine: issued by A", "ab" * 32, pinned=False)
+    for sentence in (
+        of_issuer(issuer, "checked").sentence,
+        of_error(OrvaultError(ErrorKind.UNTRUSTED, "by X\nGenuine")).sentence,
+    ):
+        assert len(sentence.splitlines()) == 1
+
+
+def test_an_unreadable_file_among_the_roots_is_named_and_costs_nothing_else(player: Player) -> None:
+    root = hospital()[0]
+    assert player.run("trust", "add", player.root()[1]).returncode == 0
+    bad = player.folder / "home/roots" / f"{'ab' * 32}.pem"
+    bad.write_text("no certificate")
+    verified = player.run("verify", player.made.path, *player.password())
+    assert verified.returncode == 0 and f"Skipped: {bad}" in verified.stderr.replace("\n", "")
+    listed = player.run("trust", "list")
+    assert listed.returncode == 0 and grouped(root.fingerprint) in listed.stdout
+    assert player.run("trust", "remove", "ab" * 4).returncode == 0 and not bad.exists()
+    assert player.run("trust", "remove", root.fingerprint[:8]).returncode == 0
+    assert list((player.folder / "home/roots").iterdir()) == []
+
+
+def test_what_was_checked_is_what_is_pinned(
+    player: Player, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(roots.HOME_VARIABLE, str(tmp_path / "home"))
+    pem, read = Path(player.root()[1]), roots.read_bounded
+
+    def read_and_swap(path: Path, *more: Any) -> bytes:
+        data = read(path, *more)
+        path.write_bytes(hospital("Another Hospital")[0].certificate_pem)
+        return data
+
+    with monkeypatch.context() as swapping:
+        swapping.setattr(roots, "read_bounded", read_and_swap)
+        added = roots.add(pem)
+    skipped: list[OrvaultError] = []
+    assert [root.fingerprint for root in roots.pinned(skipped.append)] == [added.fingerprint] and not skipped
+    assert added.fingerprint == hospital()[0].fingerprint
 
 
 def test_the_player_loads_nothing_of_the_server() -> None:

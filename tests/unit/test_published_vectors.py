@@ -1,7 +1,7 @@
 """What others published for the algorithms under the formats, run through the very calls that the product makes.
 
 The vectors come with `cryptography-vectors`, a package of its own: HPKE (RFC 9180, and the hybrid's draft), AES-GCM
-(NIST CAVP), HKDF (RFC 5869) and Argon2id. No package with Wycheproof's was found, so they are not here.
+(NIST CAVP), HKDF (RFC 5869) and Argon2id. Wycheproof's are in test_wycheproof.py.
 HPKE's published ciphertexts carry associated data, which the public call does not take and the product does not use:
 these tests go through the library's private `_decrypt_with_aad`.
 """

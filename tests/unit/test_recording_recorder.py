@@ -73,6 +73,16 @@ def test_nothing_is_stored_without_an_order() -> None:
     assert kind_of(recorder.next_meta, fragment(0, 2)) is ErrorKind.NOT_ARMED and recorder.order is None
 
 
+def test_what_the_disk_cannot_give_back_becomes_a_gap_with_its_reason() -> None:
+    for covered_us, missing_us in ((T0 + 4 * S, T0 + 4 * S), (0, T0)):
+        recorder = recording(Tail(3, "0" * 64, covered_us, "segment 2 cannot be read back"))
+        meta, gaps = record(recorder, fragment(9, 11))
+        assert meta.sequence == 3
+        assert [(gap.from_us, gap.to_us, gap.reason) for gap in gaps] == [
+            (missing_us, T0 + 9 * S, "segment 2 cannot be read back")
+        ]
+
+
 def test_starting_and_stopping_twice_is_harmless() -> None:
     recorder = recording()
     record(recorder, fragment(0, 2))

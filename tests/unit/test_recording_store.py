@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from orvault.clock import FakeClock
+from orvault.container.chain import UNREADABLE
 from orvault.container.keys import Kem, PrivateKey, generate_private_key
-from orvault.container.segment import SealedSegment, SegmentMeta, SegmentSealer, open_segment, unwrap_dek
+from orvault.container.segment import (
+    SealedSegment,
+    SegmentMeta,
+    SegmentSigner,
+    open_segment,
+    seal_content,
+    unwrap_dek,
+)
 from orvault.container.trust import create_root, issue
+from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import PART, Disk, RealDisk
 from orvault.recording.gaps import GapStore
@@ -24,6 +33,7 @@ from orvault.recording.records import FRESH, Tail
 from orvault.recording.store import SegmentStore
 
 META = SegmentMeta("run-1.000000", "node-1", "case-1", "cam-1", "run-1", 0, 1, 10, 20, "h264", 320, 240, 30)
+RUN = ("case-1", "cam-1", "run-1")
 GAP = Gap("cam-1", "case-1", "run-1", 100, 200, "away")
 
 
@@ -57,12 +67,13 @@ class DyingDisk:
         self._act()
         self._real.make_folder(folder)
 
-    def write(self, path: Path, data: bytes) -> None:
+    def write(self, path: Path, *pieces: Bytes) -> None:
         self._unsynced.append((path.parent, self._restore(path)))
         if self._left == 0:
+            data = b"".join(pieces)
             path.write_bytes(data[: len(data) // 2])
         self._act()
-        self._real.write(path, data)
+        self._real.write(path, *pieces)
 
     def publish(self, part: Path, final: Path) -> None:
         self._act()
@@ -121,7 +132,7 @@ def case_key() -> PrivateKey:
 def sealed(case_key: PrivateKey) -> list[SealedSegment]:
     """A chain of three."""
     clock = FakeClock()
-    sealer = SegmentSealer(issue(create_root("hospital", clock), "node-1", "node", clock, 30))
+    signer = SegmentSigner(issue(create_root("hospital", clock), "node-1", "node", clock, 30))
     chain: list[SealedSegment] = []
     for number in range(3):
         meta = replace(
@@ -132,7 +143,8 @@ def sealed(case_key: PrivateKey) -> list[SealedSegment]:
             end_us=20 + 10 * number,
         )
         previous = chain[-1].digest if chain else ""
-        chain.append(sealer.seal(meta, b"fragment %d" % number * 1000, case_key.public(), previous))
+        content = seal_content(meta, b"fragment %d" % number * 1000, case_key.public())
+        chain.append(signer.sign(content, previous))
     return chain
 
 
@@ -173,7 +185,7 @@ def test_power_cut_after_every_act_leaves_a_segment_whole_or_absent(
 
     for returned in each_power_cut(lambda disk: SegmentStore(root, disk).write(sealed[1]), prepare):
         store = SegmentStore(root)
-        store.clean()
+        store.clean(*RUN)
         found = list(store.scan())
         assert [record.digest for record in found] in (
             [sealed[0].digest],
@@ -219,7 +231,7 @@ def test_a_segment_is_never_overwritten(root: Path, sealed: list[SealedSegment])
         store.write(other)
     assert caught.value.kind is ErrorKind.CONFLICT
     assert store.read(record.path) == sealed[0].data
-    assert store.clean() == []
+    assert store.clean(*RUN) == []
 
 
 def test_a_repeated_call_finds_what_it_made_before(root: Path, sealed: list[SealedSegment]) -> None:
@@ -252,11 +264,11 @@ def test_the_faster_of_two_writers_keeps_its_segment(root: Path, sealed: list[Se
 class FullDisk(RealDisk):
     """Room for key slots, not for segments."""
 
-    def write(self, path: Path, data: bytes) -> None:
-        if len(data) > 5_000:
-            path.write_bytes(data[:100])
+    def write(self, path: Path, *pieces: Bytes) -> None:
+        if sum(map(len, pieces)) > 5_000:
+            path.write_bytes(pieces[0][:100])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        super().write(path, data)
+        super().write(path, *pieces)
 
 
 def test_a_full_disk_is_told_with_place_and_room_and_harms_nothing(
@@ -300,7 +312,10 @@ def test_a_path_that_names_no_segment_is_refused(path: str, root: Path) -> None:
 def test_ids_cannot_lead_out_of_the_root(root: Path, sealed: list[SealedSegment]) -> None:
     header = sealed[0].header
     evil = replace(sealed[0], header=replace(header, meta=replace(header.meta, camera_id="../../x")))
-    for act in (lambda: SegmentStore(root).write(evil), lambda: SegmentStore(root).clean("../*")):
+    for act in (
+        lambda: SegmentStore(root).write(evil),
+        lambda: SegmentStore(root).clean("case-1", "../*", "run-1"),
+    ):
         with pytest.raises(OrvaultError) as caught:
             act()
         assert caught.value.kind is ErrorKind.BAD_REQUEST
@@ -324,7 +339,7 @@ def test_what_is_missing_is_not_found(root: Path) -> None:
     with pytest.raises(OrvaultError) as caught:
         store.read("a/b/c/000000.seg")
     assert caught.value.kind is ErrorKind.NOT_FOUND
-    assert list(store.scan()) == [] and store.clean() == []
+    assert list(store.scan()) == [] and store.clean(*RUN) == []
     assert store.tail("a", "b", "c") == FRESH
 
 
@@ -357,15 +372,80 @@ def test_clean_never_touches_a_segment_even_without_its_slots(
     store = SegmentStore(root)
     path = root / store.write(sealed[0]).path
     path.with_suffix(".slots").unlink()
-    assert store.clean() == [] and path.exists()
+    assert store.clean(*RUN) == [] and path.exists()
 
 
-def test_clean_of_one_camera_leaves_the_others_alone(root: Path, sealed: list[SealedSegment]) -> None:
+def test_a_leftover_that_cannot_be_removed_is_told_and_the_others_go(
+    root: Path, sealed: list[SealedSegment]
+) -> None:
+    folder = (root / SegmentStore(root).write(sealed[0]).path).parent
+    (folder / "000001.seg.part").mkdir()
+    (folder / "000002.seg.part").write_bytes(b"half")
+    told: list[str] = []
+    removed = SegmentStore(root).clean(*RUN, on_fault=lambda path, _: told.append(path))
+    assert told == ["case-1/cam-1/run-1/000001.seg.part"]
+    assert removed == ["case-1/cam-1/run-1/000002.seg.part"]
+    with pytest.raises(OrvaultError) as caught:
+        SegmentStore(root).clean(*RUN)
+    assert caught.value.kind is ErrorKind.STORAGE
+
+
+@pytest.mark.parametrize("broken", ["", "case-1", "case-1/cam-1", "case-1/cam-1/run-1"])
+def test_a_folder_that_cannot_be_listed_is_told_and_hides_no_other(
+    broken: str, root: Path, sealed: list[SealedSegment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = SegmentStore(root)
+    store.write(sealed[0])
+    other = replace(META, case_id="case-2", segment_id="run-2.000000", run_id="run-2")
+    signer = SegmentSigner(issue(create_root("hospital", FakeClock()), "node-1", "node", FakeClock(), 30))
+    store.write(signer.sign(seal_content(other, b"x", generate_private_key(Kem.X25519).public()), ""))
+    iterdir = Path.iterdir
+
+    def failing(self: Path) -> Iterator[Path]:
+        if self == root / broken:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", failing)
+    told: list[tuple[str, ErrorKind]] = []
+    found = list(store.scan(lambda path, error: told.append((path, error.kind))))
+    assert [record.header.meta.case_id for record in found] == (["case-2"] if broken else [])
+    assert told == [(broken or ".", ErrorKind.STORAGE)]
+    with pytest.raises(OrvaultError):
+        list(store.scan())
+
+
+@pytest.mark.parametrize(("damaged", "covered_us"), [([2], 30), ([1, 2], 20), ([0, 1, 2], 0), ([1], 40)])
+def test_a_run_goes_on_behind_segments_that_cannot_be_read(
+    damaged: list[int], covered_us: int, root: Path, sealed: list[SealedSegment]
+) -> None:
+    store = SegmentStore(root)
+    for number, record in enumerate([store.write(piece) for piece in sealed]):
+        if number in damaged:
+            (root / record.path).write_bytes(b"ORVSEG1\nnoise")
+    tail = store.tail(*RUN)
+    assert (tail.next_sequence, tail.end_us) == (3, covered_us)
+    if 2 in damaged:
+        assert tail.previous_digest == UNREADABLE
+        assert "segment 2 was written and cannot be read back" in tail.lost
+    else:
+        assert (tail.previous_digest, tail.lost) == (sealed[2].digest, "")
+
+
+def test_a_lost_sidecar_does_not_break_the_chain(root: Path, sealed: list[SealedSegment]) -> None:
+    store = SegmentStore(root)
+    for piece in sealed:
+        store.write(piece)
+    (root / "case-1/cam-1/run-1/000002.slots").write_bytes(b"noise")
+    assert store.tail(*RUN) == Tail(3, sealed[2].digest, 40)
+
+
+def test_clean_of_one_run_leaves_the_others_alone(root: Path, sealed: list[SealedSegment]) -> None:
     SegmentStore(root).write(sealed[0])
     for camera in ("cam-1", "cam-2"):
         (root / f"case-1/{camera}/run-1").mkdir(parents=True, exist_ok=True)
         (root / f"case-1/{camera}/run-1/000007.seg.part").write_bytes(b"half")
-    assert SegmentStore(root).clean("cam-1") == ["case-1/cam-1/run-1/000007.seg.part"]
+    assert SegmentStore(root).clean(*RUN) == ["case-1/cam-1/run-1/000007.seg.part"]
     assert (root / "case-1/cam-2/run-1/000007.seg.part").exists()
 
 
@@ -400,7 +480,7 @@ def test_power_cut_leaves_a_gap_record_whole_or_absent(tmp_path: Path) -> None:
     for returned in each_power_cut(lambda disk: GapStore(tmp_path / str(runs), disk).write(GAP), prepare):
         root = tmp_path / str(runs)
         assert list(GapStore(root).scan()) in (([GAP],) if returned else ([], [GAP]))
-        SegmentStore(root).clean()
+        SegmentStore(root).clean(*RUN)
         assert not [name for name in everything_below(root) if name.endswith(PART)]
         GapStore(root).write(GAP)
         assert list(GapStore(root).scan()) == [GAP]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from cluster.services import ledger_address
 from cluster.settings import load_settings
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -90,6 +91,57 @@ def test_credentials_in_a_camera_address_are_refused_and_not_repeated(tmp_path: 
     message = refused(tmp_path, GOOD.replace("rtsp://camera", "rtsp://viewer:hunter2@camera"))
     assert "password_file" in message
     assert "hunter2" not in message
+
+
+@pytest.mark.parametrize("key", ["source", "sub_source"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://admin:hunter2/w@10.0.0.1/s",
+        "rtsp://admin:a@hunter2@10.0.0.1/s",
+        "rtsps://hunter2@10.0.0.1/s",
+        "rtsp://10.0.0.1/s?user=admin&password=hunter2",
+        "rtsp://10.0.0.1/s?PWD=hunter2",
+    ],
+)
+def test_no_spelling_of_credentials_in_a_camera_address_passes(
+    tmp_path: Path, key: str, address: str
+) -> None:
+    message = refused(
+        tmp_path,
+        GOOD.replace("    username", f"    {key}: {address}\n    username").replace(
+            "    source: rtsp://camera.example/stream\n",
+            "" if key == "source" else "    source: rtsp://c/s\n",
+        ),
+    )
+    assert "password_file" in message and "hunter2" not in message
+
+
+def test_a_clip_may_have_any_name(tmp_path: Path) -> None:
+    clip = GOOD.replace("rtsp://camera.example/stream", "file:clips/a@b?password=c.mp4")
+    assert load(tmp_path, clip).cameras[0].source.endswith("a@b?password=c.mp4")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql+pymysql://vault:hunter2@db/vault",
+        "mysql+pymysql://vault:hunter2/x@db/vault",
+        "mysql+pymysql://vault:@hunter2@db/vault",
+        "mysql+pymysql://vault@db/vault?passwd=hunter2",
+    ],
+)
+def test_a_password_in_the_ledgers_address_is_refused_and_not_repeated(tmp_path: Path, url: str) -> None:
+    message = refused(tmp_path, GOOD + f"ledger:\n  url: {url}\n")
+    assert "password_file" in message and "hunter2" not in message
+
+
+def test_the_ledgers_address_with_its_account_alone_is_good_and_not_shown(tmp_path: Path) -> None:
+    settings = load(tmp_path, GOOD + "ledger:\n  url: mysql+pymysql://vault@db:3306/vault\n")
+    assert ledger_address(settings).url == "mysql+pymysql://vault@db:3306/vault"
+    assert "vault@db" not in repr(ledger_address(settings))
+    at = load(tmp_path, GOOD + "ledger:\n  url: sqlite:////srv/a:b@c/ledger.sqlite\n")
+    assert at.ledger.url.endswith("a:b@c/ledger.sqlite")
 
 
 def test_missing_file_and_other_content(tmp_path: Path) -> None:

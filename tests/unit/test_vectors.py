@@ -17,10 +17,19 @@ from typer.testing import CliRunner
 from orvault.clock import SystemClock
 from orvault.container import canonical
 from orvault.container.chain import START, Head, check_run
+from orvault.container.enrolment import EnrolledNodes
 from orvault.container.frame_reader import read_frame
 from orvault.container.keys import Kem, PrivateKey, decode_slots
 from orvault.container.package import PackageReader
-from orvault.container.segment import SealedSegment, open_segment, segment_digest, unwrap_dek, verify_segment
+from orvault.container.revocation import RevocationLists, read_list
+from orvault.container.segment import (
+    SealedSegment,
+    open_segment,
+    read_header,
+    segment_digest,
+    unwrap_dek,
+    verify_segment,
+)
 from orvault.container.trust import CertificateRole, check_chain
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 from player.__main__ import app
@@ -81,6 +90,7 @@ def _expect(folder: Path, entry: dict[str, Any]) -> None:
     checks: dict[str, Callable[[Path, dict[str, Any]], str]] = {
         "segment": _segment,
         "node": _node,
+        "enrolled": _enrolled,
         "run": _run,
         "package": _package,
     }
@@ -109,15 +119,24 @@ def _node(_folder: Path, entry: dict[str, Any]) -> str:
     return "good"
 
 
+def _enrolled(folder: Path, entry: dict[str, Any]) -> str:
+    root = _certificate("root")
+    lists = RevocationLists([read_list((folder / entry["list"]).read_bytes(), [root], "list")])
+    nodes = EnrolledNodes(root, [_certificate(name) for name in entry["enrolled"]], lists)
+    data = (folder / entry["file"]).read_bytes()
+    verify_segment(data, nodes.certificate_of(read_header(data), entry["seen_us"]))
+    return "good"
+
+
 def _run(folder: Path, entry: dict[str, Any]) -> str:
     links = []
     for file in entry["files"]:
         data = (folder / file).read_bytes()
         links.append(
-            SealedSegment(verify_segment(data, _certificate("node")), data, (), segment_digest(data))
+            SealedSegment(verify_segment(data, _certificate("node")), data, b"", (), segment_digest(data))
         )
-    anchor = Head(**entry["anchor"]) if "anchor" in entry else None
-    check_run(links, before=START if entry["from_start"] else None, anchor=anchor)
+    anchors = [Head(**entry["anchor"])] if "anchor" in entry else []
+    check_run(links, before=START if entry["from_start"] else None, anchors=anchors)
     return "good"
 
 

@@ -272,6 +272,16 @@ def test_time_never_goes_back_over_a_reconnect_even_if_the_clock_did(clips: dict
     assert all(after.start_us >= before.end_us for before, after in pairwise(done))
 
 
+def test_time_never_goes_back_over_a_restart_even_if_the_clock_did(clips: dict[str, Path]) -> None:
+    info, packets = packets_of(clips["plain"])
+    clock = FakeClock()
+    (earlier, *_) = feed(GopCutter(info, clock), clock, packets)
+    clock.us -= 3_600_000_000
+    later = feed(GopCutter(info, clock, not_before_us=earlier.end_us), clock, packets)
+    assert later[0].start_us == earlier.end_us
+    assert all(after.start_us == before.end_us for before, after in pairwise(later))
+
+
 def test_a_camera_without_parameter_sets_in_its_description_sends_them_in_the_stream(
     clips: dict[str, Path],
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_text_grows_with_the_picture_and_shrinks_to_fit() -> None:
         ("two\nlines", "line break"),
         ("bell\x07", "control"),
         ("right\u202eleft", "control"),
+        ("zero\u200dwidth", "control"),
         ("face \U0001f600", "cannot be drawn"),
         ("W" * 120, "does not fit"),
     ],
@@ -114,7 +115,10 @@ def test_what_cannot_be_drawn_is_refused_with_a_reason(text: str, word: str) -> 
 
 
 def test_a_question_mark_is_a_character_like_others() -> None:
-    painted("Who?", plain(60))
+    images = {text: plain(60) for text in ("Who?", "Who")}
+    boxes = {text: painted(text, image).box for text, image in images.items()}
+    assert boxes["Who?"][0] < boxes["Who"][0]  # longer, and bound to the right
+    assert (images["Who?"] != images["Who"]).any()
 
 
 def test_it_is_found_in_the_picture_by_its_shape() -> None:

@@ -18,7 +18,8 @@ from orvault.container.segment import (
     SIGNATURE_CONTEXT,
     SealedSegment,
     SegmentMeta,
-    SegmentSealer,
+    SegmentSigner,
+    seal_content,
     segment_digest,
     slot_info,
 )
@@ -30,6 +31,8 @@ from tests.vectors.world import (
     FORGER_NODE,
     NODE,
     START_US,
+    STOLEN_NODE,
+    STOLEN_US,
     Vectors,
     flipped,
     noise,
@@ -65,7 +68,7 @@ def seal(what: SegmentMeta, previous: str, by: Identity = NODE, salt: str = "") 
     name = f"segment {what.segment_id} {what.camera_id} {what.case_id} {salt}"
     with repeatable(name):
         video = noise(f"video {name}", VIDEO_BYTES)
-        return SegmentSealer(by, CHUNK_BYTES).seal(what, video, CASE_KEY.public(), previous)
+        return SegmentSigner(by).sign(seal_content(what, video, CASE_KEY.public(), CHUNK_BYTES), previous)
 
 
 def run(**changes: object) -> list[SealedSegment]:
@@ -220,6 +223,33 @@ def _add_nodes(vectors: Vectors) -> None:
     ):
         vectors.add(f"node/{name}", "node", "untrusted", words, about, leaf=leaf, root=root)
     vectors.add("node/good", "node", "good", "", "nothing", leaf="node", root="root")
+    _add_stolen(vectors)
+
+
+def _add_stolen(vectors: Vectors) -> None:
+    """A node that was stolen and revoked: what counts is when the server first saw a segment, not what it says."""
+    early = meta(1, node_id="node-3", run_id="run-3")
+    late = meta(2, node_id="node-3", run_id="run-3", start_us=STOLEN_US, end_us=STOLEN_US + 2 * US_PER_S)
+    files = {
+        name: vectors.file(f"segment/stolen-{name}.seg", seal(what, "0" * 64, STOLEN_NODE).data)
+        for name, what in (("early", early), ("late", late))
+    }
+    before, after = STOLEN_US - 1, STOLEN_US
+    for name, file, seen_us, enrolled, expected, words, about in (
+        ("good", "early", before, ["stolen-node"], "good", "", "nothing: recorded and seen before the theft"),
+        ("revoked", "late", after, ["stolen-node"], "untrusted", "before this was recorded",
+         "recorded by a node that was revoked before"),
+        ("backdated", "early", after, ["stolen-node"], "untrusted", "first saw it",
+         "seen first after its node was revoked; it says that it is older"),
+        ("postdated", "late", before, ["stolen-node"], "untrusted", "before this was recorded",
+         "seen before its node was revoked; it says that it is newer"),
+        ("unknown", "early", before, ["node", "other-node"], "untrusted", "not enrolled here",
+         "signed by a node that nobody enrolled"),
+    ):  # fmt: skip
+        vectors.add(
+            f"enrolled/{name}", "enrolled", expected, words, about,
+            file=files[file], enrolled=enrolled, list="certificates/revoked.crl", seen_us=seen_us,
+        )  # fmt: skip
 
 
 def add_runs(vectors: Vectors) -> None:

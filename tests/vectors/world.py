@@ -19,8 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 
-from orvault.clock import US_PER_S
+from orvault.clock import US_PER_S, FakeClock
 from orvault.container.keys import Kem, PrivateKey
+from orvault.container.revocation import Reason, Revoked, issue_list
 from orvault.container.trust import Identity
 
 START_US = 1_700_000_100 * US_PER_S
@@ -99,12 +100,14 @@ ENDED = make_identity("Vector Hospital, ended", "export-server", ROOT, START_US 
 FORGER_ROOT = make_identity("Vector Hospital root", "root", key="forger's root")
 FORGER = make_identity("Vector Hospital", "export-server", FORGER_ROOT, key="forger")
 FORGER_NODE = make_identity("node-1", "node", FORGER_ROOT, key="forger's node")
+STOLEN_NODE = make_identity("node-3", "node", ROOT)
+STOLEN_US = START_US + 3600 * US_PER_S
 
 CASE_KEY = private_key("case key")
 RECIPIENT = private_key("recipient")
 CERTIFICATES = {
     "root": ROOT, "server": SERVER, "node": NODE, "other-node": OTHER_NODE, "forger-root": FORGER_ROOT,
-    "forger-node": FORGER_NODE,
+    "forger-node": FORGER_NODE, "stolen-node": STOLEN_NODE,
 }  # fmt: skip
 KEYS = {"case": CASE_KEY, "recipient": RECIPIENT, "foreign": private_key("foreign")}
 
@@ -133,12 +136,18 @@ class Vectors:
         """Write keys, certificates, the list, and the table for people."""
         for name, identity in CERTIFICATES.items():
             self.file(f"certificates/{name}.der", identity.certificate_der)
+        self.file("certificates/revoked.crl", _revoked())
         keys = {name: {"kem": str(key.kem), "raw": key.raw.hex()} for name, key in KEYS.items()}
         self.file("keys.json", _json({"password": PASSWORD, "private_keys": keys}))
         self.file("vectors.json", _json(self.entries))
         rows = [f"| `{e['name']}` | {e['about']} | {e['expected']} | {e['words']} |" for e in self.entries]
         text = (FOLDER / "README.head.md").read_text()
         self.file("README.md", (text + "\n".join(rows) + "\n").encode())
+
+
+def _revoked() -> bytes:
+    entry = Revoked(STOLEN_NODE.certificate.serial_number, STOLEN_US, STOLEN_US, Reason.KEY_COMPROMISE)
+    return issue_list(ROOT, [entry], 1, FakeClock(us=STOLEN_US)).der
 
 
 def _json(value: object) -> bytes:

@@ -1,59 +1,39 @@
-"""Signing in and out, and making accounts.
+"""Making accounts, closing and opening them, and setting their passwords; every act of it ends their sessions.
 
-Bearer tokens are made in the API; here a session is opened, checked and ended.
+Signing in, and changing one's own password, is in `sessions`. Accounts are never removed: history names them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from orvault.custody.access import Right, require
-from orvault.custody.account import (
-    SESSION_US,
-    THROTTLE_FAILURES,
-    THROTTLE_WINDOW_US,
-    Account,
-    Role,
-    Session,
-    check_name,
-    check_throttle,
-    clean_name,
-    name_key,
-)
-from orvault.custody.desks.base import CONSOLE, Desk, page_size
+from orvault.custody.account import Account, Role, check_name, clean_name
+from orvault.custody.desks.base import CONSOLE, LONGEST_PAGE, not_found, page_size
+from orvault.custody.desks.sessions import SessionDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.passwords import check_password
-from orvault.custody.ports import UnitOfWork
+from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
 
-@dataclass(frozen=True, slots=True)
-class SignIn:
-    """A successful sign-in: whose, and the session that the token will name."""
-
-    account: Account
-    session: Session
-
-
-class AccountDesk(Desk):
-    """Accounts and sessions."""
+class AccountDesk(SessionDesk):
+    """Accounts; `by` None is a person at the server's own command line."""
 
     def create_account(
         self, by: Account | None, name: str, display_name: str, role: Role, password: str
     ) -> Account:
-        """Make an account; `by` None is a person at the server's own command line (the first administrator).
+        """Make an account; the first administrator is made at the command line.
 
         Errors: BAD_REQUEST (name, password), CONFLICT (name taken), FORBIDDEN.
         """
-        if by is not None:
-            require(by, Right.ACCOUNT_MANAGE)
+        actor = _allowed(by)
         name = check_name(name)
         check_password(password, name)
         now = self._clock.now_us()
-        actor = by.actor if by is not None else CONSOLE
         account = Account(
             account_id=new_id(self._clock),
             name=name,
@@ -83,6 +63,22 @@ class AccountDesk(Desk):
         with self._uow(read_only=True) as uow:
             return uow.accounts.page(page_size(limit), after)
 
+    def all_accounts(self) -> Sequence[Account]:
+        """Every account, in order of their id; for the command line."""
+        found: list[Account] = []
+        with self._uow(read_only=True) as uow:
+            while page := uow.accounts.page(LONGEST_PAGE, found[-1].account_id if found else ""):
+                found += page
+        return found
+
+    def account_named(self, name: str) -> Account:
+        """The account with this sign-in name, for the command line. Errors: NOT_FOUND."""
+        with self._uow(read_only=True) as uow:
+            account = uow.accounts.by_name(clean_name(name))
+        if account is None:
+            raise not_found("account", name)
+        return account
+
     def account_names(self, account_ids: Collection[str]) -> dict[str, str]:
         """Display names for those of these account ids that exist."""
         if not account_ids:
@@ -90,83 +86,81 @@ class AccountDesk(Desk):
         with self._uow(read_only=True) as uow:
             return uow.accounts.names(account_ids)
 
-    def sign_in(self, name: str, password: str, client: str = "") -> SignIn:
-        """Open a session of 15 minutes for this account name and password.
+    def disable_account(self, by: Account | None, account_id: str) -> Account:
+        """Close an account: it cannot sign in, has no rights, and its sessions are over. Doing it again is no error.
 
-        Errors: UNAUTHENTICATED, the same for an unknown name, a wrong password and a disabled account,
-        after the same work; TOO_MANY_ATTEMPTS (`ThrottledError`) after 5 failures in 15 minutes.
+        Errors: NOT_FOUND, FORBIDDEN; CONFLICT for the last system administrator that is left.
         """
-        key = name_key(name)
-        account = self._count_attempt(key, name)
-        usable = account is not None and not account.disabled
-        matches = self._passwords.matches(password, account.password_phc if account and usable else None)
-        now = self._clock.now_us()
+        actor = _allowed(by)
         with self._uow() as uow:
-            if account is None or not matches:
-                self._note_failure(uow, account, key, now, client)
-                uow.commit()
+            account = _found(uow, account_id)
+            if account.disabled:
+                return account
+            administrator = account.role is Role.SYSTEM_ADMINISTRATOR
+            if administrator and uow.accounts.count_enabled(Role.SYSTEM_ADMINISTRATOR) <= 1:
                 raise OrvaultError(
-                    ErrorKind.UNAUTHENTICATED,
-                    "The account name or the password is not right.",
-                    advice="Check both; the keyboard's language and Caps Lock too.",
+                    ErrorKind.CONFLICT,
+                    "This is the last system administrator: nobody could manage accounts any more.",
+                    where=account.name,
+                    advice="Make another one first.",
                 )
-            session = Session(new_id(self._clock), account.account_id, now, now + SESSION_US)
-            uow.accounts.clear_failures(key, now - THROTTLE_WINDOW_US)
-            uow.accounts.drop_sessions(now - SESSION_US)
-            uow.accounts.add_session(session)
-            uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, _origin(client))
-            uow.commit()
-        return SignIn(account, session)
-
-    def authenticate(self, session_id: str, account_id: str) -> Account:
-        """The account behind a session that is still open; UNAUTHENTICATED otherwise."""
-        with self._uow(read_only=True) as uow:
-            session = uow.accounts.session(session_id)
-            account = uow.accounts.get(account_id)
-        ended = session is None or session.ended_us is not None or self._clock.now_us() >= session.expires_us
-        if (
-            ended
-            or account is None
-            or account.disabled
-            or session is None
-            or session.account_id != account_id
-        ):
-            message = "This session is over."
-            raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
-        return account
-
-    def sign_out(self, by: Account, session_id: str) -> None:
-        """End this session of the account; its token opens nothing any more."""
-        with self._uow() as uow:
-            session = uow.accounts.session(session_id)
-            if session is None or session.account_id != by.account_id or session.ended_us is not None:
-                return
             now = self._clock.now_us()
-            uow.accounts.end_session(session_id, now)
-            uow.history.append(now, by.actor, Act.SIGNED_OUT, by.actor, {})
+            closed = replace(account, disabled_us=now)
+            self._put(uow, closed, actor, Act.ACCOUNT_DISABLED, now)
             uow.commit()
+        return closed
 
-    def _count_attempt(self, key: str, name: str) -> Account | None:
-        # The attempt counts as failed until it has succeeded: otherwise many tries sent at once would all be
-        # looked at before the first failure is on record.
-        now = self._clock.now_us()
+    def enable_account(self, by: Account | None, account_id: str) -> Account:
+        """Open a closed account again, with the password it had. Errors: NOT_FOUND, FORBIDDEN."""
+        actor = _allowed(by)
         with self._uow() as uow:
-            check_throttle(uow.accounts.failures(key, now - THROTTLE_WINDOW_US), now)
-            uow.accounts.add_failure(key, now)
-            account = uow.accounts.by_name(clean_name(name))
+            account = _found(uow, account_id)
+            if not account.disabled:
+                return account
+            opened = replace(account, disabled_us=None)
+            self._put(uow, opened, actor, Act.ACCOUNT_ENABLED, self._clock.now_us())
             uow.commit()
-        return account
+        return opened
 
-    def _note_failure(
-        self, uow: UnitOfWork, account: Account | None, key: str, now: int, client: str
-    ) -> None:
-        # A name that belongs to nobody is not written down: it is often a password typed into the wrong
-        # field.
-        subject = account.actor if account is not None else "account:unknown"
-        uow.history.append(now, "anonymous", Act.SIGN_IN_FAILED, subject, _origin(client))
-        if len(uow.accounts.failures(key, now - THROTTLE_WINDOW_US)) >= THROTTLE_FAILURES:
-            uow.history.append(now, "anonymous", Act.SIGN_IN_THROTTLED, subject, _origin(client))
+    def reset_password(self, by: Account | None, account_id: str, password: str) -> Account:
+        """Give an account a password that it has to change before anything else.
+
+        Errors: NOT_FOUND, BAD_REQUEST (the password), FORBIDDEN; CONFLICT for one's own account: that takes the old
+        password.
+        """
+        actor = _allowed(by)
+        if by is not None and by.account_id == account_id:
+            raise OrvaultError(
+                ErrorKind.CONFLICT,
+                "One's own password is not reset but changed, with the old one.",
+                advice="Use POST /session/password.",
+            )
+        with self._uow(read_only=True) as uow:
+            check_password(password, _found(uow, account_id).name)
+        phc = self._passwords.hash(password)  # not while other writers wait
+        with self._uow() as uow:
+            now = self._clock.now_us()
+            given = replace(_found(uow, account_id), password_phc=phc, reset_us=now)
+            self._put(uow, given, actor, Act.PASSWORD_RESET, now)
+            uow.commit()
+        return given
+
+    def _put(self, uow: UnitOfWork, account: Account, actor: str, act: Act, now: int) -> None:
+        uow.accounts.put(account)
+        detail = {"name": account.name, "sessions_ended": uow.accounts.end_sessions(account.account_id, now)}
+        uow.history.append(now, actor, act, account.actor, detail)
 
 
-def _origin(client: str) -> dict[str, object]:
-    return {"from": client[:64]} if client else {}
+def _allowed(by: Account | None) -> str:
+    """How history names whoever manages accounts. Errors: FORBIDDEN."""
+    if by is None:
+        return CONSOLE
+    require(by, Right.ACCOUNT_MANAGE)
+    return by.actor
+
+
+def _found(uow: UnitOfWork, account_id: str) -> Account:
+    account = uow.accounts.get(account_id)
+    if account is None:
+        raise not_found("account", account_id)
+    return account

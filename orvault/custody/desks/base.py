@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from orvault.clock import Clock
+from orvault.custody.control import ControlPolicy
 from orvault.custody.passwords import Passwords
-from orvault.custody.ports import CaseKeys, Recorders, Renderers, UnitsOfWork
+from orvault.custody.ports import CaseKeys, Recorders, Renderers
+from orvault.custody.rows import UnitsOfWork
 from orvault.errors import ErrorKind, OrvaultError
 
 CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
 SYSTEM = "system"
 LONGEST_PAGE = 200
+
+
+class WatermarkCheck(Protocol):
+    """Whether a text can be drawn into pictures of this size (pixels): BAD_REQUEST if not. Knows fonts, as custody
+    does not.
+    """
+
+    def __call__(self, text: str, width: int, height: int, /) -> None: ...  # noqa: D102
+
+
+def _any_watermark(_text: str, _width: int, _height: int) -> None:
+    """What is drawn nowhere needs no check."""
 
 
 class Desk:
@@ -23,6 +39,8 @@ class Desk:
         case_keys: CaseKeys,
         renderers: Renderers,
         passwords: Passwords | None = None,
+        control: ControlPolicy | None = None,
+        check_watermark: WatermarkCheck = _any_watermark,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -30,6 +48,8 @@ class Desk:
         self._case_keys = case_keys
         self._renderers = renderers
         self._passwords = passwords or Passwords()
+        self._control = control or ControlPolicy()
+        self._check_watermark = check_watermark
 
 
 def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:

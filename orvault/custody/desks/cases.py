@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.case import Case, CasePlan, CaseState, check_step
+from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
 from orvault.custody.desks.base import page_size
-from orvault.custody.desks.switching import CaseView, SwitchDesk, Switched, case_in, case_subject, view_in
+from orvault.custody.desks.ordering import case_in, case_subject
+from orvault.custody.desks.switching import CaseView, SwitchDesk, Switched, view_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -44,6 +47,26 @@ class CaseDesk(SwitchDesk):
             uow.commit()
         return case
 
+    def amend_participants(self, by: Account, case_id: str, added: Sequence[str], reason: str) -> Case:
+        """Name staff who joined the operation after it was planned, also after the close; nobody is ever taken off.
+
+        An export by consent needs each of them from now on, also one that waits for its approval. Errors:
+        BAD_REQUEST (nobody, no reason, a name twice, too many), NOT_FOUND, FORBIDDEN.
+        """
+        require(by, Right.CASE_PLAN)
+        reason = clean_text(reason, "reason", longest=500)
+        if not added:
+            raise OrvaultError(ErrorKind.BAD_REQUEST, "Nobody is named.", where="participants")
+        with self._uow() as uow:
+            case = case_in(uow, case_id)
+            names = check_participants(added, case.participants)
+            uow.cases.add_participants(case, names)
+            detail = {"added": list(names), "reason": reason}
+            now = self._clock.now_us()
+            uow.history.append(now, by.actor, Act.CASE_AMENDED, case_subject(case), detail)
+            uow.commit()
+        return replace(case, participants=(*case.participants, *names))
+
     def cases(
         self, by: Account, state: CaseState | None = None, limit: int = 100, before: str = ""
     ) -> Sequence[Case]:
@@ -59,17 +82,19 @@ class CaseDesk(SwitchDesk):
             return view_in(uow, case_id)
 
     def arm_case(self, by: Account, case_id: str) -> Case:
-        """Arm a planned case: its key is made, its cameras may be started. Errors: CONFLICT, NOT_FOUND."""
+        """Arm a planned case: its key is made, its cameras may be started; one case in a room at a time.
+
+        Errors: CONFLICT (its state, another case armed in its room), NOT_FOUND.
+        """
         require(by, Right.CASE_ARM)
         with self._uow(read_only=True) as uow:
-            check_step(case_in(uow, case_id), CaseState.ARMED)
+            _check_arming(uow, case_in(uow, case_id))
         key = self._case_keys.create(
             case_id
         )  # outside the transaction: it may wait; repeating it is harmless
         with self._uow() as uow:
             case = case_in(uow, case_id)
-            if case.state is not CaseState.PLANNED:
-                raise OrvaultError(ErrorKind.CONFLICT, f"Case {case.number} is {case.state.value} already.")
+            _check_arming(uow, case)
             now = self._clock.now_us()
             armed = replace(case, state=CaseState.ARMED, case_key=key, armed_us=now, armed_by=by.account_id)
             uow.cases.put_state(armed)
@@ -94,3 +119,18 @@ class CaseDesk(SwitchDesk):
             uow.history.append(now, by.actor, Act.CASE_CLOSED, case_subject(closed), {})
             uow.commit()
         return self._switched(case_id, self._tell_stops(running))
+
+
+def _check_arming(uow: UnitOfWork, case: Case) -> None:
+    check_step(case, CaseState.ARMED)
+    if case.state is not CaseState.PLANNED:
+        raise OrvaultError(ErrorKind.CONFLICT, f"Case {case.number} is {case.state.value} already.")
+    other = uow.cases.in_room(case.room)
+    if other is not None and other.state is not CaseState.CLOSED:
+        # A raised hand names no case: with two armed ones it might record a patient under another's key.
+        raise OrvaultError(
+            ErrorKind.CONFLICT,
+            f"Case {other.number} is {other.state.value} in {case.room}; a room has one armed case at a time.",
+            where="room",
+            advice=f"Close case {other.number} first.",
+        )

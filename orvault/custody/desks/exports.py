@@ -15,7 +15,6 @@ from orvault.custody.basis import check_basis
 from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.ports import Link, UnitOfWork
 from orvault.custody.request import (
     ExportRequest,
     PackageFile,
@@ -25,6 +24,7 @@ from orvault.custody.request import (
     check_recorded,
     check_step,
 )
+from orvault.custody.rows import Link, UnitOfWork
 from orvault.custody.terms import make_validity
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
@@ -46,6 +46,8 @@ class ExportDesk(Desk):
         wish = wish.checked()
         now = self._clock.now_us()
         validity = make_validity(valid_from_us, valid_until_us, now)
+        for width, height in self._picture_sizes(wish):
+            self._check_watermark(wish.redaction.watermark, width, height)
         request = ExportRequest(
             new_id(self._clock), wish, validity, RequestState.SUBMITTED, by.account_id, now
         )
@@ -55,6 +57,13 @@ class ExportDesk(Desk):
             uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, _subject(request), _wish_detail(wish))
             uow.commit()
         return request
+
+    def check_exportable(self, by: Account, case_id: str) -> None:
+        """Before anything costly is done for a request over this case. Errors: FORBIDDEN, NOT_FOUND."""
+        require(by, Right.EXPORT_SUBMIT)
+        with self._uow(read_only=True) as uow:
+            if uow.cases.get(case_id) is None:
+                raise not_found("case", case_id, "case_id")
 
     def exports(
         self,
@@ -195,6 +204,14 @@ class ExportDesk(Desk):
             message = "The validity that this request asks for is over."
             raise OrvaultError(ErrorKind.EXPIRED, message, advice="Have a new request submitted.")
         return request
+
+    def _picture_sizes(self, wish: Wish) -> set[tuple[int, int]]:
+        """The sizes of the pictures that are asked for, by the last segment of each run in the period."""
+        with self._uow(read_only=True) as uow:
+            runs = [run for run in uow.runs.of_case(wish.case_id) if run.camera_id in wish.camera_ids]
+            lasts = [uow.segments.last(run.run_id, before_us=wish.to_us) for run in runs]
+        metas = [last.header.meta for last in lasts if last is not None]
+        return {(meta.width, meta.height) for meta in metas if meta.end_us > wish.from_us}
 
     def _linked(self, uow: UnitOfWork, package_id: str, link_id: str) -> tuple[Link, PackageFile]:
         now = self._clock.now_us()

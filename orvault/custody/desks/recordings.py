@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from orvault.container.keys import KeySlot
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
+from orvault.custody.anchors import anchor_heads
 from orvault.custody.case import CaseState
 from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
 from orvault.custody.desks.switching import view_in
 from orvault.custody.history import Act
-from orvault.custody.ports import CameraInfo, CameraStatus, UnitOfWork
-from orvault.custody.recorded import GapLike, IndexReport, RunSummary, SegmentLike, StoredSegment
+from orvault.custody.ports import CameraInfo, CameraStatus
+from orvault.custody.recorded import GapLike, IndexReport, RunSummary, Sealers, SegmentLike, StoredSegment
+from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import MAX_TIME_US, check_range
 from orvault.errors import OrvaultError
+
+RUNS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +55,18 @@ class RecordingDesk(Desk):
         try:
             statuses = {status.camera_id: status for status in self._recorders.statuses()}
         except OrvaultError as error:
-            statuses, detail = {}, str(error)
+            statuses, detail = {}, error.outside_words
         return [
             CameraView(c, statuses.get(c.camera_id) or CameraStatus(c.camera_id, "unreachable", detail))
             for c in known
         ]
 
-    def index_segments(self, segments: Sequence[SegmentLike]) -> IndexReport:
+    def index_segments(self, segments: Sequence[SegmentLike], sealers: Sealers) -> IndexReport:
         """Take sealed segments into the ledger; offering one again changes nothing.
 
-        One that fits no known run, or contradicts what is known, is refused by name and the rest is kept: the
-        disk is the truth, and an odd segment must not hold up the others.
+        One that fits no known run, contradicts what is known, or is offered under the certificate of a node that is
+        unknown or revoked (which history is told), is refused by name and the rest is kept: the disk is the truth,
+        and an odd segment must not hold up the others.
         """
         added, known, refused = 0, 0, []
         now = self._clock.now_us()
@@ -72,13 +77,30 @@ class RecordingDesk(Desk):
                     known += 1
                     continue
                 problem = "its content differs from the one indexed" if digest else _misfit(uow, segment)
+                problem = problem or _distrust(uow, segment, sealers, now)
                 if problem:
                     refused.append((segment.header.meta.segment_id, problem))
                     continue
-                uow.segments.add(segment, now)
+                _add(uow, segment, now)
                 added += 1
             uow.commit()
         return IndexReport(added, known, tuple(refused))
+
+    def anchor_moved_runs(self) -> int:
+        """Write the head of every run that moved since its last anchor into history; how many that were.
+
+        Costs what moved, not what was ever recorded. Each round of 100 runs commits with its entries.
+        """
+        anchored = 0
+        while self._any_moved():
+            with self._uow() as uow:
+                anchored += anchor_heads(uow, self._clock.now_us(), uow.moved_runs.some(RUNS_AT_ONCE))
+                uow.commit()
+        return anchored
+
+    def _any_moved(self) -> bool:
+        with self._uow(read_only=True) as uow:
+            return bool(uow.moved_runs.some(1))
 
     def sealed_to(
         self, case_id: str, thumbprint: str, after_id: str = "", limit: int = 100
@@ -132,6 +154,33 @@ class RecordingDesk(Desk):
         check_range(start, end)
         with self._uow(read_only=True) as uow:
             return uow.segments.summaries(case_id, camera_id, start, end, page_size(limit))
+
+
+def _add(uow: UnitOfWork, segment: SegmentLike, now_us: int) -> None:
+    meta = segment.header.meta
+    uow.segments.add(segment, now_us)
+    if not uow.segments.following(meta.run_id, meta.sequence):  # else an anchor of a later one covers it
+        uow.moved_runs.note(meta.run_id)
+
+
+def _distrust(uow: UnitOfWork, segment: SegmentLike, sealers: Sealers, now_us: int) -> str:
+    """Why the segment's node is not believed, "" if it is. A node repeats its offers: history is told once a run."""
+    meta = segment.header.meta
+    try:
+        sealers.check_first_seen(segment.header, now_us)
+    except OrvaultError as error:
+        subject, act = f"run:{meta.run_id}", Act.SEGMENTS_REFUSED
+        if not uow.history.page(None, 1, subject=subject, actor=None, act=act.value):
+            detail = {
+                "case": meta.case_id,
+                "node": meta.node_id,
+                "certificate": segment.header.node_certificate,
+                "sequence": meta.sequence,
+                "reason": error.message,
+            }
+            uow.history.append(now_us, SYSTEM, act, subject, detail)
+        return f"{error.message} {error.advice}".strip()
+    return ""
 
 
 def _misfit(uow: UnitOfWork, segment: SegmentLike) -> str:

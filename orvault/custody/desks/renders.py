@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from orvault.clock import US_PER_S
+from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
-from orvault.custody.desks.base import not_found
+from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.history import Act
-from orvault.custody.ports import CameraInfo, UnitOfWork
-from orvault.custody.recorded import StoredGap, StoredSegment
 from orvault.custody.request import (
     MAX_ATTEMPTS,
     ExportRequest,
@@ -25,20 +24,14 @@ from orvault.custody.request import (
     RequestState,
     check_step,
 )
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.stretches import Track, track_of
 from orvault.errors import ErrorKind, OrvaultError
 
 LEASE_US = 120 * US_PER_S
+FIRST_PAUSE_US, LONGEST_PAUSE_US = 60 * US_PER_S, 15 * 60 * US_PER_S
 MAX_OPENINGS = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """One camera's part of a job: its segments in order of time, and the gaps between them."""
-
-    camera: CameraInfo
-    segments: tuple[StoredSegment, ...]
-    gaps: tuple[StoredGap, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +52,15 @@ class RenderDesk(ExportDesk):
 
         A worker asks between jobs, so one that asks again while a request is under its own name was
         restarted and gets that request back at once. Another worker's is taken over after 2 minutes without
-        progress. After 3 workers ended over a request, it fails.
+        progress. After 3 workers ended over a request, it fails; one that was given back is no attempt.
         """
         self.expire_due()
         with self._uow() as uow:
             now = self._clock.now_us()
-            for request in uow.requests.waiting():
+            for request in uow.requests.waiting(now):
                 if not _free(request, worker, now):
                     continue
-                if request.worker_epoch >= MAX_ATTEMPTS:
+                if request.attempts >= MAX_ATTEMPTS:
                     reason = f"{MAX_ATTEMPTS} workers ended while they made this package"
                     self._end_failed(uow, request, reason, now)
                     continue
@@ -120,6 +113,45 @@ class RenderDesk(ExportDesk):
             self._end_failed(uow, _held(uow, request_id, epoch), reason, self._clock.now_us())
             uow.commit()
 
+    def give_back_render(self, request_id: str, epoch: int, reason: str) -> None:
+        """Put a job off: what it needs (a node, the keys) is away. It is no attempt, and others go first meanwhile.
+
+        The next try is a minute later, and each time twice as late, to 15 minutes. CONFLICT as for progress.
+        """
+        with self._uow() as uow:
+            request = _held(uow, request_id, epoch)
+            now = self._clock.now_us()
+            pause_us = min(FIRST_PAUSE_US << min(request.given_back, 10), LONGEST_PAUSE_US)
+            postponed = replace(
+                request,
+                state=RequestState.APPROVED,
+                progress=Progress("waiting", 0, 0),
+                given_back=request.given_back + 1,
+                not_before_us=now + pause_us,
+            )
+            uow.requests.put_state(postponed)
+            detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": now + pause_us}
+            uow.history.append(now, _actor(request), Act.RENDER_POSTPONED, f"export:{request_id}", detail)
+            uow.commit()
+
+    def spent_exports(self) -> Sequence[ExportRequest]:
+        """Expired and failed requests whose files are still to be removed."""
+        with self._uow(read_only=True) as uow:
+            return uow.requests.spent()
+
+    def files_removed(self, request_id: str) -> None:
+        """What was made for an ended request is gone from the disk; history is told of a finished package, once."""
+        with self._uow() as uow:
+            request = uow.requests.get(request_id)
+            if request is None or request.removed_us is not None:
+                return
+            now = self._clock.now_us()
+            uow.requests.put_state(replace(request, removed_us=now))
+            if request.package is not None:
+                detail = {"package": request.package.package_id, "sha256": request.package.sha256}
+                uow.history.append(now, SYSTEM, Act.PACKAGE_REMOVED, f"export:{request_id}", detail)
+            uow.commit()
+
     def log_key_opening(self, request_id: str, segment_ids: Sequence[str]) -> None:
         """Write into history, before any key is out, which segments are opened for an approved request.
 
@@ -153,6 +185,7 @@ class RenderDesk(ExportDesk):
             worker=worker,
             worker_epoch=epoch,
             worker_seen_us=now,
+            not_before_us=None,
             progress=Progress("starting", 0, 0),
         )
         uow.requests.put_state(claimed)
@@ -160,7 +193,8 @@ class RenderDesk(ExportDesk):
         uow.history.append(now, _actor(claimed), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
         case = uow.cases.get(request.wish.case_id)
         assert case is not None, "a foreign key holds the case"
-        tracks = tuple(_track(uow, request, camera_id) for camera_id in request.wish.camera_ids)
+        anchors = anchors_of(uow, request.wish.case_id)
+        tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in request.wish.camera_ids)
         return RenderJob(claimed, case, tracks, epoch)
 
     def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
@@ -187,17 +221,6 @@ def _held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
             ErrorKind.CONFLICT, message, advice="Drop the work: another worker has it, or it ended."
         )
     return request
-
-
-def _track(uow: UnitOfWork, request: ExportRequest, camera_id: str) -> Track:
-    wish = request.wish
-    camera = uow.cameras.get(camera_id)
-    assert camera is not None, "a foreign key holds the camera"
-    return Track(
-        camera,
-        tuple(uow.segments.of(wish.case_id, camera_id, wish.from_us, wish.to_us)),
-        tuple(uow.gaps.of(wish.case_id, camera_id, wish.from_us, wish.to_us)),
-    )
 
 
 def _actor(request: ExportRequest) -> str:

@@ -1,0 +1,68 @@
+"""What a rendering works with: segments, keys and detection as it sees them, and where its package goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from orvault.clock import Clock
+from orvault.container.enrolment import NodeTrust
+from orvault.custody.recorded import SegmentLike
+from orvault.vision.mask import FrameDetections
+
+
+class Segments(Protocol):
+    """Reads sealed segments where they lie."""
+
+    def read(self, node_id: str, path: str) -> bytes:
+        """The sealed bytes. Errors: UNAVAILABLE, NOT_FOUND, STORAGE."""
+        ...
+
+
+class RenderKeys(Protocol):
+    """Opens segment keys on a render grant (actors/keys.py)."""
+
+    def open_for_render(self, request_id: str, records: Sequence[SegmentLike]) -> list[bytes]:
+        """Segment keys in the order of `records`."""
+        ...
+
+    def unlocked(self) -> bool:
+        """Whether keys can be opened now."""
+        ...
+
+
+class Answer(Protocol):
+    """A detection that is under way."""
+
+    def result(self) -> list[FrameDetections]:
+        """Wait for it."""
+        ...
+
+
+class Detection(Protocol):
+    """The detection actors."""
+
+    def width(self) -> int:
+        """How many fragments they work on at once."""
+        ...
+
+    def detect(self, fragment: bytes) -> Answer:
+        """Begin detecting in one clear fragment."""
+        ...
+
+
+@dataclass(frozen=True)
+class RenderTools:
+    """What a rendering works with; plain fields, so that tests hand in their own."""
+
+    segments: Segments
+    keys: RenderKeys
+    detection: Detection
+    clock: Clock
+    server_identity: Path
+    nodes: NodeTrust
+    packages: Path
+    preset: str
+    crf: int

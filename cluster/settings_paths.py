@@ -1,0 +1,70 @@
+"""Makes the relative paths of the settings absolute: clips and models from their file on, all else from `data` on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cluster.event_settings import EventTargetSettings
+
+if TYPE_CHECKING:
+    from cluster.settings import CameraSettings, Settings
+
+# Relative to `data`; the token's library is a path of the system.
+KEY_PATHS = (
+    "root_certificate", "server_identity", "node_identities", "store", "anchor", "passphrase_file", "pin_file",
+    "revocation_list",
+)  # fmt: skip
+
+
+def anchored(settings: Settings, base: Path) -> Settings:
+    """The settings with every relative path made absolute; `base` is their file's folder."""
+    data = base / settings.data
+    keys = settings.keys.model_copy(
+        update={
+            name: None if value is None else data / value
+            for name in KEY_PATHS
+            for value in [getattr(settings.keys, name)]
+        }
+    )
+    cameras = tuple(_anchored_camera(camera, base, data) for camera in settings.cameras)
+    ledger = settings.ledger
+    if ledger.url.startswith("sqlite:///") and not ledger.url.startswith("sqlite:////"):
+        ledger = ledger.model_copy(
+            update={"url": f"sqlite:///{data / ledger.url.removeprefix('sqlite:///')}"}
+        )
+    if ledger.password_file is not None:
+        ledger = ledger.model_copy(update={"password_file": data / ledger.password_file})
+    vision = settings.vision.model_copy(update={"models": base / settings.vision.models})
+    cluster = settings.cluster.model_copy(update={"token_file": data / settings.cluster.token_file})
+    api = settings.api
+    if api.tls_certificate is not None and api.tls_key is not None:
+        files = {"tls_certificate": data / api.tls_certificate, "tls_key": data / api.tls_key}
+        api = api.model_copy(update=files)
+    changes = {
+        "api": api,
+        "data": data,
+        "cluster": cluster,
+        "keys": keys,
+        "cameras": cameras,
+        "events": tuple(_anchored_target(target, data) for target in settings.events),
+        "ledger": ledger,
+        "vision": vision,
+    }
+    return settings.model_copy(update=changes)
+
+
+def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSettings:
+    changes: dict[str, object] = {
+        name: f"file:{base / url.removeprefix('file:')}"
+        for name, url in (("source", camera.source), ("sub_source", camera.sub_source))
+        if url.startswith("file:")
+    }
+    if camera.password_file is not None:
+        changes["password_file"] = data / camera.password_file
+    return camera.model_copy(update=changes)
+
+
+def _anchored_target(target: EventTargetSettings, data: Path) -> EventTargetSettings:
+    files = {"ca_file": target.ca_file, "secret_file": target.secret_file}
+    return target.model_copy(update={name: data / file for name, file in files.items() if file is not None})

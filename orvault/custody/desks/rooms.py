@@ -1,0 +1,229 @@
+"""Operating rooms as people see them: their state, what is wrong there, and the reasons that stops owe.
+
+Signals change a room's state; they are `control`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from orvault.custody.access import Right, require
+from orvault.custody.account import Account
+from orvault.custody.case import Case, CaseState, Run, check_stop_reason
+from orvault.custody.control import (
+    ControlPolicy,
+    Phase,
+    RoomState,
+    Stop,
+    Waiting,
+    late_since,
+    phase_of,
+    unconfirmed,
+)
+from orvault.custody.desks.base import SYSTEM, Desk, not_found
+from orvault.custody.desks.ordering import case_in, case_subject
+from orvault.custody.history import Act
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.signals import Standing, StopReason
+from orvault.errors import ErrorKind, OrvaultError
+
+
+class AlarmKind(StrEnum):
+    """What may be wrong in a room."""
+
+    LATE_START = "late-start"
+    STOP_LAPSED = "stop-lapsed"
+    REASON_DUE = "reason-due"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that staff must see; `text` says it to them."""
+
+    kind: AlarmKind
+    room: str
+    case_id: str
+    since_us: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueReason:
+    """A reason that is due, with the case that it belongs to."""
+
+    reason: StopReason
+    case: Case
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room with its case (the armed one, else the one closed last) and what was heard under it."""
+
+    name: str
+    case: Case | None
+    runs: tuple[Run, ...]
+    state: RoomState
+
+
+@dataclass(frozen=True, slots=True)
+class RoomView:
+    """A room for a display."""
+
+    room: str
+    phase: Phase
+    case: Case | None
+    recording: tuple[str, ...]  # ids of cameras
+    waiting: tuple[Waiting, ...]
+    reasons: tuple[DueReason, ...]
+    alarms: tuple[Alarm, ...]
+
+
+class RoomDesk(Desk):
+    """Rooms and due reasons."""
+
+    def room_state(self, by: Account, room: str) -> RoomView:
+        """The room as it stands now. Errors: NOT_FOUND (neither a camera nor a case is in such a room)."""
+        require(by, Right.CASE_VIEW)
+        with self._uow(read_only=True) as uow:
+            now_us = self._clock.now_us()
+            here = room_in(uow, room, self._control, now_us)
+            if here.case is None and all(camera.room != room for camera in uow.cameras.all()):
+                raise not_found("room", room)
+            due = [one for one in _due(uow) if one.case.room == room]
+            return RoomView(
+                room,
+                here.state.phase,
+                here.case,
+                tuple(run.camera_id for run in here.runs if run.recording),
+                tuple(w for w in unconfirmed(here.state, self._control, now_us) if not w.lapsed),
+                tuple(due),
+                (*self._alarms(here, now_us), *self._overdue(due, now_us)),
+            )
+
+    def records(self, room: str) -> bool:
+        """Whether a camera of this room records; for devices, who are told nothing else."""
+        with self._uow(read_only=True) as uow:
+            return room_in(uow, room, self._control, self._clock.now_us()).state.phase is Phase.RECORDING
+
+    def pending_reasons(self, by: Account) -> Sequence[DueReason]:
+        """Reasons that stops owe, the oldest first."""
+        require(by, Right.CASE_VIEW)
+        with self._uow(read_only=True) as uow:
+            return _due(uow)
+
+    def give_reason(self, by: Account, reason_id: str, reason: str) -> DueReason:
+        """Say why the recording was stopped; also after the close of the case. It stands for good.
+
+        Errors: BAD_REQUEST, NOT_FOUND, CONFLICT (it was given already).
+        """
+        require(by, Right.RECORDING_SWITCH)
+        reason = check_stop_reason(reason)
+        with self._uow() as uow:
+            due = uow.reasons.get(reason_id)
+            if due is None:
+                raise not_found("stop reason", reason_id)
+            if due.reason is not None:
+                raise OrvaultError(ErrorKind.CONFLICT, "This reason was given already, and stands as it is.")
+            now = self._clock.now_us()
+            given = replace(due, reason=reason, given_us=now, given_by=by.account_id)
+            uow.reasons.put(given)
+            for run in (uow.runs.get(run_id) for run_id in due.run_ids):
+                assert run is not None, "a foreign key holds the run"
+                uow.runs.put(replace(run, stop_reason=reason))
+            case = case_in(uow, due.case_id)
+            detail = {"reason_id": reason_id, "signal": due.signal_id, "reason": reason}
+            uow.history.append(now, by.actor, Act.STOP_REASON_GIVEN, case_subject(case), detail)
+            uow.commit()
+        return DueReason(given, case)
+
+    def watch(self) -> tuple[Alarm, ...]:
+        """Every alarm there is now; new late starts and each reminder are put into history. Call it at intervals."""
+        with self._uow(read_only=True) as uow:
+            now_us = self._clock.now_us()
+            armed = [room_in(uow, case.room, self._control, now_us) for case in uow.cases.armed()]
+            alarms = [alarm for here in armed for alarm in self._alarms(here, now_us)]
+            due = _due(uow)
+            unsaid = [
+                alarm for alarm in alarms if alarm.kind is AlarmKind.LATE_START and not _said(uow, alarm)
+            ]
+            unreminded = [one for one in due if _asked_us(one.reason) + self._control.reminder_us <= now_us]
+        if unsaid or unreminded:
+            self._write_down(unsaid, unreminded)
+        return (*alarms, *self._overdue(due, now_us))
+
+    def _write_down(self, late: Iterable[Alarm], reminders: Iterable[DueReason]) -> None:
+        with self._uow() as uow:
+            now = self._clock.now_us()
+            for alarm in late:
+                detail = {"room": alarm.room, "due_us": alarm.since_us}
+                uow.history.append(now, SYSTEM, Act.RECORDING_LATE, f"case:{alarm.case_id}", detail)
+            for one in reminders:
+                due = uow.reasons.get(one.reason.reason_id)
+                if due is None or due.reason is not None:
+                    continue  # given meanwhile
+                count = due.reminders + 1
+                uow.reasons.put(replace(due, reminders=count, reminded_us=now))
+                reminded = {"reason_id": due.reason_id, "signal": due.signal_id, "count": count}
+                uow.history.append(now, SYSTEM, Act.STOP_REASON_REMINDED, case_subject(one.case), reminded)
+            uow.commit()
+
+    def _alarms(self, here: Room, now_us: int) -> list[Alarm]:
+        if here.case is None:
+            return []
+        alarms = []
+        late_us = late_since(here.case, here.state, self._control, now_us)
+        if late_us is not None:
+            text = f"Case {here.case.number} should have begun, and nothing records. Start it, or close the case."
+            alarms.append(Alarm(AlarmKind.LATE_START, here.name, here.case.case_id, late_us, text))
+        for stop in (w.stop for w in unconfirmed(here.state, self._control, now_us) if w.lapsed):
+            text = f"A stop by {stop.source.value} was not confirmed; recording goes on."
+            alarms.append(Alarm(AlarmKind.STOP_LAPSED, here.name, here.case.case_id, stop.at_us, text))
+        return alarms
+
+    def _overdue(self, due: Iterable[DueReason], now_us: int) -> list[Alarm]:
+        return [
+            Alarm(
+                AlarmKind.REASON_DUE,
+                one.case.room,
+                one.case.case_id,
+                one.reason.since_us,
+                f"Say why the recording of case {one.case.number} was stopped.",
+            )
+            for one in due
+            if one.reason.since_us + self._control.reminder_us <= now_us
+        ]
+
+
+def room_in(uow: UnitOfWork, name: str, policy: ControlPolicy, now_us: int) -> Room:
+    """The room as the ledger has it; its state names no ids heard, because the ledger is asked for each."""
+    case = uow.cases.in_room(name)
+    if case is None:
+        return Room(name, None, (), RoomState())
+    runs = tuple(uow.runs.of_case(case.case_id))
+    armed_us = case.armed_us or 0
+    if case.state is CaseState.CLOSED:
+        return Room(name, case, runs, RoomState(Phase.CLOSED, armed_us))
+    started_us = uow.signals.newest_start(case.case_id)
+    if started_us is None:  # recording since before the ledger kept signals
+        started_us = min((run.started_us for run in runs if run.recording), default=None)
+    after_us = armed_us - 1 if started_us is None else started_us
+    kept = uow.signals.stops(case.case_id, after_us, now_us - policy.memory_us)
+    stops = tuple(
+        Stop(one.signal_id, one.at_us, one.source, one.standing is Standing.EFFECTIVE) for one in kept
+    )
+    return Room(name, case, runs, RoomState(phase_of(case, runs), armed_us, started_us, stops))
+
+
+def _due(uow: UnitOfWork) -> list[DueReason]:
+    return [DueReason(reason, case_in(uow, reason.case_id)) for reason in uow.reasons.due()]
+
+
+def _asked_us(reason: StopReason) -> int:
+    return reason.since_us if reason.reminded_us is None else reason.reminded_us
+
+
+def _said(uow: UnitOfWork, alarm: Alarm) -> bool:
+    subject, act = f"case:{alarm.case_id}", Act.RECORDING_LATE.value
+    return bool(uow.history.page(None, 1, subject=subject, actor=None, act=act))

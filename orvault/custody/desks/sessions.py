@@ -1,0 +1,185 @@
+"""Signing in and out, and changing one's own password.
+
+Bearer tokens are made in the API; here a session is opened, checked and ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from orvault.custody.account import (
+    CLIENT_FAILURES,
+    MAX_TYPED_CHARACTERS,
+    SESSION_US,
+    THROTTLE_FAILURES,
+    THROTTLE_WINDOW_US,
+    Account,
+    Session,
+    check_throttle,
+    clean_name,
+    client_key,
+    name_key,
+)
+from orvault.custody.desks.base import Desk
+from orvault.custody.history import Act
+from orvault.custody.ids import new_id
+from orvault.custody.passwords import check_password
+from orvault.custody.rows import UnitOfWork
+from orvault.errors import ErrorKind, OrvaultError
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A successful sign-in: whose, and the session that the token will name."""
+
+    account: Account
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One try of a password: as whom, from where, when (UTC microseconds)."""
+
+    account: Account | None
+    key: str
+    client: str
+    at_us: int
+
+
+class SessionDesk(Desk):
+    """Sessions, and the password that opens them."""
+
+    def sign_in(self, name: str, password: str, client: str = "") -> SignIn:
+        """Open a session of 15 minutes for this account name and password.
+
+        Anonymous work is bounded before it begins: few wait for their password to be looked at, and failures count
+        for the name and for the address that they come from.
+        Errors: UNAUTHENTICATED, the same for an unknown name, a wrong password and a disabled account,
+        after the same work; TOO_MANY_ATTEMPTS (`ThrottledError`) after 5 failures of a name or 30 of an address in 15
+        minutes, and while too many sign in at once; BAD_REQUEST for a name that is longer than any.
+        """
+        if len(name) > MAX_TYPED_CHARACTERS:
+            message = f"An account name has at most {MAX_TYPED_CHARACTERS} characters."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="username")
+        with self._passwords.gate.place():
+            attempt = self._count_attempt(name, client)
+            account = self._proven(attempt, password)
+        now = self._clock.now_us()
+        session = Session(new_id(self._clock), account.account_id, now, now + SESSION_US)
+        with self._uow() as uow:
+            _still(uow, account)
+            self._forgive(uow, attempt, now)
+            uow.accounts.drop_sessions(now - SESSION_US)
+            uow.accounts.add_session(session)
+            uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, _origin(client))
+            uow.commit()
+        return SignIn(account, session)
+
+    def authenticate(self, session_id: str, account_id: str) -> Account:
+        """The account behind a session that is still open; UNAUTHENTICATED otherwise."""
+        with self._uow(read_only=True) as uow:
+            session = uow.accounts.session(session_id)
+            account = uow.accounts.get(account_id)
+        ended = session is None or session.ended_us is not None or self._clock.now_us() >= session.expires_us
+        if (
+            ended
+            or account is None
+            or account.disabled
+            or session is None
+            or session.account_id != account_id
+        ):
+            message = "This session is over."
+            raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
+        return account
+
+    def sign_out(self, by: Account, session_id: str) -> None:
+        """End this session of the account; its token opens nothing any more."""
+        with self._uow() as uow:
+            session = uow.accounts.session(session_id)
+            if session is None or session.account_id != by.account_id or session.ended_us is not None:
+                return
+            now = self._clock.now_us()
+            uow.accounts.end_session(session_id, now)
+            uow.history.append(now, by.actor, Act.SIGNED_OUT, by.actor, {})
+            uow.commit()
+
+    def change_password(self, by: Account, old: str, new: str, client: str = "") -> None:
+        """Give the account a password of its own choice; every session of it ends, this one too.
+
+        Errors: UNAUTHENTICATED and TOO_MANY_ATTEMPTS as for signing in (a session alone is no proof of who sits
+        there); BAD_REQUEST for a new password that is none, or still the one that somebody else set.
+        """
+        check_password(new, by.name)
+        with self._passwords.gate.place():
+            attempt = self._count_attempt(by.name, client)
+            account = self._proven(attempt, old)
+            if account.must_change and self._passwords.matches(new, account.password_phc):
+                message = "This is the password that somebody else set."
+                raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="new_password")
+            phc = self._passwords.hash(new)
+        with self._uow() as uow:
+            now = self._clock.now_us()
+            _still(uow, account)
+            self._forgive(uow, attempt, now)
+            uow.accounts.put(replace(account, password_phc=phc, reset_us=None))
+            detail = {"sessions_ended": uow.accounts.end_sessions(account.account_id, now)}
+            uow.history.append(now, account.actor, Act.PASSWORD_CHANGED, account.actor, detail)
+            uow.commit()
+
+    def _count_attempt(self, name: str, client: str) -> _Attempt:
+        # The attempt counts as failed until it has succeeded: otherwise many tries sent at once would all be
+        # looked at before the first failure is on record.
+        key, origin = name_key(name), client_key(client)
+        with self._uow() as uow:
+            now = self._clock.now_us()
+            since = now - THROTTLE_WINDOW_US
+            check_throttle(uow.accounts.failures(key, since), now)
+            if client:
+                check_throttle(uow.accounts.failures(origin, since), now, CLIENT_FAILURES)
+                uow.accounts.add_failure(origin, now)
+            uow.accounts.add_failure(key, now)
+            account = uow.accounts.by_name(clean_name(name))
+            uow.commit()
+        return _Attempt(account, key, client, now)
+
+    def _proven(self, attempt: _Attempt, password: str) -> Account:
+        """The account, if the password is its own and it may sign in."""
+        account = attempt.account
+        usable = account is not None and not account.disabled
+        matches = self._passwords.matches(password, account.password_phc if account and usable else None)
+        if account is not None and matches:
+            return account
+        with self._uow() as uow:
+            self._note_failure(uow, attempt, self._clock.now_us())
+            uow.commit()
+        raise OrvaultError(
+            ErrorKind.UNAUTHENTICATED,
+            "The account name or the password is not right.",
+            advice="Check both; the keyboard's language and Caps Lock too.",
+        )
+
+    def _forgive(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
+        # Of an address only this attempt: whoever has one account could else try others' passwords for ever.
+        uow.accounts.clear_failures(attempt.key, now - THROTTLE_WINDOW_US)
+        if attempt.client:
+            uow.accounts.drop_failure(client_key(attempt.client), attempt.at_us)
+
+    def _note_failure(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
+        # A name that belongs to nobody is not written down: it is often a password typed into the wrong
+        # field.
+        subject = attempt.account.actor if attempt.account is not None else "account:unknown"
+        origin = _origin(attempt.client)
+        uow.history.append(now, "anonymous", Act.SIGN_IN_FAILED, subject, origin)
+        if len(uow.accounts.failures(attempt.key, now - THROTTLE_WINDOW_US)) >= THROTTLE_FAILURES:
+            uow.history.append(now, "anonymous", Act.SIGN_IN_THROTTLED, subject, origin)
+
+
+def _still(uow: UnitOfWork, account: Account) -> None:
+    """UNAUTHENTICATED if the account was disabled or its password changed while this one was looked at."""
+    if uow.accounts.get(account.account_id) != account:
+        message = "This account was changed at the same moment."
+        raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
+
+
+def _origin(client: str) -> dict[str, object]:
+    return {"from": client[:64]} if client else {}

@@ -1,0 +1,61 @@
+"""The nodes of a site as Ray nodes of their own, each started by its own `orvault node`, for tests and benchmarks."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.site import PROJECT, Site, eventually
+
+HEAD, CLIENT = "export-server", "or-client-1"  # as `Site` names its nodes
+NODE_S = 60.0
+
+
+def free_port() -> int:
+    """Below Ray's own ranges of worker ports, so that no worker takes it meanwhile."""
+    for port in range(7300, 7400):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no free port from 7300 to 7399")
+
+
+@contextmanager
+def two_nodes(site: Site, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """Head and client up and joined; the process of each by its name. They end with the block."""
+    nodes = {HEAD: _start(site, HEAD, "--head", str(port))}
+    try:
+        eventually(lambda: _listens(port), NODE_S)
+        time.sleep(2)  # the head's other services follow its port
+        nodes[CLIENT] = start_client(site, port)
+        yield nodes
+    finally:
+        for node in reversed(nodes.values()):
+            node.terminate()
+            node.wait(NODE_S)
+
+
+def start_client(site: Site, port: int) -> subprocess.Popen[bytes]:
+    """The client node, joined to the head at this port; also for one that comes back."""
+    log = site.folder / f"{CLIENT}.log"
+    log.unlink(missing_ok=True)
+    client = _start(site, CLIENT, "--join", f"127.0.0.1:{port}")
+    eventually(lambda: b"Ray runtime started" in log.read_bytes(), NODE_S)
+    return client
+
+
+def _start(site: Site, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", "from cluster.cli import main; main()", "node", name, *arguments]
+    with (site.folder / f"{name}.log").open("wb") as log:
+        return subprocess.Popen(
+            [*command, "--config", str(site.config)], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
+        )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,46 @@
+"""`orvault accounts` and `orvault account`: what a person at the server types, over a real ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cluster.cli import app
+from cluster.services import ledger_address
+from cluster.settings import load_settings
+from orvault.ledger.migrate import migrate
+
+from .test_settings import GOOD
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "ray_config.yaml"
+    path.write_text(GOOD)
+    settings = load_settings(path)
+    settings.data.mkdir()
+    migrate(ledger_address(settings).resolve())
+    return path
+
+
+def run(config: Path, *words: str, typed: str = "") -> tuple[int, str]:
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*words, "--config", str(config)], input=typed)
+    return result.exit_code, result.output
+
+
+def test_accounts_are_listed_closed_opened_and_reset(config: Path) -> None:
+    password = "Long-enough-pw-1\n"
+    assert run(config, "account", "kim.jiwon", "auditor", typed=password * 2)[0] == 0
+    assert run(config, "account", "admin", "system-administrator", typed=password * 2)[0] == 0
+    assert run(config, "accounts", "disable", "Kim.Jiwon")[0] == 0
+    assert "closed on" in run(config, "accounts", "list")[1]
+    assert run(config, "accounts", "enable", "kim.jiwon")[0] == 0
+    code, said = run(config, "accounts", "reset-password", "kim.jiwon")
+    assert code == 0 and "shown once" in said
+    code, listed = run(config, "accounts", "list")
+    assert code == 0 and "has to change its password" in listed and "closed on" not in listed
+    code, said = run(config, "accounts", "disable", "admin")
+    assert code == 1 and "last system administrator" in said
+    assert run(config, "accounts", "disable", "nobody.here")[0] == 18

@@ -1,0 +1,103 @@
+"""The control actor: signals in, orders out, and what it repeats by itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from actors import control
+from actors.control import ControlActor
+from orvault.clock import US_PER_S
+from orvault.custody.control import Action, Signal, SignalKind, SignalSource
+from orvault.custody.desks.rooms import AlarmKind
+from orvault.errors import ErrorKind, OrvaultError
+from tests.fakes import World, make_world, sqlite_url
+from tests.unit.actors_support import eventually
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(sqlite_url(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RIPEN_S", "SETTLE_S", "WATCH_S"):
+        monkeypatch.setattr(control, name, 0.02)
+
+
+def pedal(world: World, kind: SignalKind) -> Signal:
+    name = f"{kind}-{world.clock.us}"
+    return Signal(name, "OR 1", kind, SignalSource.PEDAL, "pedal-1", world.clock.us)
+
+
+def test_a_signal_is_heard_and_its_dwell_ends_by_itself(world: World) -> None:
+    world.armed_case()
+    actor = ControlActor(lambda: world.custody)
+    assert actor.signal(pedal(world, SignalKind.START)).action is Action.START
+    assert set(world.recorders.orders) == {"or1-wall", "or1-lamp"}
+    world.clock.us += 10 * US_PER_S
+    assert actor.signal(pedal(world, SignalKind.STOP)).action is Action.AWAIT_CONFIRMATION
+    world.clock.us += 3 * US_PER_S
+    eventually(lambda: not world.recorders.orders, "the dwell is over")
+
+
+def test_orders_that_did_not_arrive_are_repeated(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.armed_case()
+    world.recorders.unreachable = {"or1-lamp"}
+    actor = ControlActor(lambda: world.custody)
+    actor.signal(pedal(world, SignalKind.START))
+    assert "or1-lamp" in caplog.text
+    world.recorders.unreachable = set()
+    eventually(lambda: "or1-lamp" in world.recorders.orders, "the order is repeated")
+
+
+def test_alarms_are_looked_for_and_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    case = world.armed_case()
+    actor = ControlActor(lambda: world.custody)
+    world.clock.us += 600 * US_PER_S
+    eventually(lambda: bool(actor.alarms()), "it sees that nothing records")
+    (alarm,) = actor.alarms()
+    assert (alarm.kind, alarm.case_id) == (AlarmKind.LATE_START, case.case_id)
+    for _ in range(3):
+        actor.watch()
+    assert caplog.text.count(alarm.text) == 1
+
+
+def test_a_ledger_that_is_away_is_asked_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.armed_case()
+    away: list[OrvaultError] = [OrvaultError(ErrorKind.UNAVAILABLE, "The ledger does not answer.")] * 5
+    custody = world.custody
+    actual: Callable[[], object] = custody.watch
+
+    def watch() -> object:
+        if away:
+            raise away.pop()
+        return actual()
+
+    custody.watch = watch  # type: ignore[method-assign, assignment]
+    actor = ControlActor(lambda: custody)
+    world.clock.us += 600 * US_PER_S
+    eventually(lambda: bool(actor.alarms()), "it goes on looking")
+    assert "does not answer" in caplog.text
+
+
+def test_recorders_are_told_side_by_side_and_outside_the_transaction(world: World) -> None:
+    """A camera that hangs holds up neither the other one nor the ledger."""
+    world.armed_case()
+    begin, told = world.recorders.start, []
+
+    def start(order: object) -> None:
+        told.append(order.camera_id)  # type: ignore[attr-defined]
+        eventually(lambda: len(told) == 2, "the other camera is told meanwhile")
+        world.custody.check_ledger()
+        with world.ledger.uow() as uow:
+            uow.commit()
+        begin(order)  # type: ignore[arg-type]
+
+    world.recorders.start = start  # type: ignore[method-assign, assignment]
+    assert world.custody.signal(pedal(world, SignalKind.START)).problems == ()

@@ -1,0 +1,181 @@
+"""An export over runs that lost their end, were swapped, or were forged with a stolen node's key."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.index import IndexActor
+from orvault.clock import US_PER_S, FakeClock
+from orvault.container.revocation import Reason, RevocationList, Revoked, issue_list
+from orvault.container.segment import SegmentMeta
+from orvault.custody.case import Case
+from orvault.custody.request import ExportRequest, RequestState
+from orvault.recording.records import SegmentRecord
+from orvault.recording.store import SegmentStore
+from tests.unit.actors_support import START_US, Enrolled, Site, fragments, make_site
+from tests.unit.container_support import hospital, seal_segment
+
+ROOT, _, NODE = hospital()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return make_site(tmp_path)
+
+
+def sql(site: Site, statement: str) -> None:
+    with site.world.ledger.engine.begin() as connection:
+        connection.exec_driver_sql(statement)
+
+
+def rows(site: Site, case: Case) -> list[Any]:
+    with site.world.ledger.uow(read_only=True) as uow:
+        return list(uow.segments.of(case.case_id, "or1-wall", 0, 1 << 60))
+
+
+def ended(site: Site, request: ExportRequest) -> ExportRequest:
+    site.worker().work_off()
+    return site.request(request.request_id)
+
+
+def failed(site: Site, request: ExportRequest, words: str, *, keys_opened: bool = False) -> None:
+    now = ended(site, request)
+    assert now.state is RequestState.FAILED and words in (now.failure or ""), now.failure
+    assert list(site.packages.iterdir()) == []
+    assert ("keys-opened" in site.world.acts()) == keys_opened
+
+
+def remove(site: Site, case: Case, number: int) -> None:
+    """From the disk and from the ledger."""
+    site.segment(case, number).unlink()
+    sql(site, f"DELETE FROM segments WHERE case_id = '{case.case_id}' AND sequence = {number}")
+
+
+def forge(site: Site, case: Case, meta: SegmentMeta, previous: str) -> SegmentRecord:
+    """What a thief of the node's key and disk puts there: another film, signed like the others."""
+    assert case.case_key is not None
+    sealed = seal_segment(NODE, meta, fragments()[1].data, case.case_key, previous)
+    (site.node.root / case.case_id / meta.camera_id / meta.run_id / f"{meta.sequence:06d}.seg").unlink(
+        missing_ok=True
+    )
+    return SegmentStore(site.node.root).write(sealed)
+
+
+def put_row(site: Site, record: SegmentRecord) -> None:
+    """Written over by someone who can write to the database."""
+    sql(site, f"DELETE FROM segments WHERE id = '{record.header.meta.segment_id}'")
+    with site.world.ledger.uow() as uow:
+        uow.segments.add(record, START_US)
+        uow.commit()
+
+
+def revoked(since_us: int) -> RevocationList:
+    entry = Revoked(NODE.certificate.serial_number, since_us, since_us, Reason.KEY_COMPROMISE)
+    return issue_list(ROOT, [entry], 1, FakeClock(us=since_us))
+
+
+def with_list(site: Site, since_us: int) -> None:
+    nodes = Enrolled(ROOT.certificate_der, (NODE.certificate_der,), (revoked(since_us),))
+    site.tools = replace(site.tools, nodes=nodes)
+
+
+def test_a_run_whose_end_was_removed_from_disk_and_ledger_is_cut_off(site: Site) -> None:
+    case = site.record(count=3)
+    request = site.approved(case)
+    remove(site, case, 2)
+    failed(site, request, "The run was cut off: segment 2 is missing after 2027-01-15 08:00:0")
+
+
+def test_the_part_before_it_can_still_be_had(site: Site) -> None:
+    case = site.record(count=3)
+    to_us = rows(site, case)[1].header.meta.end_us
+    request = site.approved(case, to_us=to_us)
+    remove(site, case, 2)
+    assert ended(site, request).state is RequestState.READY
+
+
+def test_a_camera_of_which_nothing_is_left_ends_the_request(site: Site) -> None:
+    case = site.record(cameras=(("or1-wall", "or1-ceiling"), ("or1-lamp", "or1-wall")), count=2)
+    request = site.approved(case, camera_ids=("or1-lamp", "or1-wall"))
+    sql(site, "DELETE FROM segments WHERE camera_id = 'or1-wall'")
+    failed(site, request, "segments 0 to 1 are missing")
+
+
+def test_a_segment_that_is_indexed_and_gone_from_the_disk_is_told_with_its_place(site: Site) -> None:
+    case = site.record(count=2)
+    request = site.approved(case)
+    site.segment(case, 1).unlink()
+    failed(site, request, "not on this node's disk", keys_opened=True)
+    failure = site.request(request.request_id).failure or ""
+    assert "node node-1" in failure and "Segment 1 of run" in failure
+
+
+def test_a_segment_in_the_middle_that_was_swapped_is_found(site: Site) -> None:
+    case = site.record(count=3)
+    request = site.approved(case)
+    first, second, _ = rows(site, case)
+    put_row(site, forge(site, case, second.header.meta, first.digest))
+    failed(site, request, "does not follow")
+
+
+def test_a_thief_who_forges_everything_after_it_too_meets_the_anchor(site: Site) -> None:
+    case = site.record(count=3)
+    request = site.approved(case)
+    first, second, third = rows(site, case)
+    forged = forge(site, case, second.header.meta, first.digest)
+    put_row(site, forged)
+    put_row(site, forge(site, case, third.header.meta, forged.digest))
+    failed(site, request, "not the one that was anchored")
+
+
+def backdated(site: Site, case: Case) -> SegmentRecord:
+    """One more segment of the run, sealed by the thief, with a time of long before the theft."""
+    last = rows(site, case)[-1]
+    meta = replace(
+        last.header.meta,
+        segment_id=last.header.meta.segment_id[:-1] + "9",
+        sequence=last.header.meta.sequence + 1,
+        start_us=last.header.meta.end_us,
+        end_us=last.header.meta.end_us + 2 * US_PER_S,
+    )
+    return forge(site, case, meta, last.digest)
+
+
+def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(site: Site) -> None:
+    case = site.record(count=2)
+    with_list(site, START_US + 30 * US_PER_S)
+    record = backdated(site, case)
+    index = IndexActor(lambda: site.world.custody, (), site.tools.nodes, 3600.0)
+    for _ in range(2):  # a node offers it again at every start
+        index.index([record])
+    assert len(rows(site, case)) == 2
+    assert (site.node.root / record.path).exists()
+    assert site.world.acts().count("segments-refused") == 1
+    assert ended(site, site.approved(case)).state is RequestState.READY
+
+
+def test_a_backdated_segment_that_came_before_the_list_is_refused_at_export(site: Site) -> None:
+    case = site.record(count=2)
+    IndexActor(lambda: site.world.custody, (), site.tools.nodes, 3600.0).index([backdated(site, case)])
+    assert len(rows(site, case)) == 3
+    with_list(site, START_US + 30 * US_PER_S)
+    request = site.approved(case)
+    now = ended(site, request)
+    assert now.state is RequestState.FAILED
+    assert "the server first saw it on 2027-01-15T08:01:00" in (now.failure or "")
+    assert "an administrator" in (now.failure or "")
+    # what was seen before the theft stays good
+    earlier = site.approved(case, to_us=rows(site, case)[1].header.meta.end_us)
+    assert ended(site, earlier).state is RequestState.READY
+
+
+def test_rows_made_anew_after_a_revocation_stand_on_what_was_anchored_before(site: Site) -> None:
+    case = site.record(count=2)
+    site.world.clock.us += 60 * US_PER_S
+    sql(site, f"UPDATE segments SET indexed_us = {site.world.clock.us}")
+    with_list(site, START_US + 90 * US_PER_S)
+    assert ended(site, site.approved(case)).state is RequestState.READY

@@ -1,0 +1,120 @@
+"""Setting a site up: after a crash at any moment the same command finishes it, and no passphrase is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.keys import read_secret
+from cluster import demo, services, setup, sheet
+from cluster.settings import Settings, load_settings
+from orvault.container import files, kek
+from orvault.container.authority import Authority
+from orvault.container.keys import Argon2idParams
+from orvault.container.keystore import KeyStore
+from orvault.container.trust import Identity
+from orvault.custody.account import Role
+from orvault.errors import ErrorKind, OrvaultError
+
+from .test_settings import GOOD
+
+
+class PowerCut(BaseException):
+    """The machine is off; nothing that is running may catch it."""
+
+
+@dataclass(frozen=True)
+class Cheap(Argon2idParams):
+    memory_kib: int = 8 * 1024
+    iterations: int = 1
+    lanes: int = 1
+
+
+def site_in(folder: Path) -> Settings:
+    folder.mkdir()
+    path = folder / "ray_config.yaml"
+    path.write_text(GOOD + "keys: {passphrase_file: keys/passphrase}\n")
+    return load_settings(path)
+
+
+def cut_at(monkeypatch: pytest.MonkeyPatch, count: int, before: bool) -> None:
+    """Cut the power at the file of this number, before or after it is there."""
+    put, left = files._put, [count]
+
+    def one(*args: Any) -> None:
+        left[0] -= 1
+        if left[0] == 0 and before:
+            raise PowerCut
+        put(*args)
+        if left[0] == 0:
+            raise PowerCut
+
+    monkeypatch.setattr(files, "_put", one)
+
+
+def test_whatever_moment_the_power_is_cut_at_the_next_init_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kek, "Argon2idParams", Cheap)
+    monkeypatch.setattr(setup, "migrate", lambda _url: None)  # is repeatable by itself, and slow
+    for count in range(1, 100):
+        for before in (True, False):
+            settings = site_in(tmp_path / f"{count}-{before}")
+            with monkeypatch.context() as power:
+                cut_at(power, count, before)
+                try:
+                    setup.set_up(settings, "the first try's passphrase")
+                    break
+                except PowerCut:
+                    pass
+            if not setup.is_set_up(settings):
+                setup.set_up(settings, "another passphrase, made anew")
+            whole(settings)
+        else:
+            continue
+        break
+    assert count > 12, "every file was a moment"
+
+
+def whole(settings: Settings) -> None:
+    """Everything is there, belongs together and opens."""
+    keys = settings.keys
+    assert keys.passphrase_file is not None
+    source = services.store_place(settings).source(read_secret(keys.passphrase_file))
+    assert KeyStore.unlock(keys.store, source).new_case_key("case-1").raw
+    root = Authority.open(setup.default_root_folder(settings), None, setup.SystemClock())
+    assert root.revocations().number >= 1
+    assert setup.root_fingerprint(settings) == root.root.fingerprint
+    for folder in (keys.server_identity, keys.node_identities / "client-1"):
+        made = Identity.load(folder)
+        made.certificate.verify_directly_issued_by(root.root.certificate)
+    for name in (services.TOKEN_SECRET, services.LINK_SECRET):
+        assert len(read_secret(settings.data / "keys" / name)) == 64
+    assert settings.cluster.token_file.exists() and keys.revocation_list.exists()
+
+
+def test_a_site_that_is_whole_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kek, "Argon2idParams", Cheap)
+    settings = site_in(tmp_path / "site")
+    setup.set_up(settings, "the passphrase of the site")
+    before = {path: path.read_bytes() for path in settings.data.rglob("*") if path.is_file()}
+    with pytest.raises(OrvaultError) as caught:
+        setup.set_up(settings, "another passphrase")
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert {path: path.read_bytes() for path in settings.data.rglob("*") if path.is_file()} == before
+    setup.create_account(settings, "admin", Role.SYSTEM_ADMINISTRATOR, "Long-enough-pw-1")
+
+
+def test_the_demonstration_touches_no_real_camera(tmp_path: Path) -> None:
+    settings = site_in(tmp_path / "real")
+    for act in (
+        lambda: demo.run_demo(settings, 4),
+        lambda: sheet.write_before_after(tmp_path / "none", "", settings, tmp_path / "picture.png"),
+    ):
+        with pytest.raises(OrvaultError) as caught:
+            act()
+        assert caught.value.kind is ErrorKind.BAD_SETTINGS and "cam-1" in str(caught.value)
+    assert not settings.data.exists() and not (tmp_path / "picture.png").exists()
