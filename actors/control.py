@@ -15,6 +15,7 @@ from orvault.custody.service import Alarm, CustodyService, SignalOutcome
 RIPEN_S = 1.0  # how late a dwell may end; one query, while nothing waits
 SETTLE_S = 15.0  # between two looks; a camera that follows its order already answers in a millisecond
 WATCH_S = 15.0
+ARM_S = 15.0  # a camera forgets an arming that was not repeated for a minute
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ class ControlActor:
         # A thread each: a camera that does not answer holds up its orders, and must not hold up anything else.
         repeat("ripening", self.ripen, RIPEN_S)
         repeat("settling", self.settle, SETTLE_S)
+        repeat("arming", self.arm, ARM_S)
         repeat("watching", self.watch, WATCH_S)
 
     def signal(self, signal: Signal) -> SignalOutcome:
@@ -59,6 +61,11 @@ class ControlActor:
         problems = (*custody.resume_recordings(), *custody.settle_stops(), *custody.retry_starts())
         for problem in (*problems, *custody.stop_strays()):
             log.warning("camera %s does not follow yet: %s", problem.camera_id, problem.message)
+
+    def arm(self) -> None:
+        """Tell the cameras of armed cases again that they are: what they keep for a start lapses otherwise."""
+        for problem in self._custody.keep_armed():
+            log.debug("camera %s keeps nothing from before a start: %s", problem.camera_id, problem.message)
 
     def watch(self) -> None:
         """Look for alarms, and log those that are new."""

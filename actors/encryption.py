@@ -16,16 +16,20 @@ from pathlib import Path
 from typing import Protocol
 
 from actors import handover
+from actors.repeating import repeat
+from orvault.clock import SystemClock
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SealedContent, SegmentSigner
 from orvault.container.trust import Identity
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import GapStore
+from orvault.recording.gaps import GapStore, signed_gap
 from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord, Tail
+from orvault.recording.room import RoomLimits, RoomWatch
 from orvault.recording.store import SegmentStore
 
 RETRY_S = 1.0  # how long the outbox waits before it offers its records to the index again
+ROOM_S = 60.0  # between two looks at the room that is left
 BATCH = 64  # records per call while catching up
 
 log = logging.getLogger(__name__)
@@ -46,14 +50,19 @@ class Index(Protocol):
 class EncryptionActor:
     """One per client node."""
 
-    def __init__(self, identity_folder: Path, store_root: Path, index: Index) -> None:
-        self._signer = SegmentSigner(Identity.load(identity_folder))
+    def __init__(
+        self, identity_folder: Path, store_root: Path, index: Index, room: RoomLimits | None = None
+    ) -> None:
+        self._identity = Identity.load(identity_folder)
+        self._signer = SegmentSigner(self._identity)
         self._store = SegmentStore(store_root)
         self._gaps = GapStore(store_root)
         self._outbox = Outbox(index)
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
         self._outbox.start(self._store.scan(on_fault=_tell_fault), self._gaps.scan(on_fault=_tell_fault))
+        self._room, self._alarm = RoomWatch(store_root, room or RoomLimits(), SystemClock()), ""
+        repeat("room", self._look_at_room, ROOM_S)
 
     def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
         """Sign a sealed content and make it durable. A call that is repeated after a crash is answered from disk.
@@ -83,9 +92,10 @@ class EncryptionActor:
             return self._store.tail(case_id, camera_id, run_id)
 
     def record_gap(self, gap: Gap) -> None:
-        """Make a gap durable and tell the index."""
-        self._gaps.write(gap)
-        self._outbox.offer_gaps([gap])
+        """Sign a gap, make it durable and tell the index."""
+        signed = signed_gap(gap, self._identity)
+        self._gaps.write(signed)
+        self._outbox.offer_gaps([signed])
 
     def read(self, path: str) -> bytes:
         """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
@@ -96,6 +106,13 @@ class EncryptionActor:
         camera_id = self._store.record(path).header.meta.camera_id
         with self._turns[camera_id]:
             self._store.replace_slots(path, slots)
+
+    def _look_at_room(self) -> None:
+        """Tell the log when the disk fills up, and when it has room again; cameras show it in their status."""
+        alarm, before = self._room.alarm(), self._alarm
+        self._alarm = alarm
+        if bool(alarm) != bool(before):
+            log.error(alarm) if alarm else log.warning("the recordings' disk has room again")
 
     def waiting(self) -> int:
         """How many records the ledger has not confirmed yet; after a start, of those read from disk so far."""

@@ -14,7 +14,7 @@ from actors import handover
 from actors.handles import CALL_S, START_S, call, submit, wait
 from orvault.container.keys import KeySlot, PublicKey
 from orvault.container.segment import SealedContent
-from orvault.custody.ports import CameraStatus, StartOrder
+from orvault.custody.ports import ArmOrder, CameraStatus, StartOrder
 from orvault.custody.recorded import SegmentLike
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.recorder import Gap, RecordingOrder
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from orvault.vision.mask import FrameDetections
 
 INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
+ARM_S = 3.0  # nobody is to wait for it: it is told again
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
 DETECT_S = 600.0  # one fragment on the slowest supported CPU
 
@@ -119,6 +120,14 @@ class CamerasHandle:
     def stop(self, camera_id: str, run_id: str) -> None:
         """End recording; returns when the last fragment is durable."""
         call(camera_name(camera_id), "stop", run_id, timeout_s=STOP_S)
+
+    def arm(self, order: ArmOrder) -> None:
+        """Keep the seconds before a start."""
+        call(camera_name(order.camera_id), "arm", order, timeout_s=ARM_S)
+
+    def disarm(self, camera_id: str, case_id: str) -> None:
+        """Forget them."""
+        call(camera_name(camera_id), "disarm", case_id, timeout_s=ARM_S)
 
     def statuses(self) -> list[CameraStatus]:
         """Each camera's state now; asked all at once, and waited for no longer than for one."""

@@ -20,6 +20,7 @@ import ray
 import tenacity
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
+from actors.fingerprint import fingerprint
 from orvault.errors import ErrorKind, OrvaultError
 
 NAMESPACE = "orvault"
@@ -48,6 +49,7 @@ class Starting:
 
     name: str
     reference: Any
+    note: str = ""  # what a person should know of an actor of that name that was there already
 
     def node_id(self) -> str:
         """Wait until it is up; the Ray node that it runs on.
@@ -60,8 +62,14 @@ class Starting:
 def start(
     name: str, actor: Callable[P, object], place: Placed, threads: int, /, *args: P.args, **kwargs: P.kwargs
 ) -> Starting:
-    """Start a named, detached actor that Ray restarts for ever, or find the one that runs; does not wait."""
-    remote: Any = ray.remote(_shell(cast("type", actor), name, threads))
+    """Start a named, detached actor that Ray restarts for ever; does not wait until it is up.
+
+    One that runs already (an `up` that was killed left it) is taken over if it was made of the same. Else it is
+    replaced, unless it is a camera's that records (`idle`); `note` says so. Errors: UNAVAILABLE.
+    """
+    made_of = fingerprint(cast("type", actor), place, threads, args, kwargs)
+    note = _make_room(name, made_of)
+    remote: Any = ray.remote(_shell(cast("type", actor), name, threads, made_of))
     handle = remote.options(
         name=name,
         namespace=NAMESPACE,
@@ -73,7 +81,44 @@ def start(
         max_restarts=-1,
         max_concurrency=threads,
     ).remote(*args, **kwargs)
-    return Starting(name, handle.__ray_call__.remote(_node_id))
+    return Starting(name, handle.__ray_call__.remote(_node_id), note)
+
+
+def _make_room(name: str, made_of: str) -> str:
+    """End an actor of this name that is made of something else; what to tell of it, "" if nothing."""
+    try:
+        reference: Any = ray.get_actor(name, namespace=NAMESPACE).__ray_call__.remote(_standing)
+    except ValueError:
+        return ""
+    try:
+        its, idle = wait(name, reference, CALL_S)
+    except OrvaultError as error:
+        return f"It ran already and was left as it is, with the settings it was started with: {error.message}"
+    if its == made_of:
+        return ""
+    if not idle:
+        return "It records, under the settings it was started with; the new ones count from its next start."
+    _end(name)
+    return "It ran already, with other settings or of another version, and was replaced."
+
+
+def _standing(actor: Any) -> tuple[str, bool]:
+    """What an actor is made of, and whether nothing is lost when it ends now."""
+    idle = getattr(actor, "idle", None)
+    return getattr(actor, "_made_of", ""), idle is None or idle()
+
+
+def _end(name: str) -> None:
+    """End an actor and wait until its name is free. Errors: UNAVAILABLE."""
+    stop(name)
+    deadline = time.monotonic() + CALL_S
+    while time.monotonic() < deadline:
+        try:
+            ray.get_actor(name, namespace=NAMESPACE)
+        except ValueError:
+            return
+        time.sleep(PASS_S)
+    raise OrvaultError(ErrorKind.UNAVAILABLE, f"{name} does not end.")
 
 
 def stop(name: str) -> None:
@@ -116,7 +161,7 @@ def wait(name: str, reference: Any, timeout_s: float, since: float | None = None
         ) from None
 
 
-def _shell(actor: type, name: str, threads: int) -> type:
+def _shell(actor: type, name: str, threads: int, made_of: str) -> type:
     """The class as Ray gets it, under its own name: what `__init__` raises is told apart.
 
     Ray gives an actor up for good when its constructor fails, and keeps only the error's text. So what can pass
@@ -125,6 +170,7 @@ def _shell(actor: type, name: str, threads: int) -> type:
 
     def begin(self: object, *args: object, **kwargs: object) -> None:
         threading.excepthook = _end_process
+        self._made_of = made_of  # type: ignore[attr-defined]
         try:
             _patient(actor.__init__, self, *args, **kwargs)  # type: ignore[misc]
         except OrvaultError as error:

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Callable, Sequence
 
 from actors.repeating import repeat
+from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolledNodes, NodeTrust
 from orvault.custody.ports import CameraInfo
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.gaps import check_gap
 from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
 
@@ -47,7 +49,8 @@ class IndexActor:
         self._custody.anchor_moved_runs()
 
     def gap(self, gap: Gap) -> None:
-        """Write a gap; one that is there already stays as it is."""
+        """Write a gap; one that is there already stays as it is. Errors: UNTRUSTED, ALTERED (not its node's word)."""
+        check_gap(gap, self._enrolled(), SystemClock().now_us())
         self._custody.record_gap(gap)
 
     def _enrolled(self) -> EnrolledNodes:

@@ -23,7 +23,7 @@ import tenacity
 from orvault.clock import Clock
 from orvault.container.segment import SealedContent, seal_content
 from orvault.container.wire import wipe
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind, OrvaultError, is_away
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Gap, Recorder, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
@@ -99,6 +99,7 @@ class RecordingLine:
         self._told_us = 0
         self._failing = False
         self.run_id: str | None = None
+        self.case_id = ""
         self.segments = 0
         self.last_us: int | None = None
         self.trouble = ""
@@ -130,10 +131,8 @@ class RecordingLine:
         reason, self._overflow = self._overflow or reason, ""
         self._wait(_Stop(run_id, self._clock.now_us(), reason, Future()), STOP_S)
 
-    def put(self, fragment: Fragment | None, reason: str = "") -> None:
+    def put(self, fragment: Fragment, reason: str = "") -> None:
         """Take over a fragment, to seal and overwrite; `reason` says why pictures before it are missing, if so."""
-        if fragment is None:
-            return
         if self._work.qsize() >= WAITING:
             self._overflow = "the sealing of fragments fell behind"
             log.error("camera %s: %s; a fragment was dropped", self._camera_id, self._overflow)
@@ -141,6 +140,11 @@ class RecordingLine:
             return
         self._work.put(_Cut(fragment, self._overflow or reason))
         self._overflow = ""
+
+    def put_earlier(self, fragments: Iterable[Fragment]) -> None:
+        """Take over what was kept from before the start: bounded already, and not to be dropped for want of room."""
+        for fragment in fragments:
+            self._work.put(_Cut(fragment, ""))
 
     def _wait(self, item: _Start | _Stop, limit_s: float) -> None:
         self._work.put(item)
@@ -195,6 +199,7 @@ class RecordingLine:
         if self.run_id != order.run_id:  # not the recorder's word: a first attempt may have failed at step 2
             self.trouble, self._told_us, self._failing = "", 0, False
             self.segments, self.last_us = tail.next_sequence, tail.end_us or None
+            self.case_id = order.case_id
             self.run_id = order.run_id  # last: from here on the camera may cut, and not before `last_us`
             self._cut(True)
 
@@ -284,7 +289,7 @@ class RecordingLine:
         attempts = tenacity.Retrying(
             wait=tenacity.wait_fixed(RETRY_S),
             sleep=self._clock.sleep,
-            retry=tenacity.retry_if_exception(_is_away),
+            retry=tenacity.retry_if_exception(is_away),
             before_sleep=self._say_away,
             reraise=True,
         )
@@ -292,7 +297,3 @@ class RecordingLine:
 
     def _say_away(self, state: tenacity.RetryCallState) -> None:
         self.trouble = "the encryption actor does not answer; fragments wait in memory"
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE

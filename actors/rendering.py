@@ -19,6 +19,7 @@ from orvault.custody.service import CustodyService, RenderJob, Track
 from orvault.custody.stretches import FirstSeen, check_track
 from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.gaps import check_gap
 from orvault.rendition import Rendition
 from orvault.video.codec import decode_fragment
 from orvault.vision.mask import FrameDetections, FramePlan, MaskMode, MaskPolicy, MaskStyle, plan_regions
@@ -109,6 +110,8 @@ class Rendering:
         )
 
     def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
+        for gap in track.gaps:
+            check_gap(gap, self._nodes, gap.recorded_us)  # a forged one would excuse what was removed
         keys = self._keys(track)
         meta, wish = track.segments[0].header.meta, self._job.request.wish
         fps = _frame_rate(track)

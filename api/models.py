@@ -1,8 +1,7 @@
-"""Bodies of accounts, sessions, cameras, cases, recordings and history, in and out."""
+"""Bodies of accounts, sessions, cameras, cases and recordings, in and out."""
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from pydantic import Field, SecretStr
@@ -10,7 +9,6 @@ from pydantic import Field, SecretStr
 from api.types import Model, TimeIn, TimeOut
 from orvault.custody.account import Account, Role
 from orvault.custody.case import Case, CaseState, Run
-from orvault.custody.history import Entry
 from orvault.custody.recorded import RunSummary
 from orvault.custody.service import CameraView, CaseView, Switched
 
@@ -113,6 +111,13 @@ class CaseIn(Model):
     planned_at: TimeIn
     recording_request: Annotated[str, Field(max_length=500, examples=["Form 1 of 2026-11-20, patient"])]
     participants: list[Words] = Field(default=[], max_length=100, examples=[["Lee Minsu", "Park Sora"]])
+
+
+class ParticipantsIn(Model):
+    """Staff who joined the operation after it was planned; nobody is taken off."""
+
+    added: list[Words] = Field(min_length=1, max_length=100, examples=[["Jung Haneul"]])
+    reason: Words = Field(examples=["Called in when the bleeding began."])
 
 
 class RunOut(Model):
@@ -257,31 +262,4 @@ class RecordingOut(Model):
             missing_segments=run.missing_segments,
             recording=run.recording,
             gaps=[GapOut(from_=gap.from_us, to=gap.to_us, reason=gap.reason) for gap in run.gaps],
-        )
-
-
-class EntryOut(Model):
-    """One act in history; `leaf_hash` is its RFC 6962 leaf."""
-
-    seq: int
-    at: TimeOut
-    actor: str
-    actor_name: str | None
-    act: str
-    subject: str
-    detail: dict[str, object]
-    leaf_hash: str
-
-    @classmethod
-    def of(cls, entry: Entry, names: dict[str, str]) -> EntryOut:
-        """From custody's entry; `names` are display names by account id."""
-        return cls(
-            seq=entry.seq,
-            at=entry.at_us,
-            actor=entry.actor,
-            actor_name=names.get(entry.actor.removeprefix("account:")),
-            act=entry.act,
-            subject=entry.subject,
-            detail=json.loads(entry.detail),
-            leaf_hash=entry.leaf_hash,
         )

@@ -69,6 +69,7 @@ class Tally:
     false_signals: int = 0
     late_s: list[float] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
+    invented: list[str] = field(default_factory=list)  # wrong hands and false signals, by clip
     processor_s: float = 0.0
     footage_s: float = 0.0
 
@@ -83,7 +84,9 @@ class Tally:
             if right:
                 hit.add(right[0])
                 self.late_s.append(at_s - expected[right[0]].start_s - RULES.dwell_s)
-            elif any(expected[i].hand != event.hand for i in during):
+                continue
+            self.invented.append(f"{clip} {event.hand} at {at_s:.1f} s")
+            if any(expected[i].hand != event.hand for i in during):
                 self.wrong_hand += 1
             else:
                 self.false_signals += 1
@@ -174,7 +177,11 @@ def main() -> int:
     tally = Tally()
     for clip in report.steps(clips, "Clips"):
         _watch(clip, PLAIN, tally)
-    fields = _fields(tally) | {"clips": [clip.name for clip in clips], "missed": tally.missed}
+    fields = _fields(tally) | {
+        "clips": [clip.name for clip in clips],
+        "missed": tally.missed,
+        "invented": tally.invented,
+    }
     ok = _good(tally) and tally.found == tally.raises
     if options.variations:
         more = Tally()
@@ -182,7 +189,11 @@ def main() -> int:
             for clip in clips:
                 if clip.with_suffix(".json").exists():
                     _watch(clip, variation, more)
-        fields["variations"] = _fields(more) | {"shown": len(VARIATIONS), "missed": more.missed}
+        fields["variations"] = _fields(more) | {
+            "shown": len(VARIATIONS),
+            "missed": more.missed,
+            "invented": more.invented,
+        }
         ok = ok and not (more.wrong_hand or more.false_signals)
     goal = f"found = raises, wrong_hand = false_signals = 0, latency_p95_s <= {LATE_S}, cores <= {MOST_CORES}"
     libraries = ["onnxruntime", "opencv-python-headless", "av", "numpy"]

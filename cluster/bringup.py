@@ -43,6 +43,7 @@ class Site:
     media_url: str
     providers: tuple[str, ...]
     places: Mapping[str, str]  # actor -> the node that it runs on
+    notes: tuple[str, ...] = ()  # of actors that ran already
 
     @property
     def unlocked(self) -> bool:
@@ -243,15 +244,19 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray's own lack
     facts = [facts_of(node["NodeID"], node["Resources"]) for node in nodes if node["Alive"]]
     names = {node.node_id: " + ".join(sorted(node.names)) for node in facts}
-    places = {}
+    places, notes = {}, []
     for actor in roster.start_actors(settings, facts):
         say(actor.name)
         places[actor.name] = names[actor.node_id()]
+        if actor.note:
+            notes.append(f"{actor.name}: {actor.note}")
     say("API")
     media_url = services.address(settings, facades.MediaHandle().port())
     api = partial(services.build_api, *roster.custody_at(settings), settings.data, media_url)
     tls = services.tls_files(settings)
+    if settings.cluster.address is not None:
+        stop_api()  # one that a killed `up` left would keep its port, its certificate and its program
     port = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources, tls)
     api_url = services.address(settings, port)
     providers = facades.DetectionHandle(settings.vision.actors).providers()
-    return Site(settings, api_url, media_url, tuple(providers), places)
+    return Site(settings, api_url, media_url, tuple(providers), places, tuple(notes))

@@ -11,11 +11,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster import accounts_cli, keys_cli, root_access
+from cluster import accounts_cli, history_cli, keys_cli, root_access
 from cluster.command import DEFAULT_CONFIG, ConfigOption
 from cluster.command import ready as _ready
 from cluster.command import settings_of as _settings
 from cluster.console import err, errors_in_words, out
+from cluster.fsck_cli import fsck
 from cluster.inspect_file import inspect
 from cluster.settings import Settings
 from orvault.custody.account import Role
@@ -29,7 +30,9 @@ app = typer.Typer(
 )
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(accounts_cli.app, name="accounts")
+app.add_typer(history_cli.app, name="history")
 app.command()(inspect)
+app.command()(fsck)
 
 ADMINISTRATOR = "admin"
 
@@ -48,8 +51,25 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
         for node in settings.nodes:
             nodes.add_row(node.name, ", ".join(sorted(node.roles)))
         out.print(cameras, nodes)
+        _show_capacity(settings)
         state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
         out.print(f"{config} is in order. The site {state}.")
+
+
+def _show_capacity(settings: Settings) -> None:
+    """For how many days there is room; a ledger that is away keeps nobody from checking the settings."""
+    from cluster import capacity_table, setup
+    from orvault.clock import SystemClock
+
+    nodes = capacity_table.assumed(settings)
+    try:
+        if setup.is_set_up(settings):  # else there is no ledger to ask
+            nodes = capacity_table.foretold(settings, SystemClock())
+    except OrvaultError as error:
+        err.print(f"Bit rates are assumed, for the ledger does not tell: {error}", markup=False)
+    out.print(capacity_table.table(nodes))
+    for warning in capacity_table.warnings(nodes, settings.retention.floor_days):
+        err.print(warning, style="bold yellow", markup=False)
 
 
 @app.command()
@@ -106,6 +126,8 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
             out.print(f"detection  {', '.join(site.providers)}")
             for actor, place in site.places.items():
                 out.print(f"  {actor} on {place}")
+            for note in site.notes:
+                err.print(note, markup=False)
             out.print("Running. Interrupt (Ctrl-C) ends it.")
             site.watch(lambda line: err.print(line))
 

@@ -41,6 +41,9 @@ class ControlSettings(BaseModel):
     reminder_minutes: float = Field(
         default=15.0, gt=0, le=1440, description="Between reminders of a stop's reason that is due."
     )
+    pre_event_s: float = Field(
+        default=10.0, ge=0, le=30, description="So long before its start a recording begins; 0: never."
+    )
 
     @model_validator(mode="after")
     def _a_second_signal_can_come(self) -> Self:

@@ -42,6 +42,7 @@ SEGMENTS, ORDERS = "segments", "orders"  # folders below data
 def actor_names(settings: Settings) -> list[str]:
     """Every actor of the site, in the order in which they start."""
     return [
+        *(facades.detection_name(index) for index in range(settings.vision.actors)),
         facades.KEYS,
         facades.INDEX,
         facades.CONTROL,
@@ -49,7 +50,6 @@ def actor_names(settings: Settings) -> list[str]:
         *(facades.encryption_name(node.name) for node in settings.nodes if "client" in node.roles),
         *(facades.camera_name(camera.id) for camera in settings.cameras),
         *(facades.trigger_name(trigger.room) for trigger in settings.triggers),
-        *(facades.detection_name(index) for index in range(settings.vision.actors)),
         facades.EXPORT,
         facades.MEDIA,
     ]
@@ -58,14 +58,15 @@ def actor_names(settings: Settings) -> list[str]:
 def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
     """Begin starting all of them, side by side; each waits by itself for what it needs of another.
 
-    Errors: NO_PLACE.
+    Detection first: whoever waits for them in turn hears at once of a provider that is not there, the one mistake
+    of a set-up that shows only here. Errors: NO_PLACE, UNAVAILABLE.
     """
     return [
+        *_start_detection(settings, facts),
         *_start_custody(settings, _placed(on_server(facts))),
         *_start_recording(settings, facts),
         *_start_triggers(settings, facts),
         *_start_notices(settings, _placed(on_server(facts))),
-        *_start_detection(settings, facts),
     ]
 
 
@@ -118,14 +119,21 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
 
 
 def _start_recording(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
-    starting = []
+    starting, limits = [], settings.storage.limits()
     for node in settings.nodes:
         if "client" in node.roles:
             identity, store = settings.keys.node_identities / node.name, settings.data / SEGMENTS / node.name
             name, place = facades.encryption_name(node.name), _placed(on_node(node.name, facts))
             starting.append(
                 handles.start(
-                    name, EncryptionActor, place, FRAGMENT_THREADS, identity, store, facades.IndexHandle()
+                    name,
+                    EncryptionActor,
+                    place,
+                    FRAGMENT_THREADS,
+                    identity,
+                    store,
+                    facades.IndexHandle(),
+                    limits,
                 )
             )
     for camera in settings.cameras:
@@ -146,6 +154,10 @@ def _feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
         password_file=camera.password_file,
         timeout_s=camera.timeout_s,
         orders=settings.data / ORDERS / camera.node,
+        store=settings.data / SEGMENTS / camera.node,
+        room=settings.storage.limits(),
+        ca_file=camera.ca_file,
+        pre_event_s=settings.control.pre_event_s,
     )
 
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from cluster.control_settings import ControlSettings
 from cluster.event_settings import EventTargetSettings
 from cluster.settings_paths import anchored
+from cluster.storage_settings import RetentionSettings, StorageSettings
 from cluster.trigger_settings import TriggerSettings
 from cluster.yaml_places import YamlPlaces, read_yaml
 from orvault.container.keys import Kem
@@ -66,6 +67,9 @@ class CameraSettings(Frozen):
     username: str = Field(default="", description="The camera account's name.")
     password_file: Path | None = Field(
         default=None, description="A file that holds nothing but its password."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="rtsps: PEM of its certificate or its authority; empty: the system's."
     )
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="No packet for so long: the camera is lost."
@@ -206,6 +210,8 @@ class Settings(BaseSettings):
     vision: VisionSettings = VisionSettings()
     api: ApiSettings = ApiSettings()
     export: ExportSettings = ExportSettings()
+    storage: StorageSettings = StorageSettings()
+    retention: RetentionSettings = RetentionSettings()
     control: ControlSettings = ControlSettings()
     triggers: tuple[TriggerSettings, ...] = ()
     events: tuple[EventTargetSettings, ...] = ()

@@ -60,8 +60,8 @@ def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSe
         for name, url in (("source", camera.source), ("sub_source", camera.sub_source))
         if url.startswith("file:")
     }
-    if camera.password_file is not None:
-        changes["password_file"] = data / camera.password_file
+    files = {"password_file": camera.password_file, "ca_file": camera.ca_file}
+    changes |= {name: data / file for name, file in files.items() if file is not None}
     return camera.model_copy(update=changes)
 
 

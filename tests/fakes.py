@@ -16,7 +16,7 @@ from orvault.custody.account import Account, Role
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.case import Case, CasePlan
 from orvault.custody.passwords import Passwords
-from orvault.custody.ports import CameraInfo, CameraStatus, StartOrder
+from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.service import CustodyService, RenderJob
@@ -41,9 +41,13 @@ class FakeRecorders:
 
     orders: dict[str, StartOrder] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
+    armed: dict[str, ArmOrder] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
     deaf: set[str] = field(default_factory=set)
     down: bool = False
+    states: dict[str, str] = field(
+        default_factory=dict
+    )  # what cameras say of themselves, if not what they do
 
     def start(self, order: StartOrder) -> None:
         self._reach(order.camera_id)
@@ -58,6 +62,15 @@ class FakeRecorders:
         self.stopped.append(run_id)
         self._answer(camera_id)
 
+    def arm(self, order: ArmOrder) -> None:
+        self._reach(order.camera_id)
+        self.armed[order.camera_id] = order
+
+    def disarm(self, camera_id: str, case_id: str) -> None:
+        self._reach(camera_id)
+        if camera_id in self.armed and self.armed[camera_id].case_id == case_id:
+            del self.armed[camera_id]
+
     def statuses(self) -> Sequence[CameraStatus]:
         if self.down:
             raise OrvaultError(ErrorKind.UNAVAILABLE, "No recorder answers.")
@@ -67,7 +80,9 @@ class FakeRecorders:
     def _status(self, camera_id: str) -> CameraStatus:
         order = self.orders.get(camera_id)
         return CameraStatus(
-            camera_id, "recording" if order else "idle", run_id=order.run_id if order else None
+            camera_id,
+            self.states.get(camera_id, "recording" if order else "idle"),
+            run_id=order.run_id if order else None,
         )
 
     def _reach(self, camera_id: str) -> None:
@@ -109,6 +124,11 @@ class FakeRenderers:
         self.woken += 1
 
 
+def _digest(sequence: int) -> str:
+    """Made up; not 64 zeros, which stand for one that could not be read."""
+    return f"a{sequence:063x}"
+
+
 def make_segment(
     run_id: str,
     case_id: str,
@@ -140,7 +160,7 @@ def make_segment(
     )
     header = SegmentHeader(
         meta=meta,
-        previous=f"{sequence - 1:064x}" if sequence else "",
+        previous=_digest(sequence - 1) if sequence else "",
         key_commitment="c" * 64,
         ciphertext_sha256="d" * 64,
         plaintext_bytes=1000,
@@ -149,7 +169,7 @@ def make_segment(
         key_thumbprint=KEY.public().thumbprint,
     )
     path = f"{case_id}/{camera_id}/{run_id}/{sequence:06d}.seg"
-    return StoredSegment(header, digest or f"{sequence:064x}", 2048, path, slots, indexed_us)
+    return StoredSegment(header, digest or _digest(sequence), 2048, path, slots, indexed_us)
 
 
 @dataclass

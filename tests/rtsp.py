@@ -78,6 +78,9 @@ def start(
     *,
     mjpeg: Sequence[str] = (),
     sound: Sequence[str] = (),
+    noise: Sequence[str] = (),
+    once: Sequence[str] = (),
+    digest: bool = False,
     user: str = "",
     password: str = "",
     port: int = 0,
@@ -91,6 +94,9 @@ def start(
     command += [part for name, clip in clips.items() for part in ("--mount", f"{name}={clip}")]
     command += [part for name in mjpeg for part in ("--mjpeg", name)]
     command += [part for name in sound for part in ("--sound", name)]
+    command += [part for name in noise for part in ("--noise", name)]
+    command += [part for name in once for part in ("--once", name)]
+    command += ["--digest"] if digest else []
     command += ["--sent", str(sent)] if sent is not None else []
     command += ["--tls", str(tls)] if tls is not None else []
     environment = dict(os.environ)

@@ -6,7 +6,7 @@ encoded anew. It listens on the loopback address and a free port, and prints `re
 `tests/rtsp.py` starts and ends it; what a client makes of the streams is tested there.
 
     rtsp_camera.py --mount cam0=clip.mp4 [--mount cam1=other.mkv] [--mjpeg NAME] [--sound NAME] [--port N]
-                   [--tls DIR] [--sent DIR]
+                   [--noise NAME] [--once NAME] [--digest] [--tls DIR] [--sent DIR]
 
 With --sent, DIR/NAME.sent holds what one round of a clip sends: per picture its size (4 bytes, big-endian)
 and bytes. The user name and password that clients must show come from the environment (RTSP_CAMERA_USER,
@@ -110,9 +110,10 @@ def load(path: str) -> Clip:
 class Feeder:
     """Pushes one clip's access units into one appsrc when each is due, for as long as the media lives."""
 
-    def __init__(self, clip, appsrc):
+    def __init__(self, clip, appsrc, noise=False, once=False):
         self.clip, self.appsrc = clip, appsrc
         self.next, self.loops = 0, 0
+        self.noise, self.once = noise, once
         self.started_us = None
         self.timer = GLib.timeout_add(TICK_MS, self.tick)
 
@@ -128,6 +129,10 @@ class Feeder:
             self.next += 1
             if self.next == len(self.clip.units):
                 self.next, self.loops = 0, self.loops + 1
+                if self.once:
+                    self.appsrc.emit("end-of-stream")
+                    self.timer = None
+                    return False
         return True
 
     def due_us(self, unit):
@@ -137,7 +142,8 @@ class Feeder:
     def push(self, unit):
         """Hand one unit over; False when the media is gone."""
         offset = self.loops * self.clip.duration_ns
-        buffer = Gst.Buffer.new_wrapped(unit.data)
+        data = damaged(unit.data) if self.noise and self.next % 20 == 7 else unit.data
+        buffer = Gst.Buffer.new_wrapped(data)
         buffer.pts, buffer.dts = offset + unit.pts_ns, offset + unit.dts_ns
         if not unit.keyframe:
             buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
@@ -150,12 +156,18 @@ class Feeder:
             self.timer = None
 
 
+def damaged(data):
+    """A picture of which the second half is noise."""
+    half = len(data) // 2
+    return data[:half] + bytes((31 * at + 7) % 251 + 2 for at in range(len(data) - half))
+
+
 class ClipFactory(GstRtspServer.RTSPMediaFactory):
     """Makes the media of one mount: a clip, with or without a sound track beside it."""
 
-    def __init__(self, clip, sound):
+    def __init__(self, clip, sound, noise, once):
         super().__init__()
-        self.clip, self.sound = clip, sound
+        self.clip, self.sound, self.noise, self.once = clip, sound, noise, once
         self.set_shared(False)  # every client starts at the clip's beginning
         self.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
 
@@ -170,7 +182,8 @@ class ClipFactory(GstRtspServer.RTSPMediaFactory):
         return Gst.parse_launch(f"( {video} {sound if self.sound else ''} )")
 
     def do_configure(self, media):
-        feeder = Feeder(self.clip, media.get_element().get_by_name_recurse_up("feed"))
+        feed = media.get_element().get_by_name_recurse_up("feed")
+        feeder = Feeder(self.clip, feed, self.noise, self.once)
         media.connect("unprepared", lambda _media: feeder.stop())
 
 
@@ -185,14 +198,21 @@ def mjpeg_factory():
     return factory
 
 
-def protect(server, factories, tls):
-    """Let in only who shows the environment's name and password (Basic), if it has any; speak TLS if `tls`."""
+def protect(server, factories, tls, digest):
+    """Let in only who shows the environment's name and password, if it has any; speak TLS if `tls`.
+
+    With `digest` it takes the Digest scheme and no other, else Basic.
+    """
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
     auth = GstRtspServer.RTSPAuth()
     if user := os.environ.get("RTSP_CAMERA_USER"):
         password = os.environ["RTSP_CAMERA_PASSWORD"]
-        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+        if digest:
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+            auth.add_digest(user, password, token)
+        else:
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     else:
         auth.set_default_token(token)
     if tls:
@@ -215,6 +235,13 @@ def arguments():
     parser.add_argument(
         "--sound", action="append", default=[], metavar="NAME", help="this mount has a sound track too"
     )
+    parser.add_argument(
+        "--noise", action="append", default=[], metavar="NAME", help="this mount sends damaged pictures too"
+    )
+    parser.add_argument(
+        "--once", action="append", default=[], metavar="NAME", help="this mount ends after one round"
+    )
+    parser.add_argument("--digest", action="store_true", help="take a password by Digest only")
     parser.add_argument("--port", default="0", help="0: a free one")
     parser.add_argument("--tls", type=Path, help="folder with certificate.pem and key.pem: speak rtsps")
     parser.add_argument("--sent", type=Path, help="folder for what one round of each clip sends")
@@ -229,7 +256,9 @@ def main():
     for mount in options.mount:
         name, _, path = mount.partition("=")
         clip = load(path)
-        factories[name] = ClipFactory(clip, name in options.sound)
+        factories[name] = ClipFactory(
+            clip, name in options.sound, name in options.noise, name in options.once
+        )
         if options.sent:
             sent = b"".join(struct.pack(">I", len(unit.data)) + unit.data for unit in clip.units)
             (options.sent / f"{name}.sent").write_bytes(sent)
@@ -237,7 +266,7 @@ def main():
     server.set_address("127.0.0.1")
     server.set_service(options.port)
     if options.tls or os.environ.get("RTSP_CAMERA_USER"):
-        protect(server, factories.values(), options.tls)
+        protect(server, factories.values(), options.tls, options.digest)
     for name, factory in factories.items():
         server.get_mount_points().add_factory(f"/{name}", factory)
     if not server.attach(None):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models import CaseDetail, CaseIn, CaseOut, StartIn, StopIn, SwitchedOut
+from api.models import CaseDetail, CaseIn, CaseOut, ParticipantsIn, StartIn, StopIn, SwitchedOut
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import Before, Limit, ObjectId
@@ -60,6 +60,19 @@ def arm_case(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> C
 def close_case(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> SwitchedOut:
     """Stop what still records and close the case for good."""
     return SwitchedOut.of(services.custody.close_case(caller.account, case_id))
+
+
+@router.post(
+    "/{case_id}/participants",
+    summary="Add participants",
+    **guarded(Right.CASE_PLAN, ErrorKind.NOT_FOUND),
+)
+def amend_participants(
+    services: ServicesHere, caller: CallerHere, case_id: ObjectId, body: ParticipantsIn
+) -> CaseOut:
+    """Name staff who joined later, also after the close. An export by consent then needs theirs too."""
+    case = services.custody.amend_participants(caller.account, case_id, body.added, body.reason)
+    return CaseOut.of(case)
 
 
 @router.post(

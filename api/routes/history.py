@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models import EntryOut
+from api.models_history import EntryOut, HistoryVerdictOut
 from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere
 from api.types import Limit
@@ -32,6 +32,12 @@ def list_history(
     ids = {entry.actor.removeprefix("account:") for entry in entries if entry.actor.startswith("account:")}
     names = services.custody.account_names(ids)
     return [EntryOut.of(entry, names) for entry in entries]
+
+
+@router.get("/history/verdict", tags=["History"], summary="Check history", **guarded(Right.HISTORY_VIEW))
+def verify_history(services: ServicesHere, caller: CallerHere) -> HistoryVerdictOut:
+    """Every entry's place and hash are computed anew: whether one was changed, removed or put in between."""
+    return HistoryVerdictOut.of(services.custody.history_verdict(caller.account))
 
 
 @router.get("/healthz", tags=["System"], summary="Does it answer", **public())

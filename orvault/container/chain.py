@@ -45,7 +45,8 @@ def check_run(segments: Sequence[Link], *, before: Head | None = None, anchors: 
     end was cut off shows. It may go on after them.
 
     1. All are of one case, camera and run. 2. Their numbers grow. 3. None is missing. 4. Each names the digest of
-    the one before, or says that its node could not read it. 5. None begins before the one before it. 6. Every anchor is among them.
+    the one before, or says that its node could not read it. 5. None begins before the one before it. 6. Every
+    anchor is among them.
 
     Raises:
         OrvaultError: ALTERED for a segment that does not belong where it stands, DAMAGED for one that is missing.

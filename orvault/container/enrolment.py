@@ -31,6 +31,16 @@ CERTIFICATE_FILE = "certificate.pem"
 EARLIER = "earlier"  # a node's folder of certificates that were renewed: NAME/earlier/FINGERPRINT.pem
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Which node says to have made something, with which certificate (fingerprint), and up to when it reaches."""
+
+    node_id: str
+    certificate: str
+    ended_us: int
+    where: str
+
+
 class EnrolledNodes:
     """Node certificates of one root, with its revocation list."""
 
@@ -52,13 +62,25 @@ class EnrolledNodes:
         Raises:
             OrvaultError: UNTRUSTED.
         """
-        der = self._sealer(header)
+        claim = _claim(header)
+        der = self._maker(claim)
         try:
             for at_us in (header.meta.start_us, header.meta.end_us):
                 check_chain(der, [], [self._root], CertificateRole.NODE, at_us)
         except OrvaultError as error:
             raise OrvaultError(error.kind, error.message, where=header.where) from error
-        self._check_revoked(der, header, seen_us)
+        self._check_revoked(der, claim, seen_us)
+        return der
+
+    def maker(self, claim: Claim, seen_us: int) -> bytes:
+        """The certificate (DER) behind a claim that the server saw first at `seen_us`; steps 1 and 3 of
+        `certificate_of`. The signature is for the caller to check.
+
+        Raises:
+            OrvaultError: UNTRUSTED.
+        """
+        der = self._maker(claim)
+        self._check_revoked(der, claim, seen_us)
         return der
 
     def check_first_seen(self, header: SegmentHeader, seen_us: int) -> None:
@@ -70,27 +92,26 @@ class EnrolledNodes:
         Raises:
             OrvaultError: UNTRUSTED.
         """
-        self._check_revoked(self._sealer(header), header, seen_us)
+        self.maker(_claim(header), seen_us)
 
-    def _sealer(self, header: SegmentHeader) -> bytes:
-        meta = header.meta
-        der = self._certificates.get(header.node_certificate)
+    def _maker(self, claim: Claim) -> bytes:
+        der = self._certificates.get(claim.certificate)
         if der is None:
             raise OrvaultError(
                 ErrorKind.UNTRUSTED,
-                f"node {meta.node_id!r} sealed it with a certificate that is not enrolled here.",
-                where=header.where,
+                f"node {claim.node_id!r} sealed it with a certificate that is not enrolled here.",
+                where=claim.where,
                 advice="`orvault keys list` shows those that are.",
             )
         try:
             issuer = self._issuer(der)
         except OrvaultError as error:
-            raise OrvaultError(error.kind, error.message, where=header.where) from error
-        if issuer.name != meta.node_id:
+            raise OrvaultError(error.kind, error.message, where=claim.where) from error
+        if issuer.name != claim.node_id:
             raise OrvaultError(
                 ErrorKind.UNTRUSTED,
-                f"it says that node {meta.node_id!r} recorded it, but {issuer.name!r} sealed it.",
-                where=header.where,
+                f"it says that node {claim.node_id!r} recorded it, but {issuer.name!r} sealed it.",
+                where=claim.where,
             )
         return der
 
@@ -102,24 +123,28 @@ class EnrolledNodes:
             self._issuers[der] = known
         return known
 
-    def _check_revoked(self, der: bytes, header: SegmentHeader, seen_us: int) -> None:
+    def _check_revoked(self, der: bytes, claim: Claim, seen_us: int) -> None:
         since_us = self._revocations.revoked_us(self._root, serial_of(der))
-        if since_us is None or max(seen_us, header.meta.end_us) < since_us:
+        if since_us is None or max(seen_us, claim.ended_us) < since_us:
             return
-        node = header.meta.node_id
+        node = claim.node_id
         message = f"node {node!r} sealed it with a certificate that is revoked from {utc_iso(since_us)} on"
-        if header.meta.end_us >= since_us:
+        if claim.ended_us >= since_us:
             raise OrvaultError(
-                ErrorKind.UNTRUSTED, f"{message}, before this was recorded.", where=header.where
+                ErrorKind.UNTRUSTED, f"{message}, before this was recorded.", where=claim.where
             )
         raise OrvaultError(
             ErrorKind.UNTRUSTED,
             f"{message}, and the server first saw it on {utc_iso(seen_us)}; that it was recorded before is only its"
             " own word.",
-            where=header.where,
+            where=claim.where,
             advice="Whether it was sealed in time and delivered late, an administrator has to find out on the"
             " recorder's disk, where it stays.",
         )
+
+
+def _claim(header: SegmentHeader) -> Claim:
+    return Claim(header.meta.node_id, header.node_certificate, header.meta.end_us, header.where)
 
 
 class NodeTrust(Protocol):

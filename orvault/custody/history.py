@@ -38,6 +38,8 @@ class Act(StrEnum):
     RECORDING_STOPPED = "recording-stopped"
     RECORDING_STRAY = "recording-stray"
     RECORDING_LATE = "recording-late"
+    CAMERA_LOST = "camera-lost"
+    CAMERA_BACK = "camera-back"
     SIGNAL_HEARD = "signal-heard"
     SIGNAL_LAPSED = "signal-lapsed"
     STOP_REASON_GIVEN = "stop-reason-given"

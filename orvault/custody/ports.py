@@ -47,8 +47,17 @@ class StartOrder:
     started_us: int
 
 
+@dataclass(frozen=True, slots=True)
+class ArmOrder:
+    """What a recorder is told while a case is armed: it may keep its last seconds, none from before `since_us`."""
+
+    case_id: str
+    camera_id: str
+    since_us: int
+
+
 class Recorders(Protocol):
-    """The cameras' recorders, told from several threads at once. Both acts are idempotent.
+    """The cameras' recorders, told from several threads at once. All acts are idempotent.
 
     A recorder out of reach raises CAMERA_UNREACHABLE.
     """
@@ -59,6 +68,14 @@ class Recorders(Protocol):
 
     def stop(self, camera_id: str, run_id: str) -> None:
         """Stop this run; one that is not running is left as it is."""
+        ...
+
+    def arm(self, order: ArmOrder) -> None:
+        """Keep the last seconds in memory, for a start of this case; lapses soon unless it is repeated."""
+        ...
+
+    def disarm(self, camera_id: str, case_id: str) -> None:
+        """Forget what was kept for this case."""
         ...
 
     def statuses(self) -> Sequence[CameraStatus]:

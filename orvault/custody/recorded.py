@@ -8,7 +8,7 @@ imports the other: a `SegmentRecord` is a `SegmentLike`, a `Gap` is a `GapLike`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from orvault.clock import US_PER_S
@@ -57,6 +57,10 @@ class GapLike(Protocol):
     def to_us(self) -> int: ...  # noqa: D102
     @property
     def reason(self) -> str: ...  # noqa: D102
+    @property
+    def envelope(self) -> bytes:
+        """The record that its node signed (docs/format/gap-v1.md); whoever hands it in has verified it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class StoredSegment:
 
 @dataclass(frozen=True, slots=True)
 class StoredGap:
-    """A gap as the ledger gives it back; fields as in `GapLike`."""
+    """A gap as the ledger gives it back; fields as in `GapLike`. `recorded_us`: when the server took it in."""
 
     camera_id: str
     case_id: str
@@ -84,6 +88,8 @@ class StoredGap:
     from_us: int
     to_us: int
     reason: str
+    envelope: bytes = field(default=b"", repr=False, compare=False)
+    recorded_us: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,16 @@ class RunSummary:
     missing_segments: int
     recording: bool
     gaps: tuple[StoredGap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """How much one camera recorded: since when, for how long (both in microseconds), and how many bytes."""
+
+    camera_id: str
+    since_us: int
+    recorded_us: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
-from orvault.custody.recorded import GapLike, RunSummary, SegmentLike, Span, StoredGap, StoredSegment
+from orvault.custody.recorded import GapLike, RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.signals import ReasonRows, SignalRows
 
@@ -94,6 +94,10 @@ class SegmentRows(Protocol):
 
     def put_slots(self, segment_id: str, slots: Sequence[KeySlot]) -> bool:
         """Give a segment other key slots; False if it is not known."""
+        ...
+
+    def volumes(self, from_us: int) -> Sequence[Volume]:
+        """How much each camera recorded from this time on."""
         ...
 
     def summaries(  # noqa: D102

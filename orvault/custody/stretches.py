@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from orvault.clock import US_PER_S
 from orvault.container.chain import START, Head, check_run
 from orvault.custody.anchors import Anchor, Anchors
 from orvault.custody.ports import CameraInfo
@@ -22,6 +23,10 @@ from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
 
 FirstSeen = Callable[[StoredSegment], int]
+
+_BEFORE_START_US = (
+    60 * US_PER_S
+)  # a run may begin with the 30 s before its start, and what of a fragment is beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ def track_of(uow: UnitOfWork, request: ExportRequest, camera_id: str, anchors: A
     runs = tuple(
         _surroundings(uow, run_id, started_us, inside.get(run_id, []), anchors.of(run_id), wish.to_us)
         for run_id, started_us in started.items()
-        if run_id in inside or started_us < wish.to_us
+        if run_id in inside or started_us - _BEFORE_START_US < wish.to_us
     )
     gaps = tuple(uow.gaps.of(wish.case_id, camera_id, wish.from_us, wish.to_us))
     return Track(camera, segments, gaps, runs, anchors.broken_seq)

@@ -16,6 +16,7 @@ from orvault.custody.recorded import (
     Span,
     StoredGap,
     StoredSegment,
+    Volume,
     join_spans,
 )
 from orvault.custody.request import ExportRequest
@@ -130,6 +131,18 @@ class Segments:
             found.update(self._db.execute(query).scalars())
         return found
 
+    def volumes(self, from_us: int) -> Sequence[Volume]:
+        """How much each camera recorded from this time on."""
+        s = t.segments.c
+        query = (
+            select(s.camera_id, func.min(s.start_us), func.sum(s.end_us - s.start_us), func.sum(s.bytes))
+            .where(s.start_us >= from_us)
+            .group_by(s.camera_id)
+            .order_by(s.camera_id)
+        )
+        # MariaDB sums integers as DECIMAL
+        return [Volume(row[0], int(row[1]), int(row[2]), int(row[3])) for row in self._db.execute(query)]
+
     def summaries(
         self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
     ) -> Sequence[RunSummary]:
@@ -225,6 +238,7 @@ class Gaps:
                 from_us=gap.from_us,
                 to_us=gap.to_us,
                 reason=gap.reason[:500],
+                envelope=gap.envelope.decode("ascii") or None,  # JSON and base64
                 recorded_us=at_us,
             )
         )
@@ -252,7 +266,14 @@ def _slots_text(slots: Sequence[KeySlot]) -> str:
 
 def _gap(row: Row) -> StoredGap:
     return StoredGap(
-        row["camera_id"], row["case_id"], row["run_id"], row["from_us"], row["to_us"], row["reason"]
+        row["camera_id"],
+        row["case_id"],
+        row["run_id"],
+        row["from_us"],
+        row["to_us"],
+        row["reason"],
+        (row["envelope"] or "").encode("ascii"),
+        row["recorded_us"],
     )
 
 

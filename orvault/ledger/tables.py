@@ -250,6 +250,11 @@ gaps = make_table(
     moment("from_us", "end of the last frame before"),
     moment("to_us", "first frame after"),
     Column("reason", String(500), nullable=False, comment="why, in words"),
+    Column(
+        "envelope",
+        Text(),
+        comment="the record as its node signed it (docs/format/gap-v1.md); NULL: not signed",
+    ),
     moment("recorded_us", "when the row was written"),
     UniqueConstraint("run_id", "from_us", "to_us"),
     CheckConstraint("to_us > from_us", "period"),

@@ -43,6 +43,10 @@ class Disk(Protocol):
         """Make the names in a folder durable."""
         ...
 
+    def free(self, folder: Path) -> int:
+        """Bytes that may still be written there."""
+        ...
+
 
 class RealDisk:
     """A POSIX file system (servers run Linux)."""
@@ -85,6 +89,10 @@ class RealDisk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def free(self, folder: Path) -> int:
+        """See `Disk`."""
+        return shutil.disk_usage(folder).free
 
 
 def make_folders(disk: Disk, root: Path, below: tuple[str, ...]) -> Path:

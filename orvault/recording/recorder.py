@@ -6,7 +6,7 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orvault.container.canonical import Fields, is_identifier
@@ -29,7 +29,7 @@ class RecordingOrder:
     """To record one camera for a case; kept on the node so that a restarted camera goes on by itself.
 
     `epoch` fences: an order with a smaller one than was seen is refused. `started_us` is when it was given
-    (UTC us, 0 if not known), from where on missing pictures are a gap.
+    (UTC us, 0 if not known), from where on missing pictures are a gap; earlier ones may be part of the run.
     """
 
     run_id: str
@@ -81,7 +81,10 @@ class RecordingOrder:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which a camera should have recorded and did not; UTC microseconds, `to_us` exclusive."""
+    """A time in which a camera should have recorded and did not; UTC microseconds, `to_us` exclusive.
+
+    `envelope` is the signed record (`gaps.signed_gap`), empty until the node has signed it.
+    """
 
     camera_id: str
     case_id: str
@@ -89,36 +92,7 @@ class Gap:
     from_us: int
     to_us: int
     reason: str
-
-    def to_json(self) -> dict[str, object]:
-        """Canonical JSON fields: the payload that a signature will cover."""
-        return {
-            "camera_id": self.camera_id,
-            "case_id": self.case_id,
-            "format": "orvault-gap",
-            "from_us": self.from_us,
-            "reason": self.reason,
-            "run_id": self.run_id,
-            "to_us": self.to_us,
-            "version": 1,
-        }
-
-    @classmethod
-    def from_json(cls, value: object, where: str = "gap record") -> Gap:
-        """What `to_json` made; DAMAGED if it is anything else."""
-        fields = Fields(value, where, ErrorKind.DAMAGED)
-        fields.constant("format", "orvault-gap")
-        fields.constant("version", 1)
-        gap = cls(
-            camera_id=fields.identifier("camera_id"),
-            case_id=fields.identifier("case_id"),
-            run_id=fields.identifier("run_id"),
-            from_us=fields.integer("from_us"),
-            to_us=fields.integer("to_us"),
-            reason=fields.text("reason", MAX_REASON * 4),
-        )
-        fields.end()
-        return gap
+    envelope: bytes = field(default=b"", repr=False, compare=False)
 
 
 class RecorderState(StrEnum):
@@ -253,7 +227,9 @@ class Recorder:
             or meta.sequence != self._tail.next_sequence
         ):
             raise self._error(ErrorKind.INTERNAL, f"The segment {meta.segment_id} was not the next one.")
-        self._tail = Tail(meta.sequence + 1, record.digest, max(meta.end_us, self._tail.end_us))
+        # The first may end before the order was given: pictures from before it count as the run's from there on.
+        end_us = max(meta.end_us, self._tail.end_us) if meta.sequence else meta.end_us
+        self._tail = Tail(meta.sequence + 1, record.digest, end_us)
         # What was still in memory when the camera was lost is stored after it, and does not end the loss.
         if meta.start_us >= self._reason_us:
             self._reason = ""

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from orvault.container.canonical import is_identifier
@@ -22,7 +23,6 @@ from orvault.container.segment import (
     PREAMBLE_BYTES,
     SIGNATURE_BYTES,
     SealedSegment,
-    SegmentHeader,
     SegmentMeta,
     read_header,
     segment_digest,
@@ -31,9 +31,11 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
 from orvault.recording.folders import OnFault, entries, leftovers, listed, run_folders
 from orvault.recording.records import FRESH, SegmentRecord, Tail
+from orvault.recording.room import RESERVE_BYTES
 
 __all__ = ["SegmentRecord", "SegmentStore", "Tail"]
 
+MISPLACED = "It lies where another segment belongs."
 MAX_SEGMENT_BYTES = 256 * 1024 * 1024  # the cutter's fragments end at 32 MiB
 MAX_SLOTS_BYTES = 1 << 20
 _HEAD_BYTES = PREAMBLE_BYTES + MAX_HEADER_BYTES + SIGNATURE_BYTES
@@ -51,13 +53,15 @@ class SegmentStore:
       5. NNNNNN.seg.part is written and synced;
       6. it takes the name NNNNNN.seg, unless that is taken;
       7. the folder is synced. Now, and not before, the segment is durable and `write` returns.
+    Before all of it: the disk keeps its reserve, or nothing is begun.
     After a crash a segment is there whole (steps 6, 7) or it is not there. What steps 2 to 5 left is in nobody's way:
     the next attempt at that number replaces it, and `clean` removes it.
     """
 
-    def __init__(self, root: Path, disk: Disk | None = None) -> None:
+    def __init__(self, root: Path, disk: Disk | None = None, reserve_bytes: int = RESERVE_BYTES) -> None:
         self._root = root
         self._disk = disk or RealDisk()
+        self._reserve = reserve_bytes  # that no segment may take: gap records must find room to the last
 
     def write(self, sealed: SealedSegment) -> SegmentRecord:
         """Make a segment durable; see the class for the steps. The same segment again is no error.
@@ -85,6 +89,8 @@ class SegmentStore:
     def _write(self, path: Path, meta: SegmentMeta, sealed: SealedSegment) -> None:
         slots = path.with_suffix(".slots")
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._disk.free(self._root) < sealed.size + self._reserve:
+            raise _full(path)
         folder = make_folders(self._disk, self._root, (meta.case_id, meta.camera_id, meta.run_id))  # 1
         self._disk.write(part_of(slots), encode_slots(sealed.slots))  # 2
         # 3: slots without a segment are a crash's leftover, and their key opens nothing: they may be
@@ -118,23 +124,22 @@ class SegmentStore:
 
     def record(self, path: str) -> SegmentRecord:
         """What stands in a segment's header and sidecar. Errors: those of `read`; ALTERED or DAMAGED."""
-        header, digest, size = self._head(path)
-        return SegmentRecord(header, digest, size, path, self.slots(path))
+        return replace(self.head(path), slots=self.slots(path))
 
     def slots(self, path: str) -> tuple[KeySlot, ...]:
         """A segment's key slots. Errors: those of `record`."""
         sidecar = (self._root / _checked(path)).with_suffix(".slots")
         return decode_slots(_read(sidecar, MAX_SLOTS_BYTES), where=f"key slots of {path}")
 
-    def _head(self, path: str) -> tuple[SegmentHeader, str, int]:
-        """A segment's header, digest and size, without its keys."""
+    def head(self, path: str) -> SegmentRecord:
+        """`record` without the key slots, whose file is not looked at."""
         full = self._root / _checked(path)
         head = _read(full, MAX_SEGMENT_BYTES, _HEAD_BYTES)
         header = read_header(head)
         if str(_relative(header.meta)) != path:
-            raise OrvaultError(ErrorKind.ALTERED, "It lies where another segment belongs.", where=str(full))
+            raise OrvaultError(ErrorKind.ALTERED, MISPLACED, where=str(full))
         try:
-            return header, segment_digest(head), full.stat().st_size
+            return SegmentRecord(header, segment_digest(head), full.stat().st_size, path, ())
         except OSError as error:
             raise storage_error("It could not be read", full, error) from error
 
@@ -198,13 +203,14 @@ class SegmentStore:
         lost = ""
         for path in reversed(paths):
             try:
-                header, digest, _ = self._head(path.relative_to(self._root).as_posix())
+                last = self.head(path.relative_to(self._root).as_posix())
             except OrvaultError as error:
                 lost = (
                     lost or f"segment {int(path.stem)} was written and cannot be read back: {error.message}"
                 )
                 continue
-            return Tail(following, UNREADABLE if lost else digest, header.meta.end_us, lost)
+            previous = UNREADABLE if lost else last.digest
+            return Tail(following, previous, last.header.meta.end_us, lost)
         return Tail(following, UNREADABLE, 0, lost) if paths else FRESH
 
     def clean(self, case_id: str, camera_id: str, run_id: str, on_fault: OnFault | None = None) -> list[str]:
@@ -228,6 +234,15 @@ class SegmentStore:
                 continue
             removed.append(relative)
         return removed
+
+
+def _full(path: Path) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.STORAGE,
+        "The disk is full; what is left is kept for gap records.",
+        where=str(path),
+        advice="Make room; recording goes on by itself.",
+    )
 
 
 def _taken(path: Path) -> OrvaultError:

@@ -20,6 +20,8 @@ SIDE = 256  # pixels of the model's square input
 _VALUES = 5  # x, y, z in input pixels; visible, present before the sigmoid
 # The model's 33 points, of which COCO's 17 are taken, in COCO's order.
 _COCO = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+# What left and right become in a mirror.
+_SWAPPED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,23 @@ class ClosePoseDetector:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def keypoints(self, bgr: Image, crop: Crop) -> tuple[Floats, float]:
-        """(17, 3): x, y in picture pixels, certainty 0..1, in COCO order; and how surely a person is there, 0..1."""
+    def keypoints(self, bgr: Image, crop: Crop, *, mirrored: bool = False) -> tuple[Floats, float]:
+        """(17, 3): x, y in picture pixels, certainty 0..1, in COCO order; and how surely a person is there, 0..1.
+
+        `mirrored` shows the model a mirror and turns its answer back: another opinion at the same cost.
+        """
         left, top = math.floor(crop.x - crop.half), math.floor(crop.y - crop.half)
         side = max(2, round(2 * crop.half))
         scale = SIDE / side
         square = _cut_out(bgr, left, top, side)
+        if mirrored:
+            square = np.ascontiguousarray(square[:, ::-1])
         batch = cv2.cvtColor(square, cv2.COLOR_BGR2RGB)[None].astype(np.float32) / np.float32(255)
         values, presence = self._session.run(["landmarks", "presence"], batch)
         points = values.reshape(-1, _VALUES)[list(_COCO)]
+        if mirrored:
+            points = points[list(_SWAPPED)]
+            points[:, 0] = SIDE - 1 - points[:, 0]
         found = np.empty((len(_COCO), 3), np.float32)
         found[:, 0] = left + points[:, 0] / scale
         found[:, 1] = top + points[:, 1] / scale

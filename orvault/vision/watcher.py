@@ -11,7 +11,7 @@ About five pictures a second are enough. The cost is bounded whatever happens in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -59,16 +59,18 @@ class _Person:
     """Where to look for somebody, and when that was done last."""
 
     wide: Floats
-    close: Floats | None = field(default=None)
+    close: Floats | None = None
     close_us: int = 0  # of `close`
-    looked_us: int | None = None
+    turn: int = 0  # of the last close look; counted, because a clock may be set
+    mirrored: bool = False  # whether the last close look was
     torso: float = 0.0  # its smoothed length, pixels: one bad look must not throw the next crop off
 
 
 class GestureWatcher:
     """Raised hands in the pictures of one camera.
 
-    `models_folder` holds the ONNX files and SHA256SUMS; `threads` serve one model run.
+    `models_folder` holds the ONNX files and SHA256SUMS; `threads` serve one model run. Up to six people are seen at
+    once, which is what the wide look's model tells of.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class GestureWatcher:
         self._tracker = Tracker(TrackRules(sure_score=2 * self._profile.least_person))
         self._gestures = Gestures(rules)
         self._people: dict[int, _Person] = {}
+        self._turn = 0
 
     def look(self, frame_bgr: Image, at_us: int) -> Sequence[Raise]:
         """Take one picture (h, w, 3) of the time `at_us`; the signals that it completes, usually none."""
@@ -129,19 +132,21 @@ class GestureWatcher:
 
     def _chosen(self, tracks: list[Track]) -> list[int]:
         """Whose hand is up first, then whom nobody looked at for the longest."""
-
         present = [track.id for track in tracks if track.id in self._people]
 
         def urgency(track: int) -> tuple[bool, int]:
-            return (not self._gestures.is_raising(track), self._people[track].looked_us or -(1 << 62))
+            return (not self._gestures.is_raising(track), self._people[track].turn)
 
         return sorted(present, key=urgency)[: self._profile.close_looks]
 
     def _look_closely(self, bgr: Image, track: int, at_us: int) -> Raise | None:
         person = self._people[track]
         crop = self._crop(person, at_us)
-        keypoints, presence = self._close.keypoints(bgr, crop)
-        person.looked_us = at_us
+        # What stands beside a head may look like an arm to the model, but rarely in a mirror too.
+        person.mirrored = not person.mirrored
+        keypoints, presence = self._close.keypoints(bgr, crop, mirrored=person.mirrored)
+        self._turn += 1
+        person.turn = self._turn
         if not presence >= self._profile.least_presence:
             return None
         person.close, person.close_us = keypoints, at_us

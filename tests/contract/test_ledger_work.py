@@ -132,7 +132,7 @@ def test_a_run_that_moved_is_noted_once_until_its_anchor_commits(world: World) -
         found = anchors_of(uow, case.case_id)
     assert found.broken_seq is None
     assert {(a.run_id, a.camera_id, a.sequence, a.digest) for a in found.known} == {
-        (run.run_id, run.camera_id, 2, f"{2:064x}") for run in runs
+        (run.run_id, run.camera_id, 2, f"a{2:063x}") for run in runs
     }
     assert world.custody.verify_history().intact
 

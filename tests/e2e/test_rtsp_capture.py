@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from actors.camera import CameraActor
 from orvault.clock import SystemClock
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.reconnect import ReconnectPolicy, reconnecting
@@ -33,6 +34,7 @@ from orvault.video.rtsp import RtspSource
 from orvault.video.source import CameraAddress, open_source
 from tests.media.make_media import make_clip
 from tests.rtsp import RtspCameras, rtsp_cameras, start
+from tests.unit.actors_support import camera_feed, eventually, make_node
 
 USER, PASSWORD = "nurse", "s3 cr/et@:%"
 CAPTURE_S = 5.0
@@ -307,3 +309,48 @@ def test_a_killed_camera_ends_with_an_error_and_comes_back_with_a_gap(clips: dic
     assert sum(fragment.frames for fragment in fragments) >= 60
     assert all(after.start_us >= before.end_us for before, after in pairwise(fragments))
     assert any(after.start_us > before.end_us for before, after in pairwise(fragments))
+
+
+@pytest.mark.parametrize("scheme", ["basic", "digest"])
+def test_a_password_is_taken_by_either_scheme_and_shown_by_nothing(
+    scheme: str,
+    clips: dict[str, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """Accepted and refused, by the source and by the whole actor: logs, errors, output, status, process titles."""
+    caplog.set_level(logging.DEBUG)
+    wrong = "wr0ng/pass@word"
+    secrets = [PASSWORD, wrong, "wr0ng", "s3%20cr", "pass%40word", f"{USER}:"]
+    with rtsp_cameras(
+        {"cam": clips["plain"]}, user=USER, password=PASSWORD, digest=scheme == "digest"
+    ) as server:
+        source = connect(server, "cam")
+        packet = next(iter(source))
+        assert packet.keyframe
+        told = [repr(source), repr(packet), process_titles()]
+        source.close()
+        refused = failure(server.url("cam"), password=wrong)
+        assert refused.kind is ErrorKind.CAMERA_REFUSED
+        told.append(everything_told(refused))
+        for password, state in ((PASSWORD, "idle"), (wrong, "refused")):
+            secret = tmp_path / state
+            secret.write_text(password + "\n")
+            secret.chmod(0o600)
+            node = make_node(tmp_path / f"node-{state}")
+            feed = camera_feed(
+                node, source=server.url("cam"), username=USER, password_file=secret, timeout_s=PATIENT_S
+            )
+            camera = CameraActor(feed, node.keeper, SystemClock())
+            eventually(lambda camera=camera, state=state: camera.status().state == state, state)  # type: ignore[misc]
+            told += [repr(camera.status()), str(camera.status().detail), repr(feed), process_titles()]
+    told += [caplog.text, *capfd.readouterr()]
+    for secret_text in secrets:
+        assert secret_text not in "\n".join(told), secret_text
+
+
+def process_titles() -> str:
+    """The command lines and names of this process and its threads."""
+    tasks = list(Path("/proc/self/task").glob("*/comm"))
+    return "\n".join(path.read_text() for path in [Path("/proc/self/cmdline"), *tasks])

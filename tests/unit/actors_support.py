@@ -28,7 +28,7 @@ from orvault.custody.ports import StartOrder
 from orvault.custody.request import ExportRequest
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import GapStore
+from orvault.recording.gaps import GapStore, check_gap
 from orvault.recording.recorder import Gap, Recorder, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.store import SegmentStore
@@ -229,7 +229,12 @@ class Node:
         ]
 
     def gaps(self, run_id: str = "run-1") -> list[Gap]:
-        return [gap for gap in GapStore(self.root).scan() if gap.run_id == run_id]
+        """The run's gap records on disk, each verified."""
+        found = [gap for gap in GapStore(self.root).scan() if gap.run_id == run_id]
+        nodes = EnrolledNodes(hospital()[0].certificate_der, [self.identity.certificate_der])
+        for gap in found:
+            check_gap(gap, nodes, gap.to_us)
+        return found
 
 
 def make_node(folder: Path, index: MemoryIndex | None = None) -> Node:

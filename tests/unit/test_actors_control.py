@@ -25,7 +25,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RIPEN_S", "SETTLE_S", "WATCH_S"):
+    for name in ("RIPEN_S", "SETTLE_S", "WATCH_S", "ARM_S"):
         monkeypatch.setattr(control, name, 0.02)
 
 
@@ -53,6 +53,28 @@ def test_orders_that_did_not_arrive_are_repeated(world: World, caplog: pytest.Lo
     assert "or1-lamp" in caplog.text
     world.recorders.unreachable = set()
     eventually(lambda: "or1-lamp" in world.recorders.orders, "the order is repeated")
+
+
+def test_armed_cameras_are_told_again_that_they_are(world: World) -> None:
+    world.recorders.unreachable = {"or1-lamp"}
+    case = world.armed_case()
+    assert set(world.recorders.armed) == {"or1-wall"}
+    world.recorders.unreachable = set()
+    ControlActor(lambda: world.custody)
+    eventually(lambda: set(world.recorders.armed) == {"or1-wall", "or1-lamp"}, "the arming is repeated")
+    assert world.recorders.armed["or1-wall"].case_id == case.case_id
+    world.custody.close_case(world.manager, case.case_id)
+    eventually(lambda: not world.recorders.armed, "they are told the end")
+
+
+def test_a_camera_that_records_what_is_over_is_stopped_by_itself(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
+    late = world.recorders.orders["or1-wall"]
+    world.custody.close_case(world.manager, case.case_id)
+    ControlActor(lambda: world.custody)
+    world.recorders.orders["or1-wall"] = late
+    eventually(lambda: not world.recorders.orders, "the camera is told to stop")
 
 
 def test_alarms_are_looked_for_and_logged_once(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -16,8 +16,10 @@ import pytest
 from actors.index import IndexActor
 from actors.media import MediaActor
 from orvault.clock import US_PER_S
+from orvault.container.enrolment import NodeTrust
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.gaps import signed_gap
 from orvault.recording.recorder import Gap
 from tests.fakes import AnyNode, World, make_segment, make_world, sqlite_url
 from tests.unit.actors_support import Enrolled, eventually
@@ -41,8 +43,12 @@ class Believed:
         return AnyNode()
 
 
-def index_actor(world: World, *cameras: CameraInfo, nodes: Believed | None = None) -> IndexActor:
+def index_actor(world: World, *cameras: CameraInfo, nodes: NodeTrust | None = None) -> IndexActor:
     return IndexActor(lambda: world.custody, cameras, nodes or Believed(), 3600.0)
+
+
+def enrolled() -> Enrolled:
+    return Enrolled(hospital()[0].certificate_der, (hospital()[2].certificate_der,))
 
 
 def run_of(world: World) -> Any:
@@ -57,17 +63,35 @@ def test_the_index_makes_its_cameras_known(world: World) -> None:
 
 
 def test_the_same_record_or_gap_twice_is_one_row(world: World) -> None:
-    index, run = index_actor(world), run_of(world)
+    index, strict, run = index_actor(world), index_actor(world, nodes=enrolled()), run_of(world)
     record = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
     gap = Gap(
         run.camera_id, run.case_id, run.run_id, run.started_us, run.started_us + US_PER_S, "it was away"
     )
+    gap = signed_gap(gap, hospital()[2])
     for _ in range(3):
         index.index([record])  # type: ignore[list-item]
-        index.gap(gap)
+        strict.gap(gap)
     with world.ledger.uow(read_only=True) as uow:
         assert len(uow.segments.of(run.case_id, run.camera_id, 0, 1 << 60)) == 1
         assert [g.reason for g in uow.gaps.of(run.case_id, run.camera_id, 0, 1 << 60)] == ["it was away"]
+
+
+def test_a_gap_that_its_node_did_not_sign_is_refused(world: World) -> None:
+    index, run = index_actor(world, nodes=enrolled()), run_of(world)
+    gap = Gap(run.camera_id, run.case_id, run.run_id, run.started_us, run.started_us + US_PER_S, "away")
+    signed = signed_gap(gap, hospital()[2])
+    forged = (gap, signed_gap(gap, hospital("Elsewhere")[2]), signed_gap(gap, hospital()[1]))
+    changed = (
+        replace(signed, to_us=gap.to_us + 1),
+        replace(signed, envelope=signed.envelope[:-9] + b'x"}]}'),
+    )
+    for told in (*forged, *changed):
+        with pytest.raises(OrvaultError) as caught:
+            index.gap(told)
+        assert caught.value.kind in {ErrorKind.UNTRUSTED, ErrorKind.ALTERED}
+    with world.ledger.uow(read_only=True) as uow:
+        assert uow.gaps.of(run.case_id, run.camera_id, 0, 1 << 60) == []
 
 
 def test_a_record_that_fits_no_run_is_told_and_the_others_are_written(

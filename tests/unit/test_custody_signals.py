@@ -404,3 +404,27 @@ def test_a_room_has_one_armed_case(world: World) -> None:
 def test_a_room_that_is_nowhere_is_not_found(world: World) -> None:
     with _raises(ErrorKind.NOT_FOUND):
         world.custody.room_state(world.manager, "OR 9")
+
+
+def test_a_camera_that_is_lost_is_an_alarm_until_it_is_back_and_history_tells_both(world: World) -> None:
+    world.recorders.states = {"or1-wall": "unreachable", "or2-wall": "frozen"}
+    assert world.custody.watch() == ()  # no case is armed: nobody needs the camera
+    world.armed_case()
+    world.recorders.states = {"or1-wall": "frozen", "or2-wall": "frozen"}
+    for _ in range(3):
+        (alarm,) = world.custody.watch()
+        assert (alarm.kind, alarm.since_us) == (AlarmKind.CAMERA_LOST, world.clock.us)
+        assert "OR 1 wall sends no pictures" in alarm.text
+    assert world.custody.room_state(world.manager, "OR 1").alarms == (alarm,)
+    world.recorders.unreachable = {"or1-lamp"}
+    assert len(world.custody.watch()) == 2
+    world.recorders.states, world.recorders.unreachable = {}, set()
+    assert world.custody.watch() == () and world.custody.room_state(world.manager, "OR 1").alarms == ()
+    with world.ledger.uow(read_only=True) as uow:
+        entries = uow.history.page(None, 9, subject="camera:or1-wall", actor=None, act=None)
+    assert [(e.act, e.detail) for e in entries] == [
+        ("camera-back", "{}"),
+        ("camera-lost", '{"state":"frozen"}'),
+    ]
+    world.recorders.down = True
+    assert len(world.custody.watch()) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,67 @@ def test_camera_out_of_reach_elsewhere_is_not_asked_when_starting(world: World) 
     other = world.armed_case("N-2", "OR 2")
     world.custody.start_recording(world.manager, other.case_id)
     assert set(world.recorders.orders) == {"or1-wall", "or2-wall"}
+
+
+def test_a_camera_that_records_a_closed_run_is_stopped_and_history_told_once(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
+    late = world.recorders.orders["or1-wall"]
+    world.custody.close_case(world.manager, case.case_id)
+    world.recorders.orders["or1-wall"] = (
+        late  # the start arrived after the stop, or came from the node's disk
+    )
+    world.custody.settle_stops()
+    assert "or1-wall" in world.recorders.orders  # its stop is confirmed: nobody settles it
+    world.recorders.deaf = {"or1-wall"}
+    assert [problem.camera_id for problem in world.custody.stop_strays()] == ["or1-wall"]
+    world.recorders.orders["or1-wall"], world.recorders.deaf = late, set()
+    assert world.custody.stop_strays() == () and world.recorders.orders == {}
+    assert world.custody.stop_strays() == ()
+    (entry,) = world.custody.history(world.officer, act="recording-stray")
+    assert entry.subject == f"run:{late.run_id}" and "the run is over" in entry.detail
+
+
+def test_a_run_that_the_ledger_does_not_know_is_stopped(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
+    order = world.recorders.orders["or1-wall"]
+    # As after a ledger was restored from a back-up, and in the wrong camera's folder.
+    world.recorders.orders["or2-wall"] = replace(order, run_id="later-than-the-back-up", camera_id="or2-wall")
+    world.recorders.orders["or1-lamp"] = replace(order, camera_id="or1-lamp")
+    assert world.custody.stop_strays() == ()
+    assert set(world.recorders.orders) == {"or1-wall"}
+    assert world.acts().count("recording-stray") == 2
+
+
+def test_what_records_rightly_or_is_being_stopped_is_no_stray(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.recorders.deaf = {"or1-lamp"}  # it stops, and its confirmation is lost
+    world.custody.stop_recording(world.manager, case.case_id, "lamp moved", ["or1-lamp"])
+    told = len(world.recorders.stopped)
+    assert world.custody.stop_strays() == () and len(world.recorders.stopped) == told
+    assert set(world.recorders.orders) == {"or1-wall"} and "recording-stray" not in world.acts()
+
+
+def test_a_camera_left_out_because_it_is_in_use_is_named(world: World) -> None:
+    first = world.armed_case("N-1")
+    world.custody.start_recording(world.manager, first.case_id, ["or1-wall"])
+    world.recorders.unreachable = {"or1-wall"}
+    world.custody.close_case(world.manager, first.case_id)
+    second = world.armed_case("N-2")
+    started = world.custody.start_recording(world.manager, second.case_id)
+    (problem,) = started.problems
+    assert (problem.camera_id, problem.kind) == ("or1-wall", ErrorKind.CONFLICT)
+    assert "another case" in problem.message and "has not confirmed" in problem.message
+    assert [run.camera_id for run in started.view.runs if run.recording] == ["or1-lamp"]
+    assert "recording-start-failed" not in world.acts()
+
+
+def test_a_camera_that_records_this_case_already_is_no_problem(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
+    assert world.custody.start_recording(world.manager, case.case_id).problems == ()
 
 
 def test_runs_are_resumed_as_they_were_ordered(world: World) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -26,15 +25,17 @@ from orvault.container.trust import create_root, issue
 from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import PART, Disk, RealDisk
-from orvault.recording.gaps import GapStore
+from orvault.recording.gaps import GapStore, signed_gap
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Gap, RecordingOrder
 from orvault.recording.records import FRESH, Tail
 from orvault.recording.store import SegmentStore
+from tests.unit.container_support import hospital
 
 META = SegmentMeta("run-1.000000", "node-1", "case-1", "cam-1", "run-1", 0, 1, 10, 20, "h264", 320, 240, 30)
 RUN = ("case-1", "cam-1", "run-1")
-GAP = Gap("cam-1", "case-1", "run-1", 100, 200, "away")
+NODE = hospital()[2]
+GAP = signed_gap(Gap("cam-1", "case-1", "run-1", 100, 200, "away"), NODE)
 
 
 class PowerCutError(BaseException):
@@ -96,6 +97,9 @@ class DyingDisk:
     def sync(self, folder: Path) -> None:
         self._act()
         self._unsynced = [(where, undo) for where, undo in self._unsynced if where != folder]
+
+    def free(self, folder: Path) -> int:
+        return self._real.free(folder)
 
     def power_cut(self, lose: int | None) -> None:
         lost = self._unsynced if lose is None else self._unsynced[lose : lose + 1]
@@ -269,6 +273,31 @@ class FullDisk(RealDisk):
             path.write_bytes(pieces[0][:100])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         super().write(path, *pieces)
+
+
+@dataclass
+class SmallDisk(RealDisk):
+    """So much room, taken up by what lies below the root."""
+
+    root: Path
+    size: int
+
+    def free(self, folder: Path) -> int:
+        return self.size - sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
+
+
+def test_segments_leave_a_reserve_for_gap_records_and_go_on_when_there_is_room_again(
+    root: Path, sealed: list[SealedSegment]
+) -> None:
+    disk = SmallDisk(root, size=2 * len(sealed[0].data) + 4_000)
+    store, before = SegmentStore(root, disk, reserve_bytes=5_000), everything_below(root)
+    first = store.write(sealed[0])
+    with pytest.raises(OrvaultError) as caught:
+        store.write(sealed[1])
+    assert caught.value.kind is ErrorKind.STORAGE and "disk is full" in caught.value.message
+    assert everything_below(root) - before == {first.path, first.path.replace(".seg", ".slots")}
+    disk.size *= 2
+    assert store.write(sealed[1]).header.meta.sequence == 1
 
 
 def test_a_full_disk_is_told_with_place_and_room_and_harms_nothing(
@@ -462,11 +491,11 @@ def test_numbers_sort_as_numbers(root: Path, sealed: list[SealedSegment]) -> Non
 
 def test_gaps_are_kept_beside_their_segments_once_each(root: Path) -> None:
     store = GapStore(root)
-    later = replace(GAP, from_us=300, to_us=400, reason="환기")
+    later = signed_gap(replace(GAP, from_us=300, to_us=400, reason="환기"), NODE)
     paths = [store.write(later), store.write(GAP), store.write(GAP)]
     assert paths[1] == paths[2] and paths[1].startswith("case-1/cam-1/run-1/gaps/")
     assert list(GapStore(root).scan()) == [GAP, later]
-    assert json.loads((root / paths[1]).read_bytes())["reason"] == "away"
+    assert [gap.envelope for gap in GapStore(root).scan()] == [GAP.envelope, later.envelope]
     assert list(SegmentStore(root).scan()) == []
 
 
@@ -486,7 +515,7 @@ def test_power_cut_leaves_a_gap_record_whole_or_absent(tmp_path: Path) -> None:
         assert list(GapStore(root).scan()) == [GAP]
 
 
-@pytest.mark.parametrize("change", [{"case_id": "../x"}, {"to_us": 100}, {"from_us": -5}])
+@pytest.mark.parametrize("change", [{"case_id": "../x"}, {"to_us": 100}, {"from_us": -5}, {"envelope": b""}])
 def test_a_senseless_gap_is_refused(change: dict[str, object], root: Path) -> None:
     with pytest.raises(OrvaultError) as caught:
         GapStore(root).write(replace(GAP, **change))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
 from orvault.custody.desks.base import page_size
-from orvault.custody.desks.ordering import case_in, case_subject
+from orvault.custody.desks.ordering import arm_orders, case_in, case_subject
 from orvault.custody.desks.switching import CaseView, SwitchDesk, Switched, view_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -100,7 +100,9 @@ class CaseDesk(SwitchDesk):
             uow.cases.put_state(armed)
             detail = {"key_thumbprint": key.thumbprint}
             uow.history.append(now, by.actor, Act.CASE_ARMED, case_subject(armed), detail)
+            orders = arm_orders(uow, armed)
             uow.commit()
+        self._tell_armed(orders)  # a camera that does not hear it now is told again (`keep_armed`)
         return armed
 
     def close_case(self, by: Account, case_id: str) -> Switched:
@@ -117,7 +119,9 @@ class CaseDesk(SwitchDesk):
             closed = replace(view.case, state=CaseState.CLOSED, closed_us=now, closed_by=by.account_id)
             uow.cases.put_state(closed)
             uow.history.append(now, by.actor, Act.CASE_CLOSED, case_subject(closed), {})
+            orders = arm_orders(uow, closed) if closed.armed_us is not None else []
             uow.commit()
+        self._tell_disarmed(orders)  # one that does not hear it forgets by itself within a minute
         return self._switched(case_id, self._tell_stops(running))
 
 

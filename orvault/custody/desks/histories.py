@@ -9,21 +9,44 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.desks.base import Desk, page_size
 from orvault.custody.history import Entry, entry_holds
+from orvault.custody.text import show_time
 
 _CHECK_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryVerdict:
-    """Whether the rows stand as they were written; `broken_seq` is the first place that does not."""
+    """Whether the rows stand as they were written; `broken_seq` is the first place that does not.
+
+    `first_us`, `last_us`: when the first and the last entry that hold were written; None if there are none.
+    """
 
     size: int
     broken_seq: int | None
+    first_us: int | None = None
+    last_us: int | None = None
 
     @property
     def intact(self) -> bool:
         """Whether nothing was changed, removed or put in between."""
         return self.broken_seq is None
+
+    @property
+    def words(self) -> str:
+        """What was checked, from where to where, and what is wrong, for a person."""
+        if self.first_us is None or self.last_us is None:
+            checked = "No entry holds." if not self.intact else "History has no entry yet."
+        else:
+            upto = (self.size if self.broken_seq is None else self.broken_seq) - 1
+            period = f"{show_time(self.first_us)} to {show_time(self.last_us)}"
+            checked = f"Entries 0 to {upto} ({period}) stand in their places, and each has the hash of what it says."
+        if self.intact:
+            return f"{checked} That nobody wrote all anew, hashes and all, shows only against a copy kept elsewhere."
+        return (
+            f"{checked} Entry {self.broken_seq} is not what was written there: it was changed, removed, or put in"
+            f" between. What stands from there on, of {self.size} entries on record, proves nothing. Keep the ledger"
+            " as it is, and compare it with the newest back-up from before."
+        )
 
 
 class HistoryDesk(Desk):
@@ -51,14 +74,21 @@ class HistoryDesk(Desk):
         That the whole was not rewritten with fresh hashes shows only against a checkpoint kept elsewhere.
         """
         expected = 0
+        first_us = last_us = None
         with self._uow(read_only=True) as uow:
             size = uow.history.size()
             while page := uow.history.run_through(expected, _CHECK_PAGE):
                 for entry in page:
                     if not entry_holds(entry, expected):
-                        return HistoryVerdict(size, expected)
+                        return HistoryVerdict(size, expected, first_us, last_us)
+                    first_us, last_us = entry.at_us if first_us is None else first_us, entry.at_us
                     expected += 1
-        return HistoryVerdict(size, None if expected == size else min(expected, size))
+        return HistoryVerdict(size, None if expected == size else min(expected, size), first_us, last_us)
+
+    def history_verdict(self, by: Account) -> HistoryVerdict:
+        """`verify_history` for an account that may read history."""
+        require(by, Right.HISTORY_VIEW)
+        return self.verify_history()
 
     def check_ledger(self) -> int:
         """The number of history entries, as a sign that the ledger answers; UNAVAILABLE otherwise."""

@@ -17,7 +17,7 @@ from orvault.custody.case import Case, Run
 from orvault.custody.desks.base import SYSTEM, Desk, not_found
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.ports import CameraInfo, CameraStatus, StartOrder
+from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.rows import UnitOfWork
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -79,6 +79,24 @@ class OrderDesk(Desk):
         run_id = status.run_id
         assert run_id is not None, "a stray is a run that a camera names"
         return _problem(status.camera_id, lambda: self._recorders.stop(status.camera_id, run_id))
+
+    def keep_armed(self) -> tuple[CameraProblem, ...]:
+        """Tell the cameras of every armed case that it is; call it at intervals, because an arming lapses."""
+        with self._uow(read_only=True) as uow:
+            orders = [order for case in uow.cases.armed() for order in arm_orders(uow, case)]
+        return tuple(self._tell_armed(orders))
+
+    def _tell_armed(self, orders: Sequence[ArmOrder]) -> list[CameraProblem]:
+        def tell(order: ArmOrder) -> CameraProblem | None:
+            return _problem(order.camera_id, lambda: self._recorders.arm(order))
+
+        return _side_by_side(tell, orders)
+
+    def _tell_disarmed(self, orders: Sequence[ArmOrder]) -> list[CameraProblem]:
+        def tell(order: ArmOrder) -> CameraProblem | None:
+            return _problem(order.camera_id, lambda: self._recorders.disarm(order.camera_id, order.case_id))
+
+        return _side_by_side(tell, orders)
 
     def _open_run(
         self, uow: UnitOfWork, actor: str, account_id: str, case: Case, camera: CameraInfo
@@ -168,6 +186,13 @@ def order_of(run: Run, case: Case) -> StartOrder:
     """What the run's recorder is told."""
     assert case.case_key is not None, "a case with runs was armed, and has a key since"
     return StartOrder(run.run_id, case.case_id, run.camera_id, case.case_key, run.epoch, run.started_us)
+
+
+def arm_orders(uow: UnitOfWork, case: Case) -> list[ArmOrder]:
+    """What the cameras of the case's room are told while it is armed."""
+    assert case.armed_us is not None, "an armed case was armed at some time"
+    here = [camera for camera in uow.cameras.all() if camera.room == case.room]
+    return [ArmOrder(case.case_id, camera.camera_id, case.armed_us) for camera in here]
 
 
 def case_subject(case: Case) -> str:

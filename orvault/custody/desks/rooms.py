@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from orvault.container.canonical import Fields, decode
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CaseState, Run, check_stop_reason
@@ -29,6 +30,13 @@ from orvault.custody.rows import UnitOfWork
 from orvault.custody.signals import Standing, StopReason
 from orvault.errors import ErrorKind, OrvaultError
 
+_WELL = frozenset({"idle", "recording", "connecting"})  # what a camera says of itself when nothing is wrong
+_DETAIL_BYTES = 1024
+_WORDS = {
+    "frozen": "sends no pictures",
+    "refused": "refuses its user name or password, or knows no such stream",
+}
+
 
 class AlarmKind(StrEnum):
     """What may be wrong in a room."""
@@ -36,6 +44,7 @@ class AlarmKind(StrEnum):
     LATE_START = "late-start"
     STOP_LAPSED = "stop-lapsed"
     REASON_DUE = "reason-due"
+    CAMERA_LOST = "camera-lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ class RoomDesk(Desk):
                 tuple(run.camera_id for run in here.runs if run.recording),
                 tuple(w for w in unconfirmed(here.state, self._control, now_us) if not w.lapsed),
                 tuple(due),
-                (*self._alarms(here, now_us), *self._overdue(due, now_us)),
+                (*self._alarms(here, now_us), *_lost_cameras(uow, here), *self._overdue(due, now_us)),
             )
 
     def records(self, room: str) -> bool:
@@ -139,11 +148,16 @@ class RoomDesk(Desk):
         return DueReason(given, case)
 
     def watch(self) -> tuple[Alarm, ...]:
-        """Every alarm there is now; new late starts and each reminder are put into history. Call it at intervals."""
+        """Every alarm there is now; call it at intervals.
+
+        New late starts, each reminder, and cameras that are lost or back are put into history.
+        """
+        self._note_cameras()
         with self._uow(read_only=True) as uow:
             now_us = self._clock.now_us()
             armed = [room_in(uow, case.room, self._control, now_us) for case in uow.cases.armed()]
             alarms = [alarm for here in armed for alarm in self._alarms(here, now_us)]
+            lost = [alarm for here in armed for alarm in _lost_cameras(uow, here)]
             due = _due(uow)
             unsaid = [
                 alarm for alarm in alarms if alarm.kind is AlarmKind.LATE_START and not _said(uow, alarm)
@@ -151,7 +165,27 @@ class RoomDesk(Desk):
             unreminded = [one for one in due if _asked_us(one.reason) + self._control.reminder_us <= now_us]
         if unsaid or unreminded:
             self._write_down(unsaid, unreminded)
-        return (*alarms, *self._overdue(due, now_us))
+        return (*alarms, *lost, *self._overdue(due, now_us))
+
+    def _note_cameras(self) -> None:
+        """Put into history which cameras of armed rooms were lost, or came back, since the last look."""
+        # Asked outside every transaction: an actor that does not answer takes its time.
+        try:
+            states = {status.camera_id: status.state for status in self._recorders.statuses()}
+        except OrvaultError:
+            states = {}  # none answers: each counts as lost
+        with self._uow(read_only=True) as uow:
+            rooms = {case.room for case in uow.cases.armed()}
+            here = [camera for camera in uow.cameras.all() if camera.room in rooms]
+            now = {camera.camera_id: _trouble(states.get(camera.camera_id)) for camera in here}
+            news = {name: state for name, state in now.items() if state != _noted(uow, name)[0]}
+        if not news:
+            return
+        with self._uow() as uow:
+            for camera_id, state in news.items():
+                act, detail = (Act.CAMERA_LOST, {"state": state}) if state else (Act.CAMERA_BACK, {})
+                uow.history.append(self._clock.now_us(), SYSTEM, act, _camera_subject(camera_id), detail)
+            uow.commit()
 
     def _write_down(self, late: Iterable[Alarm], reminders: Iterable[DueReason]) -> None:
         with self._uow() as uow:
@@ -214,6 +248,40 @@ def room_in(uow: UnitOfWork, name: str, policy: ControlPolicy, now_us: int) -> R
         Stop(one.signal_id, one.at_us, one.source, one.standing is Standing.EFFECTIVE) for one in kept
     )
     return Room(name, case, runs, RoomState(phase_of(case, runs), armed_us, started_us, stops))
+
+
+def _trouble(state: str | None) -> str:
+    """What is wrong with a camera that says this of itself; empty if nothing is."""
+    return "" if state in _WELL else state or "lost"
+
+
+def _noted(uow: UnitOfWork, camera_id: str) -> tuple[str, int]:
+    """What history says is wrong with the camera (empty: nothing), and since when."""
+    entries = uow.history.page(None, 1, subject=_camera_subject(camera_id), actor=None, act=None)
+    if not entries or entries[0].act != Act.CAMERA_LOST.value:
+        return "", 0
+    where = f"entry {entries[0].seq} of history"
+    detail = Fields(decode(entries[0].detail.encode(), max_bytes=_DETAIL_BYTES, where=where), where)
+    return detail.text("state", _DETAIL_BYTES), entries[0].at_us
+
+
+def _camera_subject(camera_id: str) -> str:
+    return f"camera:{camera_id}"
+
+
+def _lost_cameras(uow: UnitOfWork, here: Room) -> list[Alarm]:
+    """Alarms for the cameras of an armed room that were lost at the last look."""
+    if here.case is None or here.case.state is CaseState.CLOSED:
+        return []
+    alarms = []
+    for camera in uow.cameras.all():
+        state, since_us = _noted(uow, camera.camera_id) if camera.room == here.name else ("", 0)
+        if state:
+            text = (
+                f"The camera {camera.title} {_WORDS.get(state, 'cannot be reached')}. What it misses is lost."
+            )
+            alarms.append(Alarm(AlarmKind.CAMERA_LOST, here.name, here.case.case_id, since_us, text))
+    return alarms
 
 
 def _due(uow: UnitOfWork) -> list[DueReason]:
