@@ -10,14 +10,15 @@ import json
 from collections.abc import Mapping, Set
 from enum import Enum
 from functools import partial
-from importlib.metadata import version
 from pathlib import PurePath
 from types import FunctionType
+
+from orvault import __version__
 
 
 def fingerprint(*parts: object) -> str:
     """SHA-256 (hex) over these parts and the version; the same in every process. Parts are what can be pickled."""
-    told = json.dumps([version("orvault"), *(_told(part) for part in parts)])
+    told = json.dumps([__version__, *(_told(part) for part in parts)])
     return hashlib.sha256(told.encode()).hexdigest()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -15,6 +14,7 @@ from api.security import LinkSigner, TokenSigner
 from api.services import Services
 from cluster.custody import LedgerAddress, open_custody
 from cluster.settings import Settings
+from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.control import ControlPolicy
@@ -107,7 +107,7 @@ def build_api(
             links=_link_signer(data),
             tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
             media_base_url=media_url,
-            version=version("orvault"),
+            version=__version__,
         )
     )
 
