@@ -20,7 +20,7 @@ CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 RECORD_S = 4.0
 NEW_PASSPHRASE = "another passphrase 2"
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.long]
 
 
 @dataclass
