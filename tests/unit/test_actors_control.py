@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from actors import control
 from actors.control import ControlActor
+from actors.repeating import repeat
 from orvault.clock import US_PER_S
 from orvault.custody.control import Action, Signal, SignalKind, SignalSource
 from orvault.custody.desks.rooms import AlarmKind
@@ -24,9 +26,21 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture(autouse=True)
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RIPEN_S", "SETTLE_S", "WATCH_S", "ARM_S"):
-        monkeypatch.setattr(control, name, 0.02)
+def fast(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What an actor repeats, it repeats at once, and only until the test is over: later tests need the processor."""
+    over = threading.Event()
+
+    def soon(name: str, act: Callable[[], None], _every_s: float) -> None:
+        def until_over() -> None:
+            if over.is_set():
+                threading.Event().wait()  # in a daemon thread, which otherwise goes on for ever
+            act()
+
+        repeat(name, until_over, 0.02)
+
+    monkeypatch.setattr(control, "repeat", soon)
+    yield
+    over.set()
 
 
 def pedal(world: World, kind: SignalKind) -> Signal:
