@@ -9,6 +9,7 @@ stored footage. What is compared is processor time per camera, and whether a sin
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -124,6 +125,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--curve", action="store_true", help="also 1, 5, 10, 25 and 50 cameras")
     options = parser.parse_args()
+    if shutil.which("ffmpeg") is None:
+        parser.error("ffmpeg is not installed; it is the peer (Debian: apt-get install ffmpeg)")
     few = max(1, options.cameras // 5)
     counts = sorted({few, options.cameras} | ({1, 5, 10, 25, 50} if options.curve else set()))
     with ExitStack() as stack:
