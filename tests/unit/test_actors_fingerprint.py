@@ -62,7 +62,7 @@ def test_types_count() -> None:
 
 def test_another_version_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     before = made()
-    monkeypatch.setattr(module, "version", lambda _name: "99")
+    monkeypatch.setattr(module, "__version__", "99")
     assert made() != before
 
 

@@ -131,7 +131,7 @@ def test_request_steps(state: RequestState, to: RequestState) -> None:
     allowed = {
         ("submitted", "approved"), ("submitted", "refused"), ("submitted", "expired"), ("approved", "rendering"),
         ("approved", "expired"), ("rendering", "rendering"), ("rendering", "ready"), ("rendering", "failed"),
-        ("rendering", "expired"), ("ready", "expired"),
+        ("rendering", "expired"), ("rendering", "approved"), ("ready", "expired"),
     }  # fmt: skip
     if (state.value, to.value) in allowed:
         requests.check_step(_request(state), to)
