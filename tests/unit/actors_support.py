@@ -256,8 +256,13 @@ class Feed:
         self._fresh = True
         self.opened = 0
 
-    def __call__(self, _address: object, _clock: object) -> Feed:
-        """In place of `open_source`."""
+    def __call__(self, _address: object, clock: object) -> Feed:
+        """In place of `open_source`, for the camera of this test alone.
+
+        One of an earlier test, whose thread was about to connect again, would take this one's packets away.
+        """
+        if clock is not self._clock:
+            threading.Event().wait()
         self.opened += 1
         return self
 

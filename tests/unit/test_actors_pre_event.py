@@ -54,7 +54,6 @@ def stand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stand]:
     clock.over = True
 
 
-@pytest.mark.long  # fails now and then on a machine under load, not understood yet: see the closing note
 def test_a_recording_begins_with_the_last_seconds_before_its_start(stand: Stand) -> None:
     stand.feed.give(1)
     stand.arm()
