@@ -18,12 +18,12 @@ from typing import Protocol
 from actors import handover
 from actors.repeating import repeat
 from orvault.clock import SystemClock
+from orvault.container.gap import Gap, signed_gap
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SealedContent, SegmentSigner
 from orvault.container.trust import Identity
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import GapStore, signed_gap
-from orvault.recording.recorder import Gap
+from orvault.recording.gaps import GapStore
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.room import RoomLimits, RoomWatch
 from orvault.recording.store import SegmentStore

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from actors import handover
 from actors.handles import CALL_S, START_S, call, submit, wait
+from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot, PublicKey
 from orvault.container.segment import SealedContent
 from orvault.custody.ports import ArmOrder, CameraStatus, StartOrder
 from orvault.custody.recorded import SegmentLike
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.recorder import Gap, RecordingOrder
+from orvault.recording.recorder import RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 
 if TYPE_CHECKING:

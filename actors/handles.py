@@ -21,7 +21,7 @@ import tenacity
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
 from actors.fingerprint import fingerprint
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind, OrvaultError, is_away
 
 NAMESPACE = "orvault"
 CALL_S = 15.0  # an actor of ours answers in milliseconds; a restarting one in a few seconds
@@ -232,12 +232,8 @@ def _end_process(failure: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE
-
-
 _patient = tenacity.Retrying(
-    wait=tenacity.wait_fixed(1.0), retry=tenacity.retry_if_exception(_is_away), reraise=True
+    wait=tenacity.wait_fixed(1.0), retry=tenacity.retry_if_exception(is_away), reraise=True
 )
 
 

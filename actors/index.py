@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from actors.repeating import repeat
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolledNodes, NodeTrust
+from orvault.container.gap import Gap, check_gap
 from orvault.custody.ports import CameraInfo
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import check_gap
-from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
 
 log = logging.getLogger(__name__)

@@ -21,11 +21,12 @@ from typing import Protocol, TypeVar
 import tenacity
 
 from orvault.clock import Clock
+from orvault.container.gap import Gap
 from orvault.container.segment import SealedContent, seal_content
 from orvault.container.wire import wipe
 from orvault.errors import ErrorKind, OrvaultError, is_away
 from orvault.recording.orders import OrderStore
-from orvault.recording.recorder import Gap, Recorder, RecordingOrder
+from orvault.recording.recorder import Recorder, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.video.gop import Fragment
 

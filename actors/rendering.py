@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from actors.render_tools import Answer, RenderTools
 from orvault.clock import US_PER_S
+from orvault.container.gap import check_gap
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
@@ -19,7 +20,6 @@ from orvault.custody.service import CustodyService, RenderJob, Track
 from orvault.custody.stretches import FirstSeen, check_track
 from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import check_gap
 from orvault.rendition import Rendition
 from orvault.video.codec import decode_fragment
 from orvault.vision.mask import FrameDetections, FramePlan, MaskMode, MaskPolicy, MaskStyle, plan_regions

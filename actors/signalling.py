@@ -16,7 +16,7 @@ import tenacity
 from orvault.clock import US_PER_S, Clock
 from orvault.custody.control import Signal
 from orvault.custody.desks.control import SignalOutcome
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError, is_away
 
 WAITING = 64
 RETRY_S = 0.5
@@ -87,7 +87,7 @@ class Signaller:
         attempts = tenacity.Retrying(
             wait=tenacity.wait_fixed(RETRY_S),
             sleep=self._clock.sleep,
-            retry=tenacity.retry_if_exception(_is_away),
+            retry=tenacity.retry_if_exception(is_away),
             before_sleep=lambda state: self._say_away(signal, state),
             reraise=True,
         )
@@ -107,7 +107,3 @@ class Signaller:
 
 def _named(signal: Signal) -> str:
     return f"{signal.room}: {signal.kind.value} by {signal.source.value} {signal.device} ({signal.signal_id})"
-
-
-def _is_away(error: BaseException) -> bool:
-    return isinstance(error, OrvaultError) and error.kind is ErrorKind.UNAVAILABLE

@@ -15,6 +15,7 @@ from pathlib import Path
 from cluster.fsck_compare import Rows, against_anchors, against_rows, file_missing, unknown_gaps
 from orvault.clock import Clock
 from orvault.container.enrolment import EnrolledNodes
+from orvault.container.gap import Gap
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Run
 from orvault.custody.recorded import StoredSegment
@@ -32,7 +33,6 @@ from orvault.recording.fsck import (
     Yardstick,
     gaps_by_run,
 )
-from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore, segments_in
 

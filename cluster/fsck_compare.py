@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orvault.container.gap import Gap
 from orvault.custody.anchors import Anchor
 from orvault.custody.case import Run
 from orvault.custody.recorded import StoredGap, StoredSegment
 from orvault.recording.fsck import Fault, FaultKind, RunOnDisk
-from orvault.recording.recorder import Gap
 from orvault.recording.records import SegmentRecord
 
 

@@ -1,8 +1,8 @@
 """What was recorded, as the ledger knows it: segments, gaps, and the summary of a run; and how spans are
 found.
 
-The types mirror those of `orvault.recording` by structure, because the two stand side by side and neither
-imports the other: a `SegmentRecord` is a `SegmentLike`, a `Gap` is a `GapLike`.
+A `SegmentLike` mirrors recording's `SegmentRecord` by structure, because the two stand side by side and neither
+imports the other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orvault.clock import US_PER_S
+from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SegmentHeader
 
@@ -42,27 +43,6 @@ class Sealers(Protocol):
         ...
 
 
-class GapLike(Protocol):
-    """A time in which a camera should have recorded and did not."""
-
-    @property
-    def camera_id(self) -> str: ...  # noqa: D102 - see the class
-    @property
-    def case_id(self) -> str: ...  # noqa: D102
-    @property
-    def run_id(self) -> str: ...  # noqa: D102
-    @property
-    def from_us(self) -> int: ...  # noqa: D102
-    @property
-    def to_us(self) -> int: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-    @property
-    def envelope(self) -> bytes:
-        """The record that its node signed (docs/format/gap-v1.md); whoever hands it in has verified it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class StoredSegment:
     """A segment as the ledger gives it back; fields as in `SegmentLike`.
@@ -78,17 +58,10 @@ class StoredSegment:
     indexed_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class StoredGap:
-    """A gap as the ledger gives it back; fields as in `GapLike`. `recorded_us`: when the server took it in."""
+@dataclass(frozen=True)
+class StoredGap(Gap):
+    """A gap as the ledger gives it back. `recorded_us`: when the server took it in."""
 
-    camera_id: str
-    case_id: str
-    run_id: str
-    from_us: int
-    to_us: int
-    reason: str
-    envelope: bytes = field(default=b"", repr=False, compare=False)
     recorded_us: int = field(default=0, compare=False)
 
 

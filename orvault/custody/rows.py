@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
+from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.account import AccountRows
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
-from orvault.custody.recorded import GapLike, RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
+from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.signals import ReasonRows, SignalRows
 
@@ -116,7 +117,7 @@ class MovedRunRows(Protocol):
 class GapRows(Protocol):
     """Gaps, kept for ever: a hole in the evidence must stay explainable."""
 
-    def add(self, gap: GapLike, at_us: int) -> bool:
+    def add(self, gap: Gap, at_us: int) -> bool:
         """Keep it; False when it was known."""
         ...
 

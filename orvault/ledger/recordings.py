@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, insert, literal, select, update
 
 from orvault.container.canonical import Fields
+from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SegmentHeader
 from orvault.custody.recorded import (
-    GapLike,
     RunSummary,
     SegmentLike,
     Span,
@@ -224,7 +224,7 @@ class Gaps:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def add(self, gap: GapLike, at_us: int) -> bool:
+    def add(self, gap: Gap, at_us: int) -> bool:
         """Insert it; False when it is there already."""
         g = t.gaps.c
         known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us, g.to_us == gap.to_us)

@@ -18,11 +18,12 @@ from typing import NamedTuple
 
 from orvault.container.chain import START, check_run
 from orvault.container.enrolment import EnrolledNodes
+from orvault.container.gap import Gap, check_gap
 from orvault.container.segment import check_content, verify_segment
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.folders import entries, leftovers, listed
-from orvault.recording.gaps import GapStore, check_gap
-from orvault.recording.recorder import GAP_US, Gap
+from orvault.recording.gaps import GapStore
+from orvault.recording.recorder import GAP_US
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import MISPLACED, SegmentStore, segments_in
 

@@ -1,6 +1,6 @@
 """Keeps gap records beside the segments they interrupt, so that a hole in a recording is never silent.
 
-It decides nothing about gaps (`recorder`). Here they are signed, checked, and made durable.
+It decides nothing about gaps (`recorder`). Signing and checking them is `container.gap`'s.
 Source: docs/format/gap-v1.md.
 
 Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same gap told twice is one file.
@@ -9,95 +9,14 @@ Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same ga
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
-from orvault.clock import utc_iso
-from orvault.container import canonical
-from orvault.container.canonical import Fields, is_identifier
-from orvault.container.dsse import Envelope, read_envelope, seal_envelope
-from orvault.container.enrolment import Claim, EnrolledNodes
-from orvault.container.trust import Identity
+from orvault.container.canonical import is_identifier
+from orvault.container.gap import MAX_GAP_BYTES, Gap, read_gap
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
 from orvault.recording.folders import OnFault, entries, listed, run_folders
-from orvault.recording.recorder import MAX_REASON, Gap
-
-MAX_GAP_BYTES = 8 * 1024
-MAX_NODE_NAME = 64  # characters, as in a certificate
-PAYLOAD_TYPE = "application/vnd.orvault.gap+json"
-
-
-class ToldGap(Protocol):
-    """A gap with its signed record: a `Gap`, or what the ledger keeps of one."""
-
-    @property
-    def camera_id(self) -> str: ...  # noqa: D102 - see the class
-    @property
-    def case_id(self) -> str: ...  # noqa: D102
-    @property
-    def run_id(self) -> str: ...  # noqa: D102
-    @property
-    def from_us(self) -> int: ...  # noqa: D102
-    @property
-    def to_us(self) -> int: ...  # noqa: D102
-    @property
-    def reason(self) -> str: ...  # noqa: D102
-    @property
-    def envelope(self) -> bytes: ...  # noqa: D102
-
-
-def signed_gap(gap: Gap, identity: Identity) -> Gap:
-    """The gap with its record, signed by the node that should have recorded."""
-    payload = canonical.encode(
-        {
-            "camera_id": gap.camera_id,
-            "case_id": gap.case_id,
-            "format": "orvault-gap",
-            "from_us": gap.from_us,
-            "node_id": identity.name,
-            "reason": gap.reason,
-            "run_id": gap.run_id,
-            "to_us": gap.to_us,
-            "version": 1,
-        }
-    )
-    return replace(gap, envelope=seal_envelope(payload, PAYLOAD_TYPE, identity))
-
-
-def check_gap(gap: ToldGap, nodes: EnrolledNodes, seen_us: int) -> None:
-    """Raise unless an enrolled node signed exactly this gap; `seen_us`: when the server saw it first.
-
-    Errors: UNTRUSTED (nobody signed it, a node that is not enrolled or was revoked), ALTERED.
-    """
-    where = f"gap of camera {gap.camera_id} from {utc_iso(gap.from_us)} to {utc_iso(gap.to_us)}"
-    if not gap.envelope:
-        raise OrvaultError(ErrorKind.UNTRUSTED, "No node has signed it.", where=where)
-    envelope = read_envelope(gap.envelope, PAYLOAD_TYPE, where, MAX_GAP_BYTES)
-    node_id, signed = _read_payload(envelope, where)
-    claim = Claim(node_id, envelope.keyid, signed.to_us, where)
-    envelope.verify(nodes.maker(claim, seen_us))
-    if signed != Gap(gap.camera_id, gap.case_id, gap.run_id, gap.from_us, gap.to_us, gap.reason):
-        raise OrvaultError(ErrorKind.ALTERED, "It is not the gap that its node signed.", where=where)
-
-
-def _read_payload(envelope: Envelope, where: str) -> tuple[str, Gap]:
-    fields = Fields(canonical.decode(envelope.payload, max_bytes=MAX_GAP_BYTES, where=where), where)
-    fields.constant("format", "orvault-gap")
-    fields.constant("version", 1)
-    node_id = fields.text("node_id", MAX_NODE_NAME)
-    gap = Gap(
-        camera_id=fields.identifier("camera_id"),
-        case_id=fields.identifier("case_id"),
-        run_id=fields.identifier("run_id"),
-        from_us=fields.integer("from_us"),
-        to_us=fields.integer("to_us"),
-        reason=fields.text("reason", MAX_REASON * 4),
-    )
-    fields.end()
-    return node_id, gap
 
 
 class GapStore:
@@ -156,9 +75,4 @@ def _read(path: Path) -> Gap:
             data = file.read(MAX_GAP_BYTES + 1)
     except OSError as error:
         raise storage_error("The gap record could not be read", path, error) from error
-    where = str(path)
-    try:
-        _, gap = _read_payload(read_envelope(data, PAYLOAD_TYPE, where, MAX_GAP_BYTES), where)
-    except OrvaultError as error:  # nothing was verified, so nothing can be called altered
-        raise OrvaultError(ErrorKind.DAMAGED, error.message, where=where, advice=error.advice) from error
-    return replace(gap, envelope=data)
+    return read_gap(data, str(path))

@@ -6,10 +6,11 @@ it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from orvault.container.canonical import Fields, is_identifier
+from orvault.container.gap import MAX_REASON, Gap
 from orvault.container.keys import PublicKey
 from orvault.container.segment import SegmentMeta
 from orvault.errors import ErrorKind, OrvaultError
@@ -17,7 +18,6 @@ from orvault.recording.records import FRESH, SegmentRecord, Tail
 from orvault.video.gop import Fragment
 
 GAP_US = 500_000  # segments of one connection join exactly; less than this is the camera's jitter
-MAX_REASON = 300  # characters; reasons quote errors, and a gap record stays small
 
 _STARTING = "the recording began with the camera's next keyframe"
 _UNKNOWN = "the recording was interrupted; nothing is known of the cause"
@@ -77,22 +77,6 @@ class RecordingOrder:
         )
         fields.end()
         return order
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A time in which a camera should have recorded and did not; UTC microseconds, `to_us` exclusive.
-
-    `envelope` is the signed record (`gaps.signed_gap`), empty until the node has signed it.
-    """
-
-    camera_id: str
-    case_id: str
-    run_id: str
-    from_us: int
-    to_us: int
-    reason: str
-    envelope: bytes = field(default=b"", repr=False, compare=False)
 
 
 class RecorderState(StrEnum):

@@ -18,6 +18,7 @@ from actors.keys import KeyActor
 from actors.render_tools import RenderTools
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.enrolment import EnrolledNodes
+from orvault.container.gap import Gap, check_gap
 from orvault.container.keys import KeySlot, PrivateKey, Recipient, generate_private_key
 from orvault.container.keystore import KeyStore
 from orvault.container.revocation import RevocationList, RevocationLists
@@ -28,8 +29,8 @@ from orvault.custody.ports import StartOrder
 from orvault.custody.request import ExportRequest
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import GapStore, check_gap
-from orvault.recording.recorder import Gap, Recorder, RecordingOrder
+from orvault.recording.gaps import GapStore
+from orvault.recording.recorder import Recorder, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.store import SegmentStore
 from orvault.video.codec import decode_fragment

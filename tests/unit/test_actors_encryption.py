@@ -14,6 +14,7 @@ from actors.encryption import BATCH, Outbox
 from actors.handover import offered
 from orvault.clock import US_PER_S
 from orvault.container.chain import Head, check_run
+from orvault.container.gap import Gap
 from orvault.container.keys import PrivateKey, generate_private_key, wrap_key
 from orvault.container.segment import (
     SealedContent,
@@ -27,7 +28,7 @@ from orvault.container.segment import (
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.gaps import GapStore
 from orvault.recording.orders import OrderStore
-from orvault.recording.recorder import Gap, Recorder
+from orvault.recording.recorder import Recorder
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore
 from tests.unit.actors_support import (

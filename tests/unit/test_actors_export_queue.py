@@ -12,14 +12,13 @@ from actors import export
 from actors.keys import KeyActor
 from actors.rendering import merged_within
 from orvault.clock import US_PER_S
+from orvault.container.gap import Gap, signed_gap
 from orvault.container.package import PackageReader
 from orvault.custody.desks.renders import LONGEST_PAUSE_US
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Masking, Position, Redaction, Style
 from orvault.errors import OrvaultError
-from orvault.recording.gaps import signed_gap
-from orvault.recording.recorder import Gap
 from tests.unit.actors_support import START_US, NodeSegments, Site, away, make_site
 from tests.unit.container_support import hospital, recipient_key
 

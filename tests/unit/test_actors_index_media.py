@@ -17,10 +17,9 @@ from actors.index import IndexActor
 from actors.media import MediaActor
 from orvault.clock import US_PER_S
 from orvault.container.enrolment import NodeTrust
+from orvault.container.gap import Gap, signed_gap
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.gaps import signed_gap
-from orvault.recording.recorder import Gap
 from tests.fakes import AnyNode, World, make_segment, make_world, sqlite_url
 from tests.unit.actors_support import Enrolled, eventually
 from tests.unit.container_support import hospital

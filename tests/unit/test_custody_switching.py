@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from orvault.container.gap import Gap
 from orvault.custody.account import Role
 from orvault.custody.case import CasePlan, CaseState
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.recorder import Gap, RecordingOrder
+from orvault.recording.recorder import RecordingOrder
 from tests.fakes import World, make_segment, make_world, sqlite_url
 
 

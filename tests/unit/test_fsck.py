@@ -13,13 +13,13 @@ import pytest
 
 from cluster.fsck import Report, SiteCheck
 from orvault.clock import US_PER_S
+from orvault.container.gap import Gap, signed_gap
 from orvault.container.segment import SegmentSigner, seal_content
 from orvault.container.storedkey import FOLDERS, StoredKey
 from orvault.custody.case import Case
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.fsck import FaultKind
-from orvault.recording.gaps import GapStore, signed_gap
-from orvault.recording.recorder import Gap
+from orvault.recording.gaps import GapStore
 from orvault.recording.store import SegmentStore
 from tests.unit.actors_support import Enrolled, Site, case_key, fragments, make_site
 from tests.unit.container_support import hospital

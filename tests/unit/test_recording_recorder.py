@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from orvault.container.gap import Gap
 from orvault.container.keys import Kem, PublicKey, generate_private_key
 from orvault.container.segment import SegmentHeader, SegmentMeta
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.recorder import Gap, Recorder, RecorderState, RecordingOrder
+from orvault.recording.recorder import Recorder, RecorderState, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.video.gop import Fragment
 

@@ -12,6 +12,7 @@ import pytest
 
 from orvault.clock import FakeClock
 from orvault.container.chain import UNREADABLE
+from orvault.container.gap import Gap, signed_gap
 from orvault.container.keys import Kem, PrivateKey, generate_private_key
 from orvault.container.segment import (
     SealedSegment,
@@ -25,9 +26,9 @@ from orvault.container.trust import create_root, issue
 from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.disk import PART, Disk, RealDisk
-from orvault.recording.gaps import GapStore, signed_gap
+from orvault.recording.gaps import GapStore
 from orvault.recording.orders import OrderStore
-from orvault.recording.recorder import Gap, RecordingOrder
+from orvault.recording.recorder import RecordingOrder
 from orvault.recording.records import FRESH, Tail
 from orvault.recording.store import SegmentStore
 from tests.unit.container_support import hospital

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
@@ -14,7 +15,7 @@ from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
 from orvault.custody.desks.switching import view_in
 from orvault.custody.history import Act
 from orvault.custody.ports import CameraInfo, CameraStatus
-from orvault.custody.recorded import GapLike, IndexReport, RunSummary, Sealers, SegmentLike, StoredSegment
+from orvault.custody.recorded import IndexReport, RunSummary, Sealers, SegmentLike, StoredSegment
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import MAX_TIME_US, check_range
 from orvault.errors import OrvaultError
@@ -125,7 +126,7 @@ class RecordingDesk(Desk):
             view = view_in(uow, case_id)
         return view.case.state is CaseState.CLOSED and not any(run.open for run in view.runs)
 
-    def record_gap(self, gap: GapLike) -> bool:
+    def record_gap(self, gap: Gap) -> bool:
         """Keep a gap of a run; False when it was known. NOT_FOUND for an unknown run, BAD_REQUEST for bad
         times.
         """
