@@ -74,7 +74,7 @@ class RecordingSite:
             [*command, str(actors)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert idle.stdout is not None
-        if idle.stdout.readline() != "ready\n":
+        if not any(line == "ready\n" for line in idle.stdout):  # Ray may say something of its own before
             raise SystemExit("the idle actors did not start")
         pause(SETTLE_S)
         span = CpuSpan(self.client_processes())
