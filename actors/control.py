@@ -6,10 +6,12 @@ What a signal does is custody's (`orvault.custody.control`); people's signals co
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from actors.repeating import repeat
 from orvault.custody.control import Signal
+from orvault.custody.ports import TriggerReport
 from orvault.custody.service import Alarm, CustodyService, SignalOutcome
 
 RIPEN_S = 1.0  # how late a dwell may end; one query, while nothing waits
@@ -20,12 +22,21 @@ ARM_S = 15.0  # a camera forgets an arming that was not repeated for a minute
 log = logging.getLogger(__name__)
 
 
+class Triggers(Protocol):
+    """The trigger actors."""
+
+    def statuses(self) -> Sequence[TriggerReport]:
+        """How each room's pedal and gestures do; one whose actor does not answer says so."""
+        ...
+
+
 class ControlActor:
     """One per cluster, on the export server."""
 
-    def __init__(self, open_custody: Callable[[], CustodyService]) -> None:
-        self._custody = open_custody()
+    def __init__(self, open_custody: Callable[[], CustodyService], triggers: Triggers | None = None) -> None:
+        self._custody, self._triggers = open_custody(), triggers
         self._alarms: tuple[Alarm, ...] = ()
+        self._rehearsed = False
         # A thread each: a camera that does not answer holds up its orders, and must not hold up anything else.
         repeat("ripening", self.ripen, RIPEN_S)
         repeat("settling", self.settle, SETTLE_S)
@@ -51,7 +62,12 @@ class ControlActor:
         return self._alarms
 
     def ripen(self) -> None:
-        """Stop where a dwell is over; let stops lapse that nobody confirmed."""
+        """Stop where a dwell is over; let stops lapse that nobody confirmed.
+
+        Before the first: a start is rehearsed, so that no foot waits for what is made on first use.
+        """
+        if not self._rehearsed:
+            self._rehearsed = self._custody.rehearse()
         for problem in self._custody.ripen_stops():
             log.warning("camera %s does not stop yet: %s", problem.camera_id, problem.message)
 
@@ -69,7 +85,8 @@ class ControlActor:
 
     def watch(self) -> None:
         """Look for alarms, and log those that are new."""
-        known, self._alarms = self._alarms, self._custody.watch()
+        triggers = self._triggers.statuses() if self._triggers is not None else ()
+        known, self._alarms = self._alarms, self._custody.watch(triggers)
         for alarm in self._alarms:
             if alarm not in known:
                 log.warning("%s: %s", alarm.room, alarm.text)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from actors.second_looking import LookAnswer, LookOrder, look_again
 from orvault.rendition import detect_fragment
-from orvault.vision.detector import EnsembleDetector
+from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.mask import FrameDetections
+from orvault.vision.second_look import SecondLook
 
 
 class DetectionActor:
     """One per GPU share or CPU share."""
 
-    CLEAR_CALLS = ("detect",)  # their arguments are pictures: handles.py has them forgotten
+    CLEAR_CALLS = ("detect", "look_again")  # their arguments are pictures: handles.py has them forgotten
 
-    def __init__(self, models: Path, provider: str, threads: int) -> None:
-        self._detector = EnsembleDetector(models, provider, threads=threads)
+    def __init__(self, models: Path, provider: str, threads: int, objects: tuple[str, ...] = ()) -> None:
+        profile = DetectorProfile(objects=objects)
+        self._detector = EnsembleDetector(models, provider, profile=profile, threads=threads)
+        self._open_eyes = partial(SecondLook, models, provider, threads=threads)
+        self._eyes: SecondLook | None = None  # loaded when an export asks for them
 
     def provider(self) -> str:
         """The onnxruntime provider it really runs on."""
@@ -24,3 +30,9 @@ class DetectionActor:
     def detect(self, fragment: bytes) -> list[FrameDetections]:
         """Per frame of a clear fragment its detections, or None where detection failed."""
         return detect_fragment(fragment, self._detector)
+
+    def look_again(self, order: LookOrder) -> LookAnswer:
+        """The second look at a piece of what will leave."""
+        if self._eyes is None:
+            self._eyes = self._open_eyes()
+        return look_again(order, self._eyes)

@@ -1,7 +1,7 @@
 """Signs what the cameras of one node sealed and makes it durable; sees no picture, and no key that opens one.
 
-Camera -> `keep` -> disk -> index. The index may be away: records wait here, and after a restart the disk is
-read again, so nothing that was made durable is ever forgotten by the ledger.
+Camera -> `keep` -> disk -> index. The index may be away: records wait in the outbox, and after a restart those runs
+are read again that the ledger has not confirmed, so nothing that was made durable is ever forgotten by it.
 """
 
 from __future__ import annotations
@@ -9,42 +9,29 @@ from __future__ import annotations
 import logging
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from actors import handover
+from actors.outbox import Index, OnDisk, Outbox
 from actors.repeating import repeat
 from orvault.clock import SystemClock
 from orvault.container.gap import Gap, signed_gap
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SealedContent, SegmentSigner
 from orvault.container.trust import Identity
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError
 from orvault.recording.gaps import GapStore
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.room import RoomLimits, RoomWatch
 from orvault.recording.store import SegmentStore
+from orvault.recording.unconfirmed import RunKey, Unconfirmed
 
-RETRY_S = 1.0  # how long the outbox waits before it offers its records to the index again
 ROOM_S = 60.0  # between two looks at the room that is left
-BATCH = 64  # records per call while catching up
 
 log = logging.getLogger(__name__)
-
-
-class Index(Protocol):
-    """Where segment rows are written (actors/index.py)."""
-
-    def index(self, records: Sequence[SegmentRecord]) -> None:
-        """Write these rows; the same record twice is one row."""
-        ...
-
-    def gap(self, gap: Gap) -> None:
-        """Write this gap; the same gap twice is one row."""
-        ...
 
 
 class EncryptionActor:
@@ -57,10 +44,11 @@ class EncryptionActor:
         self._signer = SegmentSigner(self._identity)
         self._store = SegmentStore(store_root)
         self._gaps = GapStore(store_root)
-        self._outbox = Outbox(index)
+        self._outbox = Outbox(index, Unconfirmed(store_root))
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
-        self._outbox.start(self._store.scan(on_fault=_tell_fault), self._gaps.scan(on_fault=_tell_fault))
+        scans = partial(self._store.scan, _tell_fault), partial(self._gaps.scan, _tell_fault)
+        self._outbox.start(OnDisk(*scans))
         self._room, self._alarm = RoomWatch(store_root, room or RoomLimits(), SystemClock()), ""
         repeat("room", self._look_at_room, ROOM_S)
 
@@ -71,11 +59,17 @@ class EncryptionActor:
         has this number), BAD_REQUEST, DAMAGED (not what was sealed).
         """
         # In turn: a camera that gave up waiting repeats a call that may be still at work.
-        with self._turns[content.meta.camera_id]:
-            stored = self._store.find(content.meta)
+        meta = content.meta
+        with (
+            self._turns[meta.camera_id],
+            self._outbox.writing(RunKey(meta.case_id, meta.camera_id, meta.run_id)),
+        ):
+            stored = self._store.find(meta)
             if stored is None:
                 stored = self._store.write(self._signer.sign(content, previous))
-                self._outbox.offer([stored])
+            self._outbox.offer(
+                [stored]
+            )  # also one that was found: the call of before may not have come so far
             return stored
 
     def keep_offered(self, content: SealedContent, place: str, previous: str) -> SegmentRecord:
@@ -94,8 +88,9 @@ class EncryptionActor:
     def record_gap(self, gap: Gap) -> None:
         """Sign a gap, make it durable and tell the index."""
         signed = signed_gap(gap, self._identity)
-        self._gaps.write(signed)
-        self._outbox.offer_gaps([signed])
+        with self._outbox.writing(RunKey(gap.case_id, gap.camera_id, gap.run_id)):
+            self._gaps.write(signed)
+            self._outbox.offer_gaps([signed])
 
     def read(self, path: str) -> bytes:
         """A sealed segment, as it lies on disk. Errors: STORAGE, NOT_FOUND, BAD_REQUEST."""
@@ -122,97 +117,3 @@ class EncryptionActor:
 def _tell_fault(path: str, error: OrvaultError) -> None:
     """A file that cannot be read or removed must not keep a node from recording; `orvault fsck` looks into it."""
     log.error("%s: %s", path, error)
-
-
-class Outbox:
-    """Records on their way to the ledger: in order, again and again until it has them.
-
-    Holds no truth: what is lost with the process is read from disk at the next start.
-    """
-
-    def __init__(self, index: Index) -> None:
-        self._index = index
-        self._records: list[SegmentRecord] = []
-        self._gaps: list[Gap] = []
-        self._ready = threading.Condition()
-
-    def __len__(self) -> int:
-        with self._ready:
-            return len(self._records) + len(self._gaps)
-
-    def start(self, records: Iterator[SegmentRecord], gaps: Iterator[Gap]) -> None:
-        """Begin delivering, in a thread of its own: first what was there before, a batch at a time."""
-        thread = threading.Thread(
-            target=self._deliver_for_ever, args=(records, gaps), name="outbox", daemon=True
-        )
-        thread.start()
-
-    def offer(self, records: Iterable[SegmentRecord]) -> None:
-        """Take records over for delivery."""
-        with self._ready:
-            self._records.extend(records)
-            self._ready.notify()
-
-    def offer_gaps(self, gaps: Iterable[Gap]) -> None:
-        """Take gaps over for delivery."""
-        with self._ready:
-            self._gaps.extend(gaps)
-            self._ready.notify()
-
-    def deliver_once(self) -> None:
-        """One attempt at what waits. Errors: UNAVAILABLE while the index is away; what waits then stays."""
-        with self._ready:
-            records, gaps = self._records[:BATCH], self._gaps[:BATCH]
-        if records:
-            self._index_records(records)
-            with self._ready:
-                del self._records[: len(records)]
-        for gap in gaps:
-            self._index_gap(gap)
-            with self._ready:
-                self._gaps.remove(gap)
-
-    def _index_records(self, records: Sequence[SegmentRecord]) -> None:
-        try:
-            self._index.index(records)
-        except OrvaultError as error:
-            if error.kind is ErrorKind.UNAVAILABLE:
-                raise
-            if len(records) == 1:
-                _tell_refused(f"segment {records[0].path}", error)
-                return
-            for record in records:  # one that the ledger cannot take must not hold up the others
-                self._index_records([record])
-
-    def _index_gap(self, gap: Gap) -> None:
-        try:
-            self._index.gap(gap)
-        except OrvaultError as error:
-            if error.kind is ErrorKind.UNAVAILABLE:
-                raise
-            _tell_refused(f"gap {gap.from_us} to {gap.to_us} of run {gap.run_id}", error)
-
-    def _deliver_for_ever(self, records: Iterator[SegmentRecord], gaps: Iterator[Gap]) -> None:
-        while earlier := list(islice(records, BATCH)):
-            self.offer(earlier)
-            self._deliver_all()
-        while holes := list(islice(gaps, BATCH)):
-            self.offer_gaps(holes)
-            self._deliver_all()
-        while True:
-            with self._ready:
-                self._ready.wait_for(lambda: bool(self._records or self._gaps))
-            self._deliver_all()
-
-    def _deliver_all(self) -> None:
-        while len(self):
-            try:
-                self.deliver_once()
-            except OrvaultError as error:
-                log.debug("the index does not answer: %s", error)
-                threading.Event().wait(RETRY_S)
-
-
-def _tell_refused(what: str, error: OrvaultError) -> None:
-    """It stays on disk and is offered again at the next start."""
-    log.error("the ledger does not take %s: %s", what, error)

@@ -15,8 +15,11 @@ from pathlib import Path
 import tenacity
 
 from actors.render_tools import RenderTools
+from actors.render_work import remove_work, work_folder
 from actors.rendering import Rendering
 from orvault.container.package import PackageSummary
+from orvault.custody.request import ExportRequest, PackageFile
+from orvault.custody.second_look import SecondLook
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.errors import ErrorKind, OrvaultError, is_away
 
@@ -74,10 +77,10 @@ class ExportActor:
         """
         self._custody.expire_due()
         for request in self._custody.spent_exports():
-            removed = _remove(self._tools.packages, f"{request.package_id}-*.orvault")
-            if request.package is not None:
-                removed = _remove(self._tools.packages, request.package.path) and removed
-            if removed:
+            patterns = [f"{copy.package_id}-*.orvault" for copy in request.copies]
+            patterns += [copy.package.path for copy in request.copies if copy.package is not None]
+            removed = [_remove(self._tools.packages, pattern) for pattern in patterns]
+            if all([*removed, remove_work(_work_of(self._tools, request))]):
                 self._custody.files_removed(request.request_id)
 
     def _carry_out(self, job: RenderJob) -> None:
@@ -106,27 +109,42 @@ class ExportActor:
 
     def _build(self, job: RenderJob) -> None:
         for earlier in range(1, job.epoch):  # finished, but never confirmed
-            _remove(self._tools.packages, f"{job.request.package_id}-{earlier}.orvault")
-        summary = self._patiently(job)
+            for copy in job.request.copies:
+                _remove(self._tools.packages, f"{copy.package_id}-{earlier}.orvault")
+        made, second_look = self._patiently(job)
+        first, *further = (
+            PackageFile(each.package_id, each.path.name, each.bytes, each.sha256) for each in made
+        )
         try:
             self._custody.finish_render(
-                job.request.request_id, job.epoch, summary.path.name, summary.bytes, summary.sha256
+                job.request.request_id,
+                job.epoch,
+                first.path,
+                first.bytes,
+                first.sha256,
+                further,
+                second_look,
             )
+            remove_work(_work_of(self._tools, job.request))
         except OrvaultError as error:
-            if error.kind is ErrorKind.CONFLICT:  # nobody will ever ask for it
-                summary.path.unlink(missing_ok=True)
+            if error.kind is ErrorKind.CONFLICT:  # nobody will ever ask for them
+                for each in made:
+                    each.path.unlink(missing_ok=True)
             raise
 
     def _fail(self, job: RenderJob, error: OrvaultError) -> None:
         try:
             self._custody.fail_render(job.request.request_id, job.epoch, error.outside_words)
+            remove_work(_work_of(self._tools, job.request))
         except OrvaultError as refusal:
             if refusal.kind is not ErrorKind.CONFLICT:
                 raise
             log.warning("export %s dropped: %s", job.request.request_id, refusal)
 
-    def _patiently(self, job: RenderJob) -> PackageSummary:
-        """The package, rendered afresh while what it needs is being restarted."""
+    def _patiently(self, job: RenderJob) -> tuple[list[PackageSummary], SecondLook]:
+        """The packages and what was seen in them; begun again, from the last finished piece on, while what it needs
+        is being restarted.
+        """
         attempts = tenacity.Retrying(
             wait=tenacity.wait_exponential(multiplier=2.5, max=LONGEST_WAIT_S),
             stop=tenacity.stop_after_attempt(TRIES),
@@ -135,7 +153,11 @@ class ExportActor:
             before_sleep=partial(self._say_waiting, job),
             reraise=True,
         )
-        return attempts(lambda: Rendering(job, self._custody, self._tools).carry_out())
+        return attempts(self._carried_out, job)
+
+    def _carried_out(self, job: RenderJob) -> tuple[list[PackageSummary], SecondLook]:
+        rendering = Rendering(job, self._custody, self._tools)
+        return rendering.carry_out(), rendering.second_look()
 
     def _say_waiting(self, job: RenderJob, state: tenacity.RetryCallState) -> None:
         """Also the sign of life. Errors: CONFLICT when the row is not this worker's any more."""
@@ -148,8 +170,16 @@ class ExportActor:
                 raise
 
 
+def _work_of(tools: RenderTools, request: ExportRequest) -> Path:
+    assert request.package_id is not None, "given at the approval"
+    return work_folder(tools.packages, request.package_id)
+
+
 def _sweep(packages: Path) -> None:
-    """Remove what a dead worker left: sealed work files, whose key died with it, and packages half written."""
+    """Remove what a dead worker left: packages half written, and their sealed files, whose key died with it.
+
+    Finished pieces of a rendering stay: their key can be had again.
+    """
     _remove(packages, "*.mp4.enc")
     _remove(packages, ".*.orvault.*.part")
 

@@ -12,11 +12,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 from actors import handover
 from actors.handles import CALL_S, START_S, call, submit, wait
+from orvault.clock import SystemClock
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot, PublicKey
 from orvault.container.segment import SealedContent
-from orvault.custody.ports import ArmOrder, CameraStatus, StartOrder
+from orvault.custody.ports import (
+    ArmOrder,
+    CameraStatus,
+    StartOrder,
+    TriggerReport,
+    Trouble,
+    TroubleKind,
+)
 from orvault.custody.recorded import SegmentLike
+from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.recorder import RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
@@ -24,13 +33,18 @@ from orvault.recording.records import SegmentRecord, Tail
 if TYPE_CHECKING:
     # Every actor's process loads this module: it must not load the vision libraries with it.
     from actors.notices import NoticeStatus
-    from actors.render_tools import Answer
-    from actors.trigger import TriggerStatus
+    from actors.outbox import Indexed
+    from actors.render_tools import Answer, Looking
+    from actors.second_looking import LookAnswer, LookOrder
     from orvault.custody.control import Signal
     from orvault.custody.service import Alarm, SignalOutcome
+    from orvault.marks.keys import MarkKey
+    from orvault.recording.unconfirmed import Landmark
     from orvault.vision.mask import FrameDetections
 
 INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
+VIEWING = "viewing"
+SWITCHED_S = 2.0  # the viewing actor looks by itself four times a second
 ARM_S = 3.0  # nobody is to wait for it: it is told again
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
 DETECT_S = 600.0  # one fragment on the slowest supported CPU
@@ -56,16 +70,28 @@ def detection_name(index: int) -> str:
     return f"detection:{index}"
 
 
+def _begin(name: str, method: str) -> Any:
+    """A call that has begun; None where there is nobody to call."""
+    try:
+        return submit(name, method)
+    except OrvaultError:
+        return None
+
+
 class IndexHandle:
     """`actors.index.IndexActor`."""
 
-    def index(self, records: Sequence[SegmentRecord]) -> None:
+    def index(self, records: Sequence[SegmentRecord]) -> Indexed:
         """Write segment rows."""
-        call(INDEX, "index", records)
+        return cast("Indexed", call(INDEX, "index", records))
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: Gap) -> Landmark:
         """Write a gap."""
-        call(INDEX, "gap", gap)
+        return cast("Landmark", call(INDEX, "gap", gap))
+
+    def knows(self, landmark: Landmark) -> bool:
+        """Whether history has this entry."""
+        return cast("bool", call(INDEX, "knows", landmark))
 
 
 @dataclass(frozen=True)
@@ -133,14 +159,8 @@ class CamerasHandle:
     def statuses(self) -> list[CameraStatus]:
         """Each camera's state now; asked all at once, and waited for no longer than for one."""
         since = time.monotonic()
-        asked = [(camera_id, self._ask(camera_id)) for camera_id in self.camera_ids]
+        asked = [(camera_id, _begin(camera_name(camera_id), "status")) for camera_id in self.camera_ids]
         return [self._status(camera_id, reference, since) for camera_id, reference in asked]
-
-    def _ask(self, camera_id: str) -> Any:
-        try:
-            return submit(camera_name(camera_id), "status")
-        except OrvaultError:
-            return None
 
     def _status(self, camera_id: str, reference: Any, since: float) -> CameraStatus:
         try:
@@ -161,6 +181,14 @@ class KeysHandle:
     def open_for_render(self, request_id: str, records: Sequence[SegmentLike]) -> list[bytes]:
         """Segment keys on a render grant."""
         return cast("list[bytes]", call(KEYS, "open_for_render", request_id, records))
+
+    def mark_keys(self, request_id: str, camera_id: str, copy_ids: Sequence[str]) -> list[MarkKey]:
+        """What marks one camera's pictures in copies of a request that is being rendered."""
+        return cast("list[MarkKey]", call(KEYS, "mark_keys", request_id, camera_id, copy_ids))
+
+    def open_for_view(self, view_id: str, records: Sequence[SegmentLike]) -> tuple[Showing, list[bytes]]:
+        """How much a view may show, and segment keys for it."""
+        return cast("tuple[Showing, list[bytes]]", call(KEYS, "open_for_view", view_id, records))
 
     def unlock(self, passphrase: str) -> None:
         """Open the key store."""
@@ -199,12 +227,27 @@ class ControlHandle:
         return cast("tuple[Alarm, ...]", call(CONTROL, "alarms"))
 
 
+@dataclass(frozen=True)
 class TriggersHandle:
-    """`actors.trigger.TriggerActor` of each room."""
+    """`actors.trigger.TriggerActor` of each room that has one."""
 
-    def status(self, room: str) -> TriggerStatus:
-        """What is wrong with its pedal and its gestures."""
-        return cast("TriggerStatus", call(trigger_name(room), "status"))
+    rooms: tuple[str, ...]
+
+    def statuses(self) -> list[TriggerReport]:
+        """How each room's pedal and gestures do; asked all at once, and waited for no longer than for one."""
+        since = time.monotonic()
+        asked = [(room, _begin(trigger_name(room), "status")) for room in self.rooms]
+        return [self._report(room, reference, since) for room, reference in asked]
+
+    def _report(self, room: str, reference: Any, since: float) -> TriggerReport:
+        detail = "Their actor is not running."
+        try:
+            if reference is not None:
+                return cast("TriggerReport", wait(trigger_name(room), reference, CALL_S, since))
+        except OrvaultError as error:
+            detail = error.outside_words
+        now_us = SystemClock().now_us()
+        return TriggerReport(room, (Trouble(TroubleKind.TRIGGERS_LOST, "", now_us, detail),))
 
 
 class NoticesHandle:
@@ -236,6 +279,15 @@ class _DetectionAnswer:
         return cast("list[FrameDetections]", wait(self.name, self.reference, DETECT_S))
 
 
+@dataclass(frozen=True)
+class _LookingAnswer:
+    name: str
+    reference: Any
+
+    def result(self) -> LookAnswer:
+        return cast("LookAnswer", wait(self.name, self.reference, DETECT_S))
+
+
 class DetectionHandle:
     """The detection actors, in turn."""
 
@@ -253,6 +305,12 @@ class DetectionHandle:
         self._turn += 1
         return _DetectionAnswer(name, submit(name, "detect", fragment))
 
+    def look_again(self, order: LookOrder) -> Looking:
+        """Begin the second look at a piece of the output, on the next actor."""
+        name = detection_name(self._turn % self._count)
+        self._turn += 1
+        return _LookingAnswer(name, submit(name, "look_again", order))
+
     def providers(self) -> list[str]:
         """What each of them runs on."""
         names = [detection_name(index) for index in range(self._count)]
@@ -265,3 +323,19 @@ class MediaHandle:
     def port(self) -> int:
         """The port that the byte server listens on."""
         return int(call(MEDIA, "address", timeout_s=START_S).rpartition(":")[2])
+
+
+class ViewingHandle:
+    """`actors.viewing.ViewingActor`."""
+
+    def port(self) -> int:
+        """The port that views are served from."""
+        return int(call(VIEWING, "address", timeout_s=START_S).rpartition(":")[2])
+
+    def switched(self) -> None:
+        """Have the quick mask read again, before this returns; an actor that is away reads it when it is back."""
+        try:
+            call(VIEWING, "switched", timeout_s=SWITCHED_S)
+        except OrvaultError as error:
+            if error.kind is not ErrorKind.UNAVAILABLE:
+                raise

@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, cast
 import ray
 import tenacity
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+from ray.util import list_named_actors
 
 from actors.fingerprint import fingerprint
 from orvault.errors import ErrorKind, OrvaultError, is_away
@@ -100,6 +101,31 @@ def _make_room(name: str, made_of: str) -> str:
         return "It records, under the settings it was started with; the new ones count from its next start."
     _end(name)
     return "It ran already, with other settings or of another version, and was replaced."
+
+
+def running() -> list[str]:
+    """The names of all actors of the product in this cluster. Errors: UNAVAILABLE."""
+    try:
+        known = list_named_actors(all_namespaces=True)
+    except RayError as error:
+        raise OrvaultError(
+            ErrorKind.UNAVAILABLE, f"The cluster does not tell its actors ({type(error).__name__})."
+        ) from None
+    return sorted(each["name"] for each in known if each["namespace"] == NAMESPACE)
+
+
+def retire(name: str) -> str:
+    """End an actor that nobody needs any more, unless it records; what to tell of it, "" if that was all."""
+    try:
+        _, idle = call(name, "__ray_call__", _standing)
+    except OrvaultError as error:
+        if not is_away(error):
+            raise
+        idle = True  # it is being restarted, or hangs: with its settings gone there is nothing to go on to
+    if not idle:
+        return "It is in the settings no more, and records: it was left. Start the site again when it has stopped."
+    _end(name)
+    return "It is in the settings no more, and was ended."
 
 
 def _standing(actor: Any) -> tuple[str, bool]:

@@ -21,7 +21,9 @@ from orvault.container.segment import slot_info, unwrap_dek
 from orvault.container.vaultkey import VaultUse
 from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService
+from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.marks.keys import MarkKey, mark_key
 
 if TYPE_CHECKING:
     from orvault.custody.token import TokenPlace
@@ -125,6 +127,26 @@ class KeyActor:
         store = self._opened()
         self._custody.log_key_opening(request_id, [record.header.meta.segment_id for record in records])
         return [_open(store, record) for record in records]
+
+    def mark_keys(self, request_id: str, camera_id: str, copy_ids: Sequence[str]) -> list[MarkKey]:
+        """What marks one camera's pictures in each of these copies of a request that is being rendered.
+
+        The site's own mark key does not leave. Errors: KEYS_LOCKED, GRANT_MISSING, STORAGE.
+        """
+        store = self._opened()
+        self._custody.check_marking(request_id, camera_id, copy_ids)
+        site_key = store.site_mark_key()
+        return [mark_key(site_key, copy_id, camera_id) for copy_id in copy_ids]
+
+    def open_for_view(self, view_id: str, records: Sequence[SegmentLike]) -> tuple[Showing, list[bytes]]:
+        """How much a stored view may show now, and the keys of these segments, in the order of `records`.
+
+        Steps as for `open_for_render`; the ledger decides the view anew. Errors: the same.
+        """
+        store = self._opened()
+        ids = [record.header.meta.segment_id for record in records]
+        showing = self._custody.log_view_opening(view_id, ids)
+        return showing, [_open(store, record) for record in records]
 
     def rewrap(self, records: Sequence[SegmentLike]) -> list[tuple[KeySlot, ...]]:
         """New slots for segments sealed to a vault key: each for its own case's key. No key leaves.

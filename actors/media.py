@@ -17,6 +17,7 @@ from orvault.errors import ErrorKind, OrvaultError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+MOST_HEARD_BYTES = 4096  # of one message over a WebSocket; nobody has more to say here
 START_S = 20.0  # a server that has not begun to listen by then will not
 
 
@@ -34,6 +35,9 @@ class MediaActor:
             access_log=False,
             server_header=False,
             log_config=None,
+            ws="websockets-sansio",
+            ws_max_size=MOST_HEARD_BYTES,
+            ws_per_message_deflate=False,  # video does not get smaller
             ssl_context_factory=None if tls is None else partial(_tls_1_3, tls),
         )
         self._server = uvicorn.Server(config)

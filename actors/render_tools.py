@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from actors.second_looking import LookAnswer, LookOrder
 from orvault.clock import Clock
 from orvault.container.enrolment import NodeTrust
 from orvault.custody.recorded import SegmentLike
+from orvault.marks.keys import MarkKey
 from orvault.vision.mask import FrameDetections
+from orvault.vision.site import SiteMasking
 
 
 class Segments(Protocol):
@@ -28,6 +31,10 @@ class RenderKeys(Protocol):
         """Segment keys in the order of `records`."""
         ...
 
+    def mark_keys(self, request_id: str, camera_id: str, copy_ids: Sequence[str]) -> list[MarkKey]:
+        """What marks a camera's pictures in each of these copies."""
+        ...
+
     def unlocked(self) -> bool:
         """Whether keys can be opened now."""
         ...
@@ -41,6 +48,14 @@ class Answer(Protocol):
         ...
 
 
+class Looking(Protocol):
+    """A second look that is under way."""
+
+    def result(self) -> LookAnswer:
+        """Wait for it."""
+        ...
+
+
 class Detection(Protocol):
     """The detection actors."""
 
@@ -50,6 +65,10 @@ class Detection(Protocol):
 
     def detect(self, fragment: bytes) -> Answer:
         """Begin detecting in one clear fragment."""
+        ...
+
+    def look_again(self, order: LookOrder) -> Looking:
+        """Begin the second look at a piece of the output."""
         ...
 
 
@@ -66,3 +85,4 @@ class RenderTools:
     packages: Path
     preset: str
     crf: int
+    masking: SiteMasking = field(default_factory=SiteMasking)

@@ -6,26 +6,32 @@ opened, how it is masked) were decided before and stand in the job.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
-from actors.render_tools import Answer, RenderTools
+from actors.camera_rendering import CameraJob, CameraRendering, steps_of
+from actors.render_tools import RenderTools
+from actors.render_work import RenderWork, work_folder
+from actors.watermarks import marks_of
+from orvault import __version__
 from orvault.clock import US_PER_S
 from orvault.container.gap import check_gap
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
 from orvault.custody.recorded import SegmentLike, StoredSegment
+from orvault.custody.request import Copy
+from orvault.custody.second_look import MAX_KEPT, Finding, SecondLook, Trial, worst
 from orvault.custody.service import CustodyService, RenderJob, Track
 from orvault.custody.stretches import FirstSeen, check_track
 from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.rendition import Rendition
-from orvault.video.codec import decode_fragment
-from orvault.vision.mask import FrameDetections, FramePlan, MaskMode, MaskPolicy, MaskStyle, plan_regions
-from orvault.vision.watermark import Corner, TextWatermark, WatermarkPainter
+from orvault.rendition import empty_range
+from orvault.vision.mask import MaskMode, MaskStyle
+from orvault.vision.watermark import WatermarkPainter
 
-WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
 KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are 86 400
 
 
@@ -35,17 +41,20 @@ class Rendering:
     def __init__(self, job: RenderJob, custody: CustodyService, tools: RenderTools) -> None:
         redaction = job.request.wish.redaction
         self._job = job
+        self._copies = job.request.copies
         self._custody = custody
         self._tools = tools
-        self._policy = MaskPolicy(MaskMode(redaction.masking), MaskStyle(redaction.style))
-        self._watermark = TextWatermark(redaction.watermark, Corner(redaction.position))
+        self._mode, self._style = MaskMode(redaction.masking), MaskStyle(redaction.style)
+        self._watermark = marks_of(redaction, job.watermark_image)
         self._nodes = tools.nodes.load()
         self._first_seen: dict[str, FirstSeen] = {}
+        self._looks: list[tuple[str, CameraRendering]] = []
+        self._work = RenderWork(work_folder(tools.packages, self._copies[0].package_id), self._made_by())
         self._done = 0
-        self._total = 2 * sum(len(track.segments) for track in job.tracks)  # found, then rendered
+        self._total = sum(steps_of(track, len(self._copies)) for track in job.tracks)
 
-    def carry_out(self) -> PackageSummary:
-        """Build the package.
+    def carry_out(self) -> list[PackageSummary]:
+        """Build the packages, one per copy, in the order of the request's copies.
 
         1. every camera's runs are unbroken chains in the period, and agree with the anchors in history; its pictures
            have one size, into which the watermark can be drawn; only then keys are asked for, one camera after
@@ -53,9 +62,10 @@ class Rendering:
         2. verify each segment against its node's certificate, believed when it was first seen, and what is indexed;
         3. open it, find the people in it (several at a time);
         4. plan the regions over the whole clip;
-        5. open again, mask, mark, encode, seal as it is written;
-        6. sign and close the package.
-        Memory holds a few fragments and the boxes, however long the footage is.
+        5. open again, mask, then for each copy mark and encode, a piece at a time; look again; keep it sealed;
+        6. join the pieces, sealing as it is written; sign and close the packages.
+        Memory holds two pieces and the boxes, however long the footage is. What a piece of 3. or 5. gave is kept, so
+        that a restarted worker does not do it again.
         Errors: ALTERED, DAMAGED, UNTRUSTED, BAD_MEDIA, BAD_REQUEST (the watermark), GRANT_MISSING, KEYS_LOCKED,
         UNAVAILABLE, STORAGE.
         """
@@ -64,12 +74,34 @@ class Rendering:
             self._first_seen[track.camera.camera_id] = check_track(track, wish.from_us, wish.to_us)
             self._check_pictures(track)
         identity = Identity.load(self._tools.server_identity)
-        with PackageBuilder(self._tools.packages, identity, self._terms()) as builder:
-            media = [self._camera(builder, track) for track in self._job.tracks if track.segments]
+        with ExitStack() as stack:
+            builders = [
+                stack.enter_context(PackageBuilder(self._tools.packages, identity, self._terms(copy)))
+                for copy in self._copies
+            ]
+            media = [self._camera(builders, track) for track in self._job.tracks if track.segments]
             self._report("sealing")
-            # Named by the epoch: a predecessor that is fenced, but still writing, cannot replace this file.
-            out = self._tools.packages / f"{self._package_id}-{self._job.epoch}.orvault"
-            return builder.finish(out, media, self._job.request.wish.recipients)
+            return [
+                builder.finish(self._out(copy), media, copy.recipients)
+                for builder, copy in zip(builders, self._copies, strict=True)
+            ]
+
+    def _made_by(self) -> dict[str, object]:
+        """Everything but the footage that decides what the finished pieces hold."""
+        request = self._job.request
+        return {
+            "copies": [copy.package_id for copy in self._copies],
+            "encoder": [self._tools.preset, self._tools.crf],
+            "mask": repr((self._mode, self._style, self._tools.masking)),
+            "period": [request.wish.from_us, request.wish.to_us],
+            "request": request.request_id,
+            "version": __version__,
+            "watermark": repr(request.wish.redaction),
+        }
+
+    def _out(self, copy: Copy) -> Path:
+        # Named by the epoch: a predecessor that is fenced, but still writing, cannot replace this file.
+        return self._tools.packages / f"{copy.package_id}-{self._job.epoch}.orvault"
 
     def _check_pictures(self, track: Track) -> None:
         """Hours of detection must not end at a watermark that does not fit, or at another picture size."""
@@ -86,64 +118,63 @@ class Rendering:
         for width, height in sizes:
             WatermarkPainter(self._watermark, width, height)
 
-    @property
-    def _package_id(self) -> str:
-        assert self._job.request.package_id is not None, "given at the approval"
-        return self._job.request.package_id
-
-    def _terms(self) -> PackageTerms:
+    def _terms(self, copy: Copy) -> PackageTerms:
         request, wish = self._job.request, self._job.request.wish
         redaction = wish.redaction
         return PackageTerms(
-            package_id=self._package_id,
+            package_id=copy.package_id,
             request_id=request.request_id,
             case_id=wish.case_id,
             purpose=wish.purpose,
             legal_basis=wish.basis.summary(),
-            recipients=tuple(recipient.name for recipient in wish.recipients),
+            recipients=tuple(recipient.name for recipient in copy.recipients),
             terms_text=wish.terms,
             masking=f"{redaction.masking}, {redaction.style}",
-            watermark=redaction.watermark,
+            watermark=redaction.watermark_summary(),
             not_before_us=request.validity.from_us,
             not_after_us=request.validity.until_us,
             issued_us=self._tools.clock.now_us(),
         )
 
-    def _camera(self, builder: PackageBuilder, track: Track) -> MediaInfo:
+    def _camera(self, builders: Sequence[PackageBuilder], track: Track) -> MediaInfo:
         for gap in track.gaps:
             check_gap(gap, self._nodes, gap.recorded_us)  # a forged one would excuse what was removed
-        keys = self._keys(track)
-        meta, wish = track.segments[0].header.meta, self._job.request.wish
-        fps = _frame_rate(track)
-        plans = self._plan(track, keys, fps)
-        with builder.media_sink(track.camera.camera_id) as sink:
-            rendition = Rendition(
-                sink,
-                meta.width,
-                meta.height,
-                fps,
-                self._policy,
-                self._watermark,
-                from_us=wish.from_us,
-                to_us=wish.to_us,
-                crf=self._tools.crf,
-                preset=self._tools.preset,
-            )
-            for (segment, fragment), frames in zip(self._opened(track, keys), plans, strict=True):
-                rendition.add(fragment, frames, segment.header.meta.start_us)
-                self._step(f"masking {track.camera.title}")
-            report = rendition.close()
+        camera, wish = track.camera, self._job.request.wish
+        keys, fps = self._keys(track), _frame_rate(track)
+        copy_ids = [copy.package_id for copy in self._copies]
+        job = CameraJob(
+            track=track,
+            fps=fps,
+            range_us=(wish.from_us, wish.to_us),
+            policy=self._tools.masking.policy(camera.camera_id, self._mode, self._style),
+            watermark=self._watermark,
+            keys=keys,
+            mark_keys=self._tools.keys.mark_keys(self._job.request.request_id, camera.camera_id, copy_ids),
+        )
+        rendering = CameraRendering(
+            job, partial(self._opened, track, keys), self._tools, self._work, self._step
+        )
+        rendering.render()
+        self._looks.append((camera.camera_id, rendering))
+        frames = sum(piece.frames for piece in rendering.pieces)
+        if not frames:
+            raise empty_range()
+        for number, builder in enumerate(builders):
+            with builder.media_sink(camera.camera_id) as sink:
+                rendering.write(number, sink)
+        meta = track.segments[0].header.meta
+        told = [gap for piece in rendering.pieces for gap in piece.gaps]
         return MediaInfo(
-            camera_id=track.camera.camera_id,
-            title=track.camera.title,
+            camera_id=camera.camera_id,
+            title=camera.title,
             width=meta.width,
             height=meta.height,
             fps=round(fps, 3),
-            frames=report.frames,
-            start_us=report.start_us,
-            end_us=report.end_us,
+            frames=frames,
+            start_us=rendering.pieces[-1].start_us,
+            end_us=rendering.pieces[-1].end_us,
             gaps=merged_within(
-                [*((gap.from_us, gap.to_us) for gap in track.gaps), *report.gaps], wish.from_us, wish.to_us
+                [*((gap.from_us, gap.to_us) for gap in track.gaps), *told], wish.from_us, wish.to_us
             ),
             sources=tuple(
                 {"segment_id": segment.header.meta.segment_id, "digest": segment.digest}
@@ -159,46 +190,32 @@ class Rendering:
             keys += self._tools.keys.open_for_render(request_id, some)
         return keys
 
-    def _plan(self, track: Track, keys: Sequence[bytes], fps: float) -> list[list[FramePlan]]:
-        """Per fragment the plan of each of its frames, made over the whole clip at once."""
-        meta = track.segments[0].header.meta
-        found = list(self._detected(track, keys))
-        frames = [frame for fragment in found for frame in fragment]
-        plans = iter(plan_regions(frames, self._policy, meta.width, meta.height, fps=fps))
-        return [[next(plans) for _ in fragment] for fragment in found]
+    def second_look(self) -> SecondLook:
+        """What the second look found on all cameras; known once the work is carried out."""
+        findings = [
+            Finding(
+                camera_id, round(piece.start_us + (piece.first_90k + left.pts_90k) * 100 / 9), left.box,
+                round(1000 * left.score), left.source,
+            )
+            for camera_id, rendering in self._looks
+            for piece in rendering.pieces
+            for left in piece.left
+        ]  # fmt: skip
+        pictures = sum(piece.pictures for _, rendering in self._looks for piece in rendering.pieces)
+        trials = [Trial(rendering.trial.value) for _, rendering in self._looks]
+        return SecondLook(pictures, len(findings), tuple(findings[:MAX_KEPT]), worst(trials))
 
-    def _detected(self, track: Track, keys: Sequence[bytes]) -> Iterator[list[FrameDetections]]:
-        """Detections per fragment, in order; as many under way as the detection actors can take."""
-        if self._policy.mode is MaskMode.PICTURE:
-            # The whole picture is masked: nothing is looked for, but every segment is still verified.
-            for _, fragment in self._opened(track, keys):
-                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
-                yield [None] * sum(1 for _ in decode_fragment(fragment))
-                self._step(f"verifying {track.camera.title}")
-            return
-        window = WINDOW_PER_ACTOR * self._tools.detection.width()
-        under_way: deque[Answer] = deque()
-        for _, fragment in self._opened(track, keys):
-            under_way.append(self._tools.detection.detect(fragment))
-            if len(under_way) >= window:
-                yield self._detection_result(under_way, track)
-        while under_way:
-            yield self._detection_result(under_way, track)
-
-    def _detection_result(self, under_way: deque[Answer], track: Track) -> list[FrameDetections]:
-        result = under_way.popleft().result()
-        self._step(f"finding people in {track.camera.title}")
-        return result
-
-    def _opened(self, track: Track, keys: Sequence[bytes]) -> Iterator[tuple[SegmentLike, bytes]]:
-        """Each segment with its clear fragment, verified first.
+    def _opened(
+        self, track: Track, keys: Sequence[bytes], begin: int, end: int
+    ) -> Iterator[tuple[SegmentLike, bytes]]:
+        """Each of the segments `begin` up to, without, `end` with its clear fragment, verified first.
 
         1. the node's certificate, as it stood when the server first saw the segment; 2. the signature and the
         ciphertext's digest; 3. that it is the segment the ledger means, whose place in its run was checked; 4. the
         chunks, while opening.
         """
         first_seen = self._first_seen[track.camera.camera_id]
-        for segment, key in zip(track.segments, keys, strict=True):
+        for segment, key in zip(track.segments[begin:end], keys[begin:end], strict=True):
             certificate = self._nodes.certificate_of(segment.header, first_seen(segment))
             data = self._read(segment)
             header = verify_segment(data, certificate)
@@ -221,13 +238,13 @@ class Rendering:
                 advice="Look for it in a copy of that disk. A period that leaves it out can still be asked for.",
             ) from error
 
-    def _step(self, stage: str) -> None:
+    def _step(self, stage: str, *, advanced: bool = False) -> None:
         self._done += 1
-        self._report(stage)
+        self._report(stage, advanced=advanced)
 
-    def _report(self, stage: str) -> None:
-        request_id = self._job.request.request_id
-        self._custody.render_progress(request_id, self._job.epoch, stage, self._done, self._total)
+    def _report(self, stage: str, *, advanced: bool = False) -> None:
+        request_id, epoch = self._job.request.request_id, self._job.epoch
+        self._custody.render_progress(request_id, epoch, stage, self._done, self._total, advanced=advanced)
 
 
 def merged_within(gaps: Iterable[tuple[int, int]], from_us: int, to_us: int) -> tuple[tuple[int, int], ...]:

@@ -20,13 +20,17 @@ from orvault.clock import US_PER_S, Clock
 from orvault.custody.control import Action, Signal, SignalKind, SignalSource
 from orvault.custody.desks.control import SignalOutcome
 from orvault.custody.ids import new_id
+from orvault.custody.ports import TriggerReport, Trouble, TroubleKind
 from orvault.errors import OrvaultError
 from orvault.recording.pedal import PedalEvent, PedalMode
-from orvault.recording.serial_pedal import PedalReader, PedalStatus, PedalWiring
+from orvault.recording.serial_pedal import PedalReader, PedalWiring
 from orvault.video.source import open_source
 from orvault.vision.gesture import GestureRules, Hand, Raise
 
 FOLLOW_S = 1.0  # between two looks at whether the room records, for a momentary pedal
+KEEP_S = (
+    10.0  # between two calls that keep the way to the control actor open: the first call of all takes longest
+)
 
 log = logging.getLogger(__name__)
 _MEANT = {Hand.RIGHT: SignalKind.START, Hand.LEFT: SignalKind.STOP}
@@ -62,16 +66,6 @@ class TriggerPlan:
     dwell_us: int | None = 3 * US_PER_S
 
 
-@dataclass(frozen=True)
-class TriggerStatus:
-    """What is wrong with a room's triggers; empty texts: nothing, or there is none."""
-
-    room: str
-    pedal: str
-    gesture: str
-    waiting: int
-
-
 class TriggerActor:
     """One per room with triggers, on the client node that the pedal is plugged into."""
 
@@ -80,6 +74,7 @@ class TriggerActor:
         self._feedback = None if plan.feedback is None else Feedback(plan.room, plan.feedback, clock)
         self._signaller = Signaller(control, clock, self._heard, lambda _signal: self._show(Sign.UNHEARD))
         self._hold_us = 0
+        repeat("keeping in touch", self._keep_in_touch, KEEP_S)
         self._reader: PedalReader | None = None
         self._eye: GestureEye | None = None
         if plan.pedal is not None:
@@ -87,11 +82,19 @@ class TriggerActor:
         if plan.gesture is not None:
             self._eye = self._start_eye(plan.gesture)
 
-    def status(self) -> TriggerStatus:
-        """What is wrong, in words."""
-        pedal = self._reader.status if self._reader is not None else PedalStatus(True, 0)
-        gesture = self._eye.trouble if self._eye is not None else ""
-        return TriggerStatus(self._plan.room, pedal.detail, gesture, self._signaller.waiting)
+    def status(self) -> TriggerReport:
+        """What is wrong with pedal and gestures; a pedal or an eye that the room does not have is well."""
+        troubles = [self._eye.trouble if self._eye is not None else None]
+        pedal = self._reader.status if self._reader is not None else None
+        if pedal is not None and not pedal.ready:
+            name = self._plan.pedal_name
+            troubles.append(Trouble(TroubleKind.PEDAL_LOST, name, pedal.since_us, pedal.detail))
+        return TriggerReport(self._plan.room, tuple(one for one in troubles if one is not None))
+
+    @property
+    def waiting(self) -> int:
+        """How many signals the server has yet to hear, the one that is being offered left out."""
+        return self._signaller.waiting
 
     def follow(self) -> None:
         """Let a momentary pedal know what others did: its next press means the other of what the room does.
@@ -106,6 +109,12 @@ class TriggerActor:
             return
         if self._clock.now_us() >= self._hold_us and not self._signaller.waiting:
             self._reader.pedal.follow(on)
+
+    def _keep_in_touch(self) -> None:
+        try:
+            self._control.records(self._plan.room)
+        except OrvaultError as error:
+            log.debug("%s: the control actor does not answer: %s", self._plan.room, error)
 
     def _start_pedal(self, wiring: PedalWiring) -> PedalReader:
         reader = PedalReader(

@@ -19,7 +19,7 @@ from ray import serve
 from api import errors
 from api.docs_page import add_docs
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import accounts, cases, control, exports, history, recordings
+from api.routes import accounts, cases, control, exports, history, recordings, viewing, watermarks
 from api.services import PREFIX, Services
 
 __all__ = ["Services", "build_app", "start_api", "stop_api"]
@@ -34,6 +34,10 @@ _TAGS = [
     {"name": "Cases", "description": "Operations. A camera records only under an armed case."},
     {"name": "Rooms", "description": "Operating rooms: state, start and stop signals, reasons that are due."},
     {"name": "Recordings", "description": "What was recorded. Pictures leave by an export only."},
+    {
+        "name": "Viewing",
+        "description": "Live and stored pictures, masked unless a grant says more; the quick mask.",
+    },
     {"name": "Exports", "description": "Requests for a masked, watermarked, sealed copy; four eyes on each."},
     {"name": "History", "description": "Every act, append-only."},
     {"name": "System", "description": "Whether the system answers."},
@@ -76,7 +80,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.services = services
-    for routes in (accounts, recordings, cases, control, exports, history):
+    for routes in (accounts, recordings, viewing, cases, control, exports, watermarks, history):
         app.include_router(routes.router, prefix=PREFIX)
     app.add_api_route("/healthz", history.show_health, include_in_schema=False)
     errors.install(app)

@@ -9,7 +9,7 @@ from pydantic import Field
 from api.models import CaseOut, ProblemOut
 from api.types import Model, TimeOut
 from orvault.custody.control import Action, Confirmation, Phase, SignalKind, SignalSource, Waiting
-from orvault.custody.desks.rooms import AlarmKind
+from orvault.custody.desks.alarms import AlarmKind
 from orvault.custody.service import Alarm, DueReason, RoomView, SignalOutcome
 
 
@@ -64,17 +64,19 @@ class ReasonOut(Model):
 
 
 class AlarmOut(Model):
-    """Something that staff must see."""
+    """Something that staff must see. `text` says it, and what to do."""
 
     kind: AlarmKind
-    case_id: str
+    case_id: str | None = Field(
+        description="Null where no case is armed; alarms of pedals and gestures stand then, too."
+    )
     since: TimeOut
     text: str
 
     @classmethod
     def of(cls, alarm: Alarm) -> AlarmOut:
         """From custody's alarm."""
-        return cls(kind=alarm.kind, case_id=alarm.case_id, since=alarm.since_us, text=alarm.text)
+        return cls(kind=alarm.kind, case_id=alarm.case_id or None, since=alarm.since_us, text=alarm.text)
 
 
 class RoomOut(Model):

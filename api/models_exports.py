@@ -9,12 +9,14 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.models import Words
+from api.models_watermarks import WatermarkIn, WatermarkOut
 from api.types import Model, TimeIn, TimeOut
 from orvault.container.keys import PublicKey, Recipient, password_recipient
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
 from orvault.custody.passwords import RECIPIENTS
 from orvault.custody.request import ExportRequest, RequestState, Wish
-from orvault.custody.terms import MAX_RECIPIENTS, Masking, Position, Redaction, Style
+from orvault.custody.second_look import SecondLook, Trial
+from orvault.custody.terms import MAX_RECIPIENTS, Masking, Style
 
 Ids = Annotated[str, Field(max_length=128)]
 
@@ -79,13 +81,6 @@ class MaskingIn(Model):
     style: Style = Style.SOLID
 
 
-class WatermarkIn(Model):
-    """The visible text in every picture."""
-
-    text: Words = Field(examples=["서울병원 2026-1234"])
-    position: Position = Position.BOTTOM_RIGHT
-
-
 class ExportIn(Model):
     """An export request."""
 
@@ -122,9 +117,7 @@ class ExportIn(Model):
             purpose=self.purpose,
             basis=self.basis.basis(),
             recipients=recipients,
-            redaction=Redaction(
-                self.masking.mode, self.masking.style, self.watermark.text, self.watermark.position
-            ),
+            redaction=self.watermark.redaction(self.masking.mode, self.masking.style),
             terms=self.terms,
         )
 
@@ -151,6 +144,12 @@ class PackageOut(Model):
     sha256: str
 
 
+class CopyOut(PackageOut):
+    """One recipient's package; every copy carries an invisible mark of its own."""
+
+    recipients: list[str] = Field(description="Who can open it.")
+
+
 class BasisOut(Model):
     """The ground that the request names."""
 
@@ -158,6 +157,46 @@ class BasisOut(Model):
     document_number: str
     proceedings_number: str
     consents: list[ConsentIn]
+
+
+class FindingOut(Model):
+    """Something that the second look found, and that is not masked."""
+
+    camera_id: str
+    at: TimeOut
+    box: list[int] = Field(description="x1, y1, x2, y2 in pixels.")
+    score: float
+    source: str
+
+
+class SecondLookOut(Model):
+    """What a second look at the pictures that would leave has found."""
+
+    pictures: int = Field(description="Looked at.")
+    left: int = Field(description="Findings in them; the first 100 are listed.")
+    trial: Trial = Field(description="Whether it saw a mask that was left out on purpose.")
+    findings: list[FindingOut]
+
+    @classmethod
+    def of(cls, look: SecondLook) -> SecondLookOut:
+        """From custody's."""
+        findings = [
+            FindingOut(
+                camera_id=f.camera_id,
+                at=f.taken_us,
+                box=list(f.box),
+                score=f.score_permille / 1000,
+                source=f.source,
+            )
+            for f in look.findings
+        ]
+        return cls(pictures=look.pictures, left=look.left, trial=look.trial, findings=findings)
+
+
+class ReleaseIn(Model):
+    """Why a package may go in which a second look found something; kept with it."""
+
+    reason: Words = Field(examples=["A poster on the wall, no person."])
 
 
 class ExportOut(Model):
@@ -173,7 +212,7 @@ class ExportOut(Model):
     basis: BasisOut
     recipients: list[str]
     masking: MaskingIn
-    watermark: WatermarkIn
+    watermark: WatermarkOut
     valid_from: TimeOut
     valid_until: TimeOut
     requested_by: str
@@ -182,8 +221,12 @@ class ExportOut(Model):
     decided_at: TimeOut | None
     refusal_reason: str | None
     progress: ProgressOut
-    package: PackageOut | None
+    package: PackageOut | None = Field(description="Of the first recipient.")
+    packages: list[CopyOut] = Field(description="One per recipient, once ready.")
     failure: str | None
+    second_look: SecondLookOut | None
+    reviewed_by: str | None
+    reviewed_at: TimeOut | None
 
     @classmethod
     def of(cls, request: ExportRequest) -> ExportOut:
@@ -206,7 +249,7 @@ class ExportOut(Model):
             ),
             recipients=[recipient.name for recipient in wish.recipients],
             masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
-            watermark=WatermarkIn(text=wish.redaction.watermark, position=wish.redaction.position),
+            watermark=WatermarkOut.of(wish.redaction),
             valid_from=request.validity.from_us,
             valid_until=request.validity.until_us,
             requested_by=request.requested_by,
@@ -220,7 +263,20 @@ class ExportOut(Model):
             package=PackageOut(id=package.package_id, bytes=package.bytes, sha256=package.sha256)
             if package
             else None,
+            packages=[
+                CopyOut(
+                    id=copy.package.package_id,
+                    bytes=copy.package.bytes,
+                    sha256=copy.package.sha256,
+                    recipients=[recipient.name for recipient in copy.recipients],
+                )
+                for copy in request.copies
+                if copy.package is not None
+            ],
             failure=request.failure,
+            second_look=SecondLookOut.of(request.second_look) if request.second_look else None,
+            reviewed_by=request.reviewed_by,
+            reviewed_at=request.reviewed_us,
         )
 
 

@@ -20,6 +20,7 @@ ALGORITHM = "HS256"
 SECRET_BYTES = 32
 _API = "orvault-api"
 _DOWNLOAD = "orvault-download"
+_VIEW = "orvault-view"
 _LONGEST = 4096
 
 
@@ -99,10 +100,11 @@ class TokenSigner:
 
 
 class LinkSigner:
-    """Makes and reads the signed part of download URLs; its secret is not that of the bearer tokens."""
+    """Makes and reads the signed part of download and view URLs; its secret is not that of the bearer tokens."""
 
     def __init__(self, secret: bytes, clock: Clock) -> None:
         self._signer = _Signer(_DOWNLOAD, secret, clock)
+        self._views = _Signer(_VIEW, secret, clock)
 
     def sign(self, package_id: str, link_id: str, expires_us: int) -> str:
         """The URL's path and query for this package, to put behind the media server's address."""
@@ -125,9 +127,24 @@ class LinkSigner:
             raise _forged()
         return found[1]
 
+    def sign_view(self, view_id: str, expires_us: int) -> str:
+        """The URL's path of this view's page, to put behind the viewing server's address."""
+        return f"/view/{self._views.sign(view_id, view_id, expires_us)}/"
+
+    def read_view(self, token: str) -> str:
+        """The id of the view that this path belongs to. Errors: LINK_EXPIRED, UNAUTHENTICATED (forged)."""
+        try:
+            found = self._views.read(token)
+        except jwt.InvalidTokenError:
+            raise _forged() from None
+        if found is None:
+            message = "This view is over."
+            raise OrvaultError(ErrorKind.LINK_EXPIRED, message, advice="Ask for a new one.")
+        return found[1]
+
 
 def _forged() -> OrvaultError:
-    message = "This download link was not made by this system."
+    message = "This link was not made by this system."
     return OrvaultError(
         ErrorKind.UNAUTHENTICATED, message, advice="Use the link as it was given, or ask again."
     )

@@ -22,13 +22,16 @@ _bearer = OAuth2PasswordBearer(
 
 @dataclass(frozen=True)
 class Services:
-    """The parts behind the API; `media_base_url` is where downloads are served, e.g. https://host:8443."""
+    """The parts behind the API; `media_base_url` is where downloads are served, e.g. https://host:8443, and
+    `viewing_base_url` where views are.
+    """
 
     custody: CustodyService
     links: LinkSigner
     tokens: TokenSigner
     media_base_url: str
     version: str = "0"
+    viewing_base_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

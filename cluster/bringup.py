@@ -206,7 +206,7 @@ def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
         ]
     )
     sys.argv = [
-        "ray", "start", "--block", "--disable-usage-stats", *arguments,
+        "ray", "start", "--block", "--disable-usage-stats", "--include-log-monitor=false", *arguments,
         f"--node-ip-address={LOOPBACK}", "--dashboard-agent-listen-port=0",
         "--min-worker-port=0", "--max-worker-port=0",
         f"--object-store-memory={settings.cluster.object_store_mb << 20}",
@@ -244,7 +244,8 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     nodes = ray.nodes()  # type: ignore[no-untyped-call] # Ray's own lack
     facts = [facts_of(node["NodeID"], node["Resources"]) for node in nodes if node["Alive"]]
     names = {node.node_id: " + ".join(sorted(node.names)) for node in facts}
-    places, notes = {}, []
+    # A cluster of our own is as new as this process.
+    places, notes = {}, roster.retire_others(settings) if settings.cluster.address is not None else []
     for actor in roster.start_actors(settings, facts):
         say(actor.name)
         places[actor.name] = names[actor.node_id()]
@@ -252,7 +253,15 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
             notes.append(f"{actor.name}: {actor.note}")
     say("API")
     media_url = services.address(settings, facades.MediaHandle().port())
-    api = partial(services.build_api, *roster.custody_at(settings), settings.data, media_url)
+    viewing_url = services.address(settings, facades.ViewingHandle().port())
+    api = partial(
+        services.build_api,
+        *roster.custody_at(settings),
+        settings.data,
+        media_url,
+        viewing_url,
+        settings.site,
+    )
     tls = services.tls_files(settings)
     if settings.cluster.address is not None:
         stop_api()  # one that a killed `up` left would keep its port, its certificate and its program

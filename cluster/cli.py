@@ -16,9 +16,11 @@ from cluster.command import DEFAULT_CONFIG, ConfigOption
 from cluster.command import ready as _ready
 from cluster.command import settings_of as _settings
 from cluster.console import err, errors_in_words, out
+from cluster.environment import keep_state, outlive_head
 from cluster.fsck_cli import fsck
 from cluster.inspect_file import inspect
 from cluster.settings import Settings
+from cluster.trace_cli import trace
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -33,8 +35,10 @@ app.add_typer(accounts_cli.app, name="accounts")
 app.add_typer(history_cli.app, name="history")
 app.command()(inspect)
 app.command()(fsck)
+app.command()(trace)
 
 ADMINISTRATOR = "admin"
+HEAD_STATE = "head-state"  # a folder below data
 
 
 @app.command()
@@ -142,6 +146,10 @@ def node(
     """Make this machine a node of the cluster; runs until interrupted."""
     with errors_in_words():
         settings = _settings(config, several_nodes=True)
+        if join:
+            outlive_head()
+        elif settings.cluster.keep_state:
+            keep_state(settings.data / HEAD_STATE)
         from cluster.bringup import run_node
 
         run_node(settings, name, head, join)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actors.facades import CamerasHandle, ExportHandle, KeysHandle
+from actors.facades import CamerasHandle, ExportHandle, KeysHandle, ViewingHandle
 from actors.keys import read_secret
 from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
 from orvault.custody.service import CustodyService
+from orvault.custody.terms import Redaction
+from orvault.custody.viewing import ViewPolicy
 from orvault.ledger.engine import open_ledger, with_password
 
 
@@ -29,10 +31,24 @@ class LedgerAddress:
         )
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What a site decides for custody: how signals count, and who views what."""
+
+    control: ControlPolicy
+    viewing: ViewPolicy
+
+
 def open_custody(
-    address: LedgerAddress, camera_ids: tuple[str, ...], control: ControlPolicy | None = None
+    address: LedgerAddress,
+    camera_ids: tuple[str, ...],
+    rules: Rules | None = None,
+    hospital: str = "",
 ) -> CustodyService:
-    """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names."""
+    """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names.
+
+    `hospital` goes into watermarks: only who takes requests in needs it.
+    """
     ledger = open_ledger(address.resolve())
     cameras = CamerasHandle(camera_ids)
     return CustodyService(
@@ -41,12 +57,15 @@ def open_custody(
         cameras,
         KeysHandle(),
         ExportHandle(),
-        control=control,
+        control=None if rules is None else rules.control,
         check_watermark=_check_watermark,
+        hospital=hospital,
+        viewing=None if rules is None else rules.viewing,
+        viewers=ViewingHandle(),
     )
 
 
-def _check_watermark(text: str, width: int, height: int) -> None:
-    from orvault.vision.watermark import check_watermark  # OpenCV: only who takes requests in loads it
+def _check_watermark(redaction: Redaction, image: bytes | None, width: int, height: int) -> None:
+    from actors.watermarks import check_watermark  # OpenCV: only who takes requests in loads it
 
-    check_watermark(text, width, height)
+    check_watermark(redaction, image, width, height)

@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orvault.container.files import write_private
+from orvault.errors import ErrorKind, OrvaultError
 
 INLINE_BYTES = (
     64 << 20
 )  # a call's arguments up to this size travel in the call itself, never in the object store
 LOOPBACK = "127.0.0.1"
 TLS_FLOOR = Path(__file__).with_name("tls.cnf")
+OUTLIVE_S = 14 * 24 * 3600  # so long a client node goes on without the head; in milliseconds still 31 bits
 FREED = "165"  # glibc overwrites every block of memory with this byte when it is given back
 
 
@@ -29,6 +31,8 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
       (docs/adr/0004);
     - freed memory is overwritten: a clear fragment would else lie in a recorder's memory long after it was sealed
       (Python and gRPC free their buffers, they do not wipe them; docs/THREAT_MODEL.md);
+    - no statistics of tasks and event loops: nobody reads them, and every idle actor pays for them all the time
+      (docs/perf, recording);
     - TLS 1.3 at the least: Serve, which starts the API's server, has no setting for it. A machine that has an OpenSSL
       configuration of its own (FIPS) keeps that.
     """
@@ -40,6 +44,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_max_direct_call_object_size": str(INLINE_BYTES),
         "RAY_task_rpc_inlined_bytes_limit": str(INLINE_BYTES),
         "RAY_task_events_report_interval_ms": "0",
+        "RAY_event_stats": "0",
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
         "MALLOC_PERTURB_": FREED,
@@ -50,6 +55,29 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
 def set_environment(token_file: Path, several_nodes: bool) -> None:
     """Set the environment of this process and of all it starts. Before `import ray`: it reads this once."""
     os.environ.update(ray_environment(token_file, several_nodes))
+
+
+def outlive_head() -> None:
+    """Let what a client node starts go on while Ray's head is away. Before `import ray`.
+
+    Ray's daemons end themselves, and all that they started, after a minute without the head: a recording would end
+    with it. With this they wait, the node goes on sealing to its disk, and joins the head anew when that is back.
+    """
+    os.environ.update({"RAY_gcs_rpc_server_reconnect_timeout_s": str(OUTLIVE_S)})
+
+
+def keep_state(folder: Path) -> None:
+    """Let Ray's head keep on disk what it knows, and go on from it when it is started again. Before `import ray`.
+
+    Whoever can write there decides what the cluster runs; so it is open to this account only. Errors: STORAGE.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise OrvaultError(ErrorKind.STORAGE, f"It cannot be used: {reason}.", where=str(folder)) from error
+    os.environ.update({"RAY_gcs_storage": "rocksdb", "RAY_gcs_storage_path": str(folder)})
 
 
 def write_token(token_file: Path) -> None:

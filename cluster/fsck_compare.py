@@ -92,7 +92,7 @@ def file_missing(root: Path, row: StoredSegment) -> Fault:
     return Fault(FaultKind.FILE_MISSING, str(root / row.path), what, _COPY)
 
 
-_INDEX = "`orvault fsck --repair` tells the ledger of it; a running node does so by itself when it starts."
+_INDEX = "`orvault fsck --repair` tells the ledger of it; a node that starts offers what was never confirmed."
 _DIFFERS = "Keep both, and find out which of them was changed: the segment's signature stands, see history."
 _COPY = "Look for it on copies of this disk and bring it back; exports leave out what is not there."
 _ANCHOR = "Have an auditor check history; bring the anchored segment back from a copy of the disk."

@@ -21,15 +21,17 @@ from actors.media import MediaActor
 from actors.notice_targets import Target
 from actors.notices import NoticeActor
 from actors.render_tools import RenderTools
+from actors.stored_views import StoredTools
 from actors.trigger import GesturePlan, TriggerActor, TriggerPlan
+from actors.viewing import ViewingActor, VisionPlan
 from cluster import services
-from cluster.custody import LedgerAddress, open_custody
+from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
 from cluster.settings import CameraSettings, Settings
 from cluster.trigger_settings import GestureSettings, TriggerSettings
 from orvault.clock import SystemClock
 from orvault.container.enrolment import WatchedEnrolment
-from orvault.custody.control import Confirmation, ControlPolicy
+from orvault.custody.control import Confirmation
 
 FRAGMENT_THREADS = (
     4  # of an encryption actor: what one camera waits for on the disk does not keep the others waiting
@@ -52,7 +54,25 @@ def actor_names(settings: Settings) -> list[str]:
         *(facades.trigger_name(trigger.room) for trigger in settings.triggers),
         facades.EXPORT,
         facades.MEDIA,
+        facades.VIEWING,
     ]
+
+
+def retire_others(settings: Settings) -> list[str]:
+    """End what a killed `up` left running and the settings no longer name; what to tell of each.
+
+    Before anything starts: an old room's trigger actor would keep the port of its pedal. Encryption actors last, and
+    only when no such camera records: it needs its node's. Errors: UNAVAILABLE.
+    """
+    wanted, prefix = set(actor_names(settings)), facades.encryption_name("")
+    others = [name for name in handles.running() if name not in wanted]
+    notes, recording = [], False
+    for name in sorted(others, key=lambda name: name.startswith(prefix)):
+        if recording and name.startswith(prefix):
+            continue
+        notes.append(f"{name}: {handles.retire(name)}")
+        recording |= name in handles.running()
+    return notes
 
 
 def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
@@ -67,12 +87,14 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
         *_start_recording(settings, facts),
         *_start_triggers(settings, facts),
         *_start_notices(settings, _placed(on_server(facts))),
+        _start_viewing(settings, _placed(on_server(facts))),
     ]
 
 
-def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], ControlPolicy]:
-    """What `open_custody` needs: where the ledger is, the cameras it speaks of, the rules for signals."""
-    return services.ledger_address(settings), services.camera_ids(settings), settings.control.policy()
+def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rules]:
+    """What `open_custody` needs: where the ledger is, the cameras it speaks of, the site's rules."""
+    rules = Rules(settings.control.policy(), settings.viewing.policy())
+    return services.ledger_address(settings), services.camera_ids(settings), rules
 
 
 def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
@@ -103,7 +125,7 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
             WatchedEnrolment(services.enrolment_files(settings)),
             60.0 * settings.ledger.anchor_minutes,
         ),
-        handles.start(facades.CONTROL, ControlActor, server, SIGNAL_THREADS, custody),
+        handles.start(facades.CONTROL, ControlActor, server, SIGNAL_THREADS, custody, _triggers(settings)),
         handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
         handles.start(
             facades.MEDIA,
@@ -116,6 +138,10 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
             services.tls_files(settings),
         ),
     ]
+
+
+def _triggers(settings: Settings) -> facades.TriggersHandle:
+    return facades.TriggersHandle(tuple(trigger.room for trigger in settings.triggers))
 
 
 def _start_recording(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
@@ -192,7 +218,7 @@ def _trigger_plan(trigger: TriggerSettings, settings: Settings) -> TriggerPlan:
 
 def _gesture_plan(gesture: GestureSettings, settings: Settings) -> GesturePlan:
     (camera,) = (camera for camera in settings.cameras if camera.id == gesture.camera)
-    feed = replace(_feed(camera, settings), source=camera.sub_source or camera.source)
+    feed = _live_feed(camera, settings)
     vision = settings.vision
     return GesturePlan(
         feed, gesture.rules(), vision.models, vision.provider, GESTURE_THREADS, gesture.pictures_per_s
@@ -207,6 +233,31 @@ def _start_notices(settings: Settings, server: Placed) -> list[Starting]:
     return [handles.start(facades.NOTICES, NoticeActor, server, 1, custody, targets, SystemClock())]
 
 
+def _start_viewing(settings: Settings, server: Placed) -> Starting:
+    api, vision = settings.api, settings.vision
+    return handles.start(
+        facades.VIEWING,
+        ViewingActor,
+        server,
+        2,
+        partial(open_custody, *custody_at(settings)),
+        tuple(_live_feed(camera, settings) for camera in settings.cameras),
+        VisionPlan(vision.models, vision.provider, vision.threads),
+        StoredTools(facades.SegmentsHandle(), facades.KeysHandle(), services.enrolment_files(settings)),
+        SystemClock(),
+        settings.viewing.most_named,
+        partial(services.build_viewing, settings.data),
+        api.host,
+        api.viewing_port,
+        services.tls_files(settings),
+    )
+
+
+def _live_feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
+    """The smaller stream where there is one: for people who look, and for gestures."""
+    return replace(_feed(camera, settings), source=camera.sub_source or camera.source)
+
+
 def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
     vision = settings.vision
     return [
@@ -218,6 +269,7 @@ def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Startin
             vision.models,
             vision.provider,
             vision.threads,
+            settings.masking.objects,
         )
         for index, place in enumerate(for_detection(vision.actors, facts))
     ]
@@ -234,6 +286,7 @@ def _render_tools(settings: Settings) -> RenderTools:
         packages=settings.data / services.PACKAGES,
         preset=settings.export.encoder_preset,
         crf=settings.export.encoder_crf,
+        masking=settings.masking.site(),
     )
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from actors.keys import StorePlace, read_secret
+from actors.viewing import Viewing
 from api.app import build_app
 from api.media import build_media_app
 from api.security import LinkSigner, TokenSigner
 from api.services import Services
-from cluster.custody import LedgerAddress, open_custody
+from api.viewing import build_viewing_app
+from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.settings import Settings
 from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
-from orvault.custody.control import ControlPolicy
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -98,25 +99,35 @@ def address(settings: Settings, port: int) -> str:
 
 
 def build_api(
-    address: LedgerAddress, cameras: tuple[str, ...], control: ControlPolicy, data: Path, media_url: str
+    address: LedgerAddress,
+    cameras: tuple[str, ...],
+    rules: Rules,
+    data: Path,
+    media_url: str,
+    viewing_url: str,
+    hospital: str,
 ) -> FastAPI:
     """The API, with its own ledger connection and secrets; called in the replica's process."""
     return build_app(
         Services(
-            custody=open_custody(address, cameras, control),
+            custody=open_custody(address, cameras, rules, hospital),
             links=_link_signer(data),
             tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
             media_base_url=media_url,
             version=__version__,
+            viewing_base_url=viewing_url,
         )
     )
 
 
-def build_media(
-    address: LedgerAddress, cameras: tuple[str, ...], control: ControlPolicy, data: Path
-) -> FastAPI:
+def build_media(address: LedgerAddress, cameras: tuple[str, ...], rules: Rules, data: Path) -> FastAPI:
     """The byte server's app; called in the media actor's process."""
-    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras, control))
+    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras, rules))
+
+
+def build_viewing(data: Path, viewing: Viewing) -> FastAPI:
+    """The viewing server's app; called in the viewing actor's process."""
+    return build_viewing_app(_link_signer(data), SystemClock(), viewing)
 
 
 def _link_signer(data: Path) -> LinkSigner:

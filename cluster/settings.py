@@ -15,9 +15,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from cluster.control_settings import ControlSettings
 from cluster.event_settings import EventTargetSettings
+from cluster.masking_settings import ExportSettings, MaskingSettings, VisionSettings
 from cluster.settings_paths import anchored
 from cluster.storage_settings import RetentionSettings, StorageSettings
 from cluster.trigger_settings import TriggerSettings
+from cluster.viewing_settings import ViewingSettings
 from cluster.yaml_places import YamlPlaces, read_yaml
 from orvault.container.keys import Kem
 from orvault.errors import ErrorKind, OrvaultError
@@ -94,6 +96,10 @@ class ClusterSettings(Frozen):
     object_store_mb: int = Field(default=256, ge=80, description="Shared memory for sealed bytes in flight.")
     num_cpus: int | None = Field(default=None, ge=1, description="Cores that Ray may plan with; empty: all.")
     token_file: Path = Field(default=Path("keys/ray.token"), description="The secret that every node shows.")
+    keep_state: bool = Field(
+        default=False,
+        description="A head that comes back finds its nodes again (new in Ray). OPERATIONS says more.",
+    )
 
 
 class KeySettings(Frozen):
@@ -145,17 +151,6 @@ class LedgerSettings(Frozen):
         return self
 
 
-class VisionSettings(Frozen):
-    """Detection."""
-
-    provider: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="cuda: anything else is an error."
-    )
-    models: Path = Field(default=Path("models"), description="The folder of ONNX weights and SHA256SUMS.")
-    actors: int = Field(default=1, ge=1, le=64, description="How many detection actors.")
-    threads: int = Field(default=2, ge=1, le=64, description="CPU threads of each.")
-
-
 class ApiSettings(Frozen):
     """The HTTP API (Ray Serve) and the byte server."""
 
@@ -163,6 +158,7 @@ class ApiSettings(Frozen):
     name: str = Field(default="", description="Host name in links and addresses; empty: the address itself.")
     port: Port = Field(default=8440, description="Port of the API; 0 takes a free one.")
     media_port: Port = Field(default=8441, description="Port of downloads; 0 takes a free one.")
+    viewing_port: Port = Field(default=8442, description="Port of live and stored views; 0 takes a free one.")
     tls_certificate: Path | None = Field(default=None, description="PEM chain; with it both speak TLS only.")
     tls_key: Path | None = Field(default=None, description="PEM private key of the certificate, mode 600.")
 
@@ -176,17 +172,6 @@ class ApiSettings(Frozen):
                 "set tls_certificate and tls_key, or host to 127.0.0.1"
             )
         return self
-
-
-class ExportSettings(Frozen):
-    """Packages."""
-
-    encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "medium"] = Field(
-        default="superfast", description="x264 speed."
-    )
-    encoder_crf: int = Field(
-        default=21, ge=10, le=35, description="x264 quality; lower is better and larger."
-    )
 
 
 class Settings(BaseSettings):
@@ -208,11 +193,13 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     ledger: LedgerSettings = LedgerSettings()
     vision: VisionSettings = VisionSettings()
+    masking: MaskingSettings = MaskingSettings()
     api: ApiSettings = ApiSettings()
     export: ExportSettings = ExportSettings()
     storage: StorageSettings = StorageSettings()
     retention: RetentionSettings = RetentionSettings()
     control: ControlSettings = ControlSettings()
+    viewing: ViewingSettings = ViewingSettings()
     triggers: tuple[TriggerSettings, ...] = ()
     events: tuple[EventTargetSettings, ...] = ()
 
@@ -233,6 +220,7 @@ class Settings(BaseSettings):
         for trigger in self.triggers:
             trigger.home(self.places())
         known_cameras = {camera.id for camera in self.cameras}
+        self.masking.check_cameras(known_cameras)
         for target in self.events:
             if unknown := sorted(set(target.channels) - known_cameras):
                 raise ValueError(

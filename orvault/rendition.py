@@ -1,23 +1,27 @@
 """The one path to a picture that leaves: decode -> mask -> watermark -> encode.
 
 Which pixels to cover is planned before (vision.mask); sealing the result is the sink's business
-(container.package).
+(container.package). Pictures stay in the planes in which they are coded; only what a detector looks at is turned
+into colours.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import cv2
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, Image, Mp4Encoder, Sink, decode_fragment
-from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, ThoroughDetector
-from orvault.vision.mask import WHOLE, FrameDetections, FramePlan, MaskPolicy, apply_mask
-from orvault.vision.watermark import TextWatermark, WatermarkPainter
+from orvault.video.codec import CLOCK_90K, Frame, LumaPainter, Mp4Encoder, Planes, Sink, decode_fragment
+from orvault.video.placing import Placing, Reached
+from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
+from orvault.vision.mask import SKIPPED, WHOLE, FrameDetections, FramePlan, MaskPolicy
+from orvault.vision.mask_planes import apply_mask_planes
+from orvault.vision.watermark import Mark, WatermarkPainter
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +36,7 @@ _DETECTION_FAILURES = (
     MemoryError,
     cv2.error,
 )
-_GAP_90K = CLOCK_90K // 2  # pictures farther apart than half a second are a gap that the recipient is told of
+_LAST_SHARE = 0.75  # of the time between looks: a shorter rest at a stretch's end is left to the next stretch
 
 
 def detect_fragment(
@@ -40,17 +44,31 @@ def detect_fragment(
 ) -> list[FrameDetections]:
     """What is found in each picture of a fragment: one entry per picture, in the order of showing.
 
-    The detector looks at the first and the last picture and, in between, at most `profile.every_s` apart; a
-    picture that was not looked at gets the findings of both its neighbours. A look that fails gives None for
-    that picture, and for the skipped ones beside it: those are covered whole. BAD_MEDIA if the fragment
-    cannot be decoded. Without `profile`, that of an EnsembleDetector is taken, or the default. Two decoded
-    pictures are held at a time.
+    See `detect_frames`. BAD_MEDIA if the fragment cannot be decoded. Two decoded pictures are held at a time.
+    """
+    # Rare looks take turns from fragment to fragment: the fragment's own bytes say whose turn it is, so that the
+    # same footage is looked at in the same way whichever actor gets which fragment.
+    return detect_frames(decode_fragment(data), detector, profile, first_look=zlib.crc32(data))
+
+
+def detect_frames(
+    frames: Iterable[Frame],
+    detector: Detector,
+    profile: DetectorProfile | None = None,
+    *,
+    first_look: int = 0,
+) -> list[FrameDetections]:
+    """What is found in each of the pictures of a stretch that is shown without a break.
+
+    The detector looks at most `profile.every_s` apart, and half of that from the first picture; the others are
+    SKIPPED. A look that fails gives None. `first_look` is the number of the first look: see `SteppedDetector`.
+    Without `profile`, that of an EnsembleDetector is taken, or the default.
     """
     if profile is None:
         profile = detector.profile if isinstance(detector, EnsembleDetector) else DetectorProfile()
-    looks = _Looks(detector, profile)
+    looks = _Looks(detector, profile.every_s, first_look)
     current: Frame | None = None
-    for following in decode_fragment(data):
+    for following in frames:
         if current is not None:
             looks.take(current, following.pts_90k)
         current = following
@@ -60,53 +78,52 @@ def detect_fragment(
 
 
 class _Looks:
-    """Decides which pictures the detector looks at, and fills in those between."""
+    """Decides which pictures the detector looks at."""
 
-    def __init__(self, detector: Detector, profile: DetectorProfile) -> None:
+    def __init__(self, detector: Detector, every_s: float, first_look: int) -> None:
         self.results: list[FrameDetections] = []
         self._detector = detector
-        self._every_90k = profile.every_s * CLOCK_90K
-        self._thorough_90k = profile.thorough_every_s * CLOCK_90K
+        self._every_90k = every_s * CLOCK_90K
+        self._number = first_look
+        self._first_90k: int | None = None
         self._looked_90k: int | None = None
-        self._thorough_at_90k: float = float("-inf")
-        self._skipped = 0
 
     def take(self, frame: Frame, next_pts_90k: int | None) -> None:
         """One picture, and when the next one is shown (None: this is the last)."""
-        if not self._due(next_pts_90k):
-            self._skipped += 1
+        if self._first_90k is None:
+            self._first_90k = frame.pts_90k
+        if not self._due(frame.pts_90k, next_pts_90k, self._first_90k):
+            self.results.append(SKIPPED)
             return
-        found = self._look(frame)
-        if self._skipped:
-            before = self.results[-1]
-            both = None if before is None or found is None else [*before, *found]
-            self.results += [both] * self._skipped
-            self._skipped = 0
-        self.results.append(found)
+        self.results.append(self._look(frame))
+        self._number += 1
         self._looked_90k = frame.pts_90k
 
-    def _due(self, next_pts_90k: int | None) -> bool:
-        """This picture must be looked at, because the next one would come too long after the last look."""
-        if next_pts_90k is None or self._looked_90k is None:
-            return True
+    def _due(self, pts_90k: int, next_pts_90k: int | None, first_90k: int) -> bool:
+        """Whether the next picture, or the next stretch's first look, would come too long after the last look."""
+        if self._looked_90k is None:
+            return next_pts_90k is None or next_pts_90k - first_90k > self._every_90k / 2
+        if next_pts_90k is None:
+            return pts_90k - self._looked_90k > self._every_90k * _LAST_SHARE
         return next_pts_90k - self._looked_90k > self._every_90k
 
     def _look(self, frame: Frame) -> FrameDetections:
+        detector = self._detector
         try:
-            return self._detect(frame)
+            if isinstance(detector, SteppedDetector):
+                return detector.look(frame.bgr, self._number)
+            return detector.detect(frame.bgr)
         except _DETECTION_FAILURES as error:
             _log.warning("detection failed at %d/90000 s, masking whole: %s", frame.pts_90k, error)
             return None
 
-    def _detect(self, frame: Frame) -> FrameDetections:
-        detector = self._detector
-        if (
-            isinstance(detector, ThoroughDetector)
-            and frame.pts_90k - self._thorough_at_90k >= self._thorough_90k
-        ):
-            self._thorough_at_90k = frame.pts_90k
-            return detector.detect_thoroughly(frame.bgr)
-        return detector.detect(frame.bgr)
+
+@dataclass(frozen=True)
+class CopySink:
+    """Where one recipient's copy goes, and what marks it as theirs (orvault.marks); None: nothing does."""
+
+    sink: Sink
+    mark: LumaPainter | None = None
 
 
 @dataclass(frozen=True)
@@ -121,26 +138,35 @@ class RenditionReport:
     gaps: tuple[tuple[int, int], ...]  # (last picture before, first after) of pauses over half a second
     clock_steps: int  # fragments that claimed to start before their predecessor's end and were set behind it
     watermark_box: tuple[int, int, int, int] | None
+    first_90k: (
+        int  # place in the whole video of the first picture written here; the sink's own times begin at 0
+    )
+    reached: Reached  # what a further rendition goes on from
 
 
 class Rendition:
     """Writes one camera's masked and watermarked video into a sink, fragment by fragment.
 
+    Several copies (`CopySink`) are masked and watermarked once; then each is marked and encoded for itself.
+
     `width`, `height` of all its pictures, `fps` nominal; pictures taken outside `from_us` <= t < to_us are
-    left out. One decoded picture is held at a time, however long the video is.
+    left out. `after`: this video continues another one. `mark` is drawn into the luma behind all else. One decoded
+    picture is held at a time, however long the video is.
     """
 
     def __init__(
         self,
-        sink: Sink,
+        sink: Sink | Sequence[CopySink],
         width: int,
         height: int,
         fps: float,
         policy: MaskPolicy,
-        watermark: TextWatermark | None = None,
+        watermark: Mark | Sequence[Mark] | None = None,
         *,
         from_us: int | None = None,
         to_us: int | None = None,
+        after: Reached | None = None,
+        mark: LumaPainter | None = None,
         crf: int = 23,
         preset: str = "veryfast",
         threads: int = 0,
@@ -149,13 +175,20 @@ class Rendition:
         self._painter = WatermarkPainter(watermark, width, height) if watermark else None
         self._size = (width, height)
         self._range_us = (from_us, to_us)
-        self._timeline = _Timeline(fps)
+        self._timeline = Placing(fps, after)
+        self._before = self._timeline.count
+        self._first_90k: int | None = None
         self._whole = 0
         self._partly = 0
-        self._encoder: Mp4Encoder | None = None
-        self._make_encoder = partial(
-            Mp4Encoder, sink, width, height, fps, crf=crf, preset=preset, threads=threads
+        self._encoders: list[Mp4Encoder] = []
+        self.plans: dict[
+            int, FramePlan
+        ] = {}  # of the pictures written, by their time in the sink (1/90000 s)
+        copies = sink if isinstance(sink, Sequence) else [CopySink(sink, mark)]
+        encoder = partial(
+            Mp4Encoder, width=width, height=height, fps=fps, crf=crf, preset=preset, threads=threads
         )
+        self._make_encoders = [partial(encoder, copy.sink, mark=copy.mark) for copy in copies]
 
     def add(self, fragment: bytes, plans: Sequence[FramePlan], start_us: int) -> int:
         """Write one fragment whose first picture was taken at `start_us`; `plans` holds one plan per picture.
@@ -183,9 +216,8 @@ class Rendition:
     def _timed(self, fragment: bytes, start_us: int) -> Iterator[tuple[Frame, float]]:
         first_90k: int | None = None
         for frame in decode_fragment(fragment):
-            height, width = frame.bgr.shape[:2]
-            if (width, height) != self._size:
-                wide, high = self._size
+            if frame.size != self._size:
+                (wide, high), (width, height) = self._size, frame.size
                 raise OrvaultError(
                     ErrorKind.BAD_MEDIA,
                     f"The camera's picture size changed from {wide}x{high} to {width}x{height}.",
@@ -201,28 +233,40 @@ class Rendition:
         return (from_us is None or taken_us >= from_us) and (to_us is None or taken_us < to_us)
 
     def _write(self, frame: Frame, plan: FramePlan, taken_us: float) -> None:
-        self._cover(frame.bgr, plan)
-        if self._encoder is None:
-            self._encoder = self._make_encoder(bt709=frame.bt709)
-        self._encoder.write(frame.bgr, self._timeline.place(taken_us))
+        planes = frame.planes()
+        self._cover(planes, plan, round(taken_us), bt709=frame.bt709)
+        if not self._encoders:
+            self._encoders = [make(bt709=frame.bt709) for make in self._make_encoders]
+        place_90k = self._timeline.place(taken_us)
+        self._first_90k = place_90k if self._first_90k is None else self._first_90k
+        self.plans[place_90k - self._first_90k] = plan
+        for encoder in self._encoders[
+            1:
+        ]:  # a mark is drawn into the planes: one copy may have them as they are
+            encoder.write_planes(planes.copied(), place_90k - self._first_90k)
+        self._encoders[0].write_planes(planes, place_90k - self._first_90k)
 
-    def _cover(self, bgr: Image, plan: FramePlan) -> None:
-        apply_mask(bgr, plan, self._policy)
+    def _cover(self, planes: Planes, plan: FramePlan, taken_us: int, *, bt709: bool) -> None:
+        apply_mask_planes(planes, plan, self._policy, bt709=bt709)
         self._whole += plan.whole
-        self._partly += bool(plan.boxes) and not plan.whole
+        self._partly += bool(plan.boxes or plan.polygons) and not plan.whole
         if self._painter is not None:
-            self._painter.paint(bgr)
+            self._painter.paint_planes(planes, taken_us, bt709=bt709)
 
     def close(self) -> RenditionReport:
         """End the video (the sink stays open) and say what it holds; EMPTY_RANGE if it holds no picture."""
-        if self._encoder is None:
-            raise OrvaultError(
-                ErrorKind.EMPTY_RANGE, "No picture was recorded in the time asked for.", where="rendition"
-            )
-        self._encoder.close()
+        report = self.end()
+        if not report.frames:
+            raise empty_range()
+        return report
+
+    def end(self) -> RenditionReport:
+        """As `close`, of a piece of a video, which may hold no picture: then nothing was written into the sink."""
+        for encoder in self._encoders:
+            encoder.close()
         line = self._timeline
         return RenditionReport(
-            frames=line.count,
+            frames=line.count - self._before,
             masked_whole=self._whole,
             masked_partly=self._partly,
             start_us=line.start_us,
@@ -230,49 +274,13 @@ class Rendition:
             gaps=tuple(line.gaps),
             clock_steps=line.steps,
             watermark_box=self._painter.box if self._painter else None,
+            first_90k=self._first_90k or 0,
+            reached=line.reached(),
         )
 
 
-class _Timeline:
-    """Turns the time at which a picture was taken into its place in the video: from 0, growing, gaps kept."""
-
-    def __init__(self, fps: float) -> None:
-        self.count = 0
-        self.steps = 0
-        self.gaps: list[tuple[int, int]] = []
-        self._frame_us = 1_000_000 / fps
-        self._origin_us = 0.0
-        self._last_us = 0.0
-        self._last_90k = -1
-        self._shift_us = 0.0
-
-    def next_fragment(self) -> None:
-        """A new fragment brings its own start time: what was corrected in the last one is over."""
-        self._shift_us = 0.0
-
-    def place(self, taken_us: float) -> int:
-        """The time stamp, in 1/90000 s, of the picture taken at `taken_us`."""
-        at_us = taken_us + self._shift_us
-        if self.count == 0:
-            self._origin_us = at_us
-        elif at_us <= self._last_us:
-            # The recorder's clock was set back between two fragments: the picture follows the last one.
-            self.steps += 1
-            self._shift_us += self._last_us + self._frame_us - at_us
-            at_us = self._last_us + self._frame_us
-        elif (at_us - self._last_us) * 9 / 100 > _GAP_90K:
-            self.gaps.append((round(self._last_us), round(at_us)))
-        self.count += 1
-        self._last_us = at_us
-        self._last_90k = max(self._last_90k + 1, round((at_us - self._origin_us) * 9 / 100))
-        return self._last_90k
-
-    @property
-    def start_us(self) -> int:
-        """When the first picture was taken."""
-        return round(self._origin_us)
-
-    @property
-    def end_us(self) -> int:
-        """When the last picture's time was over."""
-        return round(self._last_us + self._frame_us)
+def empty_range() -> OrvaultError:
+    """The error for an export without a picture."""
+    return OrvaultError(
+        ErrorKind.EMPTY_RANGE, "No picture was recorded in the time asked for.", where="rendition"
+    )

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras), MariaDB and
-# SoftHSM (a PKCS#11 token in software).
+# Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras), MariaDB, SoftHSM (a PKCS#11
+# token in software) and Chromium (views in a browser).
 # It starts no system service and leaves none running: the tests start private servers of their own and end them.
 #
 # Idempotent; when everything is there it only asks dpkg and is done. Without root it installs nothing, says what is
@@ -18,6 +18,7 @@ gstreamer1.0-plugins-ugly
 mariadb-server
 softhsm2
 python3-venv
+chromium
 "
 
 say() { printf 'debian-packages: %s\n' "$*"; }

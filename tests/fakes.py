@@ -20,7 +20,8 @@ from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.service import CustodyService, RenderJob
-from orvault.custody.terms import Masking, Position, Redaction, Style
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.custody.watermark import Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import Ledger, open_ledger
 from orvault.ledger.migrate import migrate
@@ -279,7 +280,9 @@ def make_world(url: str) -> World:
 def world_over(ledger: Ledger) -> World:
     """A world over an open, empty ledger."""
     clock, recorders, keys, renderers = FakeClock(), FakeRecorders(), FakeCaseKeys(), FakeRenderers()
-    custody = CustodyService(ledger.uow, clock, recorders, keys, renderers, cheap_passwords())
+    custody = CustodyService(
+        ledger.uow, clock, recorders, keys, renderers, cheap_passwords(), hospital="서울병원"
+    )
     custody.register_cameras(CAMERAS)
     accounts = {
         role: custody.create_account(None, role.value, role.value.title(), role, PASSWORD) for role in Role

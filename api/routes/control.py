@@ -17,6 +17,12 @@ router = APIRouter(tags=["Rooms"])
 RoomName = Annotated[str, Path(max_length=128, description="The room's name, as in the cameras' settings.")]
 
 
+@router.get("/rooms", summary="List rooms", **guarded(Right.CASE_VIEW))
+def list_rooms(services: ServicesHere, caller: CallerHere) -> list[RoomOut]:
+    """Every room that has a camera, as `GET /rooms/{room}` shows it."""
+    return [RoomOut.of(view) for view in services.custody.room_states(caller.account)]
+
+
 @router.get("/rooms/{room}", summary="Show a room", **guarded(Right.CASE_VIEW, ErrorKind.NOT_FOUND))
 def show_room(services: ServicesHere, caller: CallerHere, room: RoomName) -> RoomOut:
     """Whether it records, for which case, which stop awaits confirmation, which reasons are due, what is wrong."""

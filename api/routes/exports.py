@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models_exports import ExportIn, ExportOut, LinkOut, RefuseIn
+from api.models_exports import ExportIn, ExportOut, LinkOut, RefuseIn, ReleaseIn
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import Before, Limit, ObjectId
@@ -83,6 +83,18 @@ def approve_export(services: ServicesHere, caller: CallerHere, request_id: Objec
 
 
 @router.post(
+    "/{request_id}/release",
+    summary="Release a package that waits for a reviewer",
+    **guarded(Right.EXPORT_DECIDE, *_DECIDING, ErrorKind.SELF_APPROVAL, ErrorKind.EXPIRED, by_service=True),
+)
+def release_export(
+    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: ReleaseIn
+) -> ExportOut:
+    """Let it go although a second look found something, by somebody who did not ask for it, with the reason."""
+    return ExportOut.of(services.custody.release_export(caller.account, request_id, body.reason))
+
+
+@router.post(
     "/{request_id}/refuse",
     summary="Refuse an export request",
     **guarded(Right.EXPORT_DECIDE, *_DECIDING, ErrorKind.SELF_APPROVAL, by_service=True),
@@ -90,7 +102,7 @@ def approve_export(services: ServicesHere, caller: CallerHere, request_id: Objec
 def refuse_export(
     services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: RefuseIn
 ) -> ExportOut:
-    """Refuse it with a reason, which is kept."""
+    """Refuse it with a reason, which is kept; also a package that waits for a reviewer."""
     return ExportOut.of(services.custody.refuse_export(caller.account, request_id, body.reason))
 
 
@@ -99,15 +111,24 @@ def refuse_export(
     summary="Get a download link",
     **guarded(
         Right.EXPORT_DOWNLOAD,
+        ErrorKind.BAD_REQUEST,
         ErrorKind.NOT_FOUND,
         ErrorKind.CONFLICT,
         ErrorKind.NOT_APPROVED,
         ErrorKind.EXPIRED,
     ),
 )
-def issue_link(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> LinkOut:
-    """A link of 5 minutes to the finished package, for whoever submitted the request."""
-    link, package = services.custody.issue_link(caller.account, request_id)
+def issue_link(
+    services: ServicesHere,
+    caller: CallerHere,
+    request_id: ObjectId,
+    recipient: Annotated[
+        str | None,
+        Query(max_length=200, description="Whose copy; needed where there are several recipients."),
+    ] = None,
+) -> LinkOut:
+    """A link of 5 minutes to a recipient's finished package, for whoever submitted the request."""
+    link, package = services.custody.issue_link(caller.account, request_id, recipient)
     path = services.links.sign(package.package_id, link.link_id, link.expires_us)
     url = services.media_base_url.rstrip("/") + path
     return LinkOut(url=url, expires_at=link.expires_us, bytes=package.bytes, sha256=package.sha256)

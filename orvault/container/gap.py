@@ -86,6 +86,8 @@ def _read_payload(envelope: Envelope, where: str) -> tuple[str, Gap]:
         reason=fields.text("reason", MAX_REASON * 4),
     )
     fields.end()
+    if gap.to_us <= gap.from_us:
+        raise fields.fail("to_us", "is not after from_us")
     return node_id, gap
 
 

@@ -26,6 +26,8 @@ from orvault.container.storedkey import CASE, FOLDERS, VAULT, StoredKey, altered
 from orvault.container.vaultkey import VaultUse
 from orvault.errors import ErrorKind, OrvaultError
 
+MARK = "mark"
+
 
 def default_anchors(folder: Path) -> Path:
     """Where a store's anchor lies unless the settings say otherwise: beside the store, never in it."""
@@ -172,6 +174,13 @@ class KeyStore:
         public = self._new_key(VAULT, private.public().thumbprint, lambda: private)
         vaultkey.publish(self._folder, public)
         return public
+
+    def site_mark_key(self) -> bytes:
+        """The 32 bytes under which the invisible marks of this site's copies are made; made at the first call.
+
+        It is an entry of the ring and no file: it opens nothing; only what is derived from it leaves (marks.keys).
+        """
+        return self._ring.add(entry_id(MARK, "site"))
 
     def is_vault_key(self, thumbprint: str) -> bool:
         """Whether this names a vault key, in use or not, that is still here."""

@@ -29,57 +29,64 @@ class Right(StrEnum):
     EXPORT_DECIDE = "export-decide"
     EXPORT_DOWNLOAD = "export-download"
     HISTORY_VIEW = "history-view"
+    LIVE_VIEW = "live-view"
+    STORED_VIEW = "stored-view"
+    MASK_SET = "mask-set"
+    MASK_LIFT = "mask-lift"
 
 
+# What every account may: see the masked picture (`viewing.decide_view` says who sees more), and mask in an emergency.
+_EVERYBODY = frozenset({Right.SESSION, Right.CAMERA_VIEW, Right.LIVE_VIEW, Right.MASK_SET})
 _RIGHTS: dict[Role, frozenset[Right]] = {
     # Runs the machines; least of all may this role reach what the machines hold.
-    Role.SYSTEM_ADMINISTRATOR: frozenset({Right.SESSION, Right.ACCOUNT_MANAGE, Right.CAMERA_VIEW}),
-    Role.RECORDS_MANAGER: frozenset(
+    Role.SYSTEM_ADMINISTRATOR: _EVERYBODY | {Right.ACCOUNT_MANAGE},
+    Role.RECORDS_MANAGER: _EVERYBODY
+    | frozenset(
         {
-            Right.SESSION,
-            Right.CAMERA_VIEW,
             Right.CASE_VIEW,
             Right.CASE_PLAN,
             Right.CASE_ARM,
             Right.CASE_CLOSE,
             Right.RECORDING_SWITCH,
             Right.RECORDING_LIST,
+            Right.STORED_VIEW,
             Right.EXPORT_SUBMIT,
             Right.EXPORT_VIEW,
             Right.EXPORT_DOWNLOAD,
         }
     ),
     # Decides on requests and may file one for a court; never decides on its own (see `may`).
-    Role.PRIVACY_OFFICER: frozenset(
+    Role.PRIVACY_OFFICER: _EVERYBODY
+    | frozenset(
         {
-            Right.SESSION,
-            Right.CAMERA_VIEW,
             Right.CASE_VIEW,
             Right.RECORDING_LIST,
+            Right.STORED_VIEW,
             Right.EXPORT_SUBMIT,
             Right.EXPORT_VIEW,
             Right.EXPORT_DECIDE,
             Right.EXPORT_DOWNLOAD,
             Right.HISTORY_VIEW,
+            Right.MASK_LIFT,
         }
     ),
     # Stands in the operating room: arms, switches and closes, and hands nothing out.
-    Role.CLINICAL_STAFF: frozenset(
+    Role.CLINICAL_STAFF: _EVERYBODY
+    | frozenset(
         {
-            Right.SESSION,
-            Right.CAMERA_VIEW,
             Right.CASE_VIEW,
             Right.CASE_ARM,
             Right.CASE_CLOSE,
             Right.RECORDING_SWITCH,
+            Right.MASK_LIFT,
         }
     ),
-    Role.AUDITOR: frozenset(
+    Role.AUDITOR: _EVERYBODY
+    | frozenset(
         {
-            Right.SESSION,
-            Right.CAMERA_VIEW,
             Right.CASE_VIEW,
             Right.RECORDING_LIST,
+            Right.STORED_VIEW,
             Right.EXPORT_VIEW,
             Right.HISTORY_VIEW,
         }

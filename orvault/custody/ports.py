@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from orvault.container.keys import PublicKey
@@ -33,6 +34,33 @@ class CameraStatus:
     run_id: str | None = None
     segments: int = 0
     last_segment_us: int | None = None
+
+
+class TroubleKind(StrEnum):
+    """What may be wrong with the pedal and the gestures of a room; `custody.desks.alarms` words it for staff."""
+
+    PEDAL_LOST = "pedal-lost"
+    GESTURES_BLIND = "gestures-blind"  # no picture comes
+    GESTURES_FAILING = "gestures-failing"  # pictures come, and nobody can judge them
+    TRIGGERS_LOST = "triggers-lost"  # neither answers
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A trigger that hears nothing; `device` names the pedal or the camera, `detail` says why."""
+
+    kind: TroubleKind
+    device: str
+    since_us: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerReport:
+    """How the pedal and the gestures of a room do."""
+
+    room: str
+    troubles: tuple[Trouble, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +125,18 @@ class Renderers(Protocol):
     def wake(self) -> None:
         """There may be work: ask `claim_render`. Losing this call only delays the work."""
         ...
+
+
+class Viewers(Protocol):
+    """Whoever shows pictures now."""
+
+    def switched(self) -> None:
+        """The quick mask changed: ask `views_now`. Losing this call delays it until they ask by themselves."""
+        ...
+
+
+class NoViewers:
+    """Nobody shows pictures."""
+
+    def switched(self) -> None:
+        """Nobody has to be told."""

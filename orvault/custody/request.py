@@ -14,6 +14,7 @@ from orvault.container.keys import Recipient
 from orvault.custody.basis import LegalBasis
 from orvault.custody.case import MAX_CAMERAS
 from orvault.custody.recorded import Span
+from orvault.custody.second_look import SecondLook
 from orvault.custody.terms import Redaction, Validity, check_recipients, check_terms
 from orvault.custody.text import check_range, clean_text, show_time
 from orvault.errors import ErrorKind, OrvaultError
@@ -28,6 +29,7 @@ class RequestState(StrEnum):
     SUBMITTED = "submitted"
     APPROVED = "approved"
     RENDERING = "rendering"
+    REVIEW = "review"  # made, but a second look found something: a reviewer releases or refuses it
     READY = "ready"
     REFUSED = "refused"
     FAILED = "failed"
@@ -42,11 +44,13 @@ _NEXT: dict[RequestState, frozenset[RequestState]] = {
         {
             RequestState.RENDERING,
             RequestState.APPROVED,
+            RequestState.REVIEW,
             RequestState.READY,
             RequestState.FAILED,
             RequestState.EXPIRED,
         }
     ),
+    RequestState.REVIEW: frozenset({RequestState.READY, RequestState.REFUSED, RequestState.EXPIRED}),
     RequestState.READY: frozenset({RequestState.EXPIRED}),
     RequestState.REFUSED: frozenset(),
     RequestState.FAILED: frozenset(),
@@ -114,10 +118,24 @@ class PackageFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """What one recipient gets: a package of its own, with its own invisible mark; `package` once it is ready.
+
+    Of a request that was approved before copies were told apart there is one copy, for all recipients.
+    """
+
+    package_id: str
+    recipients: tuple[Recipient, ...]
+    package: PackageFile | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """One request with everything decided about it so far; times are UTC microseconds.
 
-    `worker_epoch` counts its claims; `given_back` those among them that were given back before they could be tried.
+    `worker_epoch` counts its claims; `given_back` those among them that were given back before they could be tried;
+    `advanced_epoch` is the last of them that finished a piece of the work (0: none).
+    `package_id` and `package` are of the first recipient's copy, `further_ids` and `further` of the others'.
     """
 
     request_id: str
@@ -140,11 +158,36 @@ class ExportRequest:
     failure: str | None = None
     ended_us: int | None = None
     removed_us: int | None = None
+    further_ids: tuple[str, ...] = ()
+    further: tuple[PackageFile, ...] = ()
+    advanced_epoch: int = 0
+    second_look: SecondLook | None = None
+    reviewed_by: str | None = None
+    reviewed_us: int | None = None
+
+    @property
+    def copies(self) -> tuple[Copy, ...]:
+        """One per recipient, in the recipients' order; none before the approval."""
+        if self.package_id is None:
+            return ()
+        recipients = self.wish.recipients
+        if not self.further_ids:
+            return (Copy(self.package_id, recipients, self.package),)
+        packages: tuple[PackageFile | None, ...] = (
+            self.package,
+            *(self.further or (None,) * len(self.further_ids)),
+        )
+        ids = (self.package_id, *self.further_ids)
+        return tuple(
+            Copy(package_id, (recipient,), package)
+            for package_id, recipient, package in zip(ids, recipients, packages, strict=True)
+        )
 
     @property
     def attempts(self) -> int:
-        """How many workers were at it and neither ended nor gave it back."""
-        return self.worker_epoch - self.given_back
+        """How many workers were at it and neither ended nor gave it back, from the last one on that got further."""
+        attempts = self.worker_epoch - self.given_back
+        return min(attempts, self.worker_epoch - self.advanced_epoch + 1) if self.advanced_epoch else attempts
 
     def due_to_expire(self, now_us: int) -> bool:
         """Whether its validity is over while something could still be made or fetched under it."""
@@ -171,10 +214,31 @@ def check_ready(request: ExportRequest, now_us: int) -> PackageFile:
     if request.state in {RequestState.SUBMITTED, RequestState.REFUSED}:
         word = "waits for approval" if request.state is RequestState.SUBMITTED else "was refused"
         raise OrvaultError(ErrorKind.NOT_APPROVED, f"This request {word}; there is nothing to download.")
+    if request.state is RequestState.REVIEW:
+        message = "A second look found something in this package; a reviewer has to decide first."
+        raise OrvaultError(ErrorKind.NOT_APPROVED, message, advice="Ask a privacy officer to look at it.")
     if request.package is None or request.state is not RequestState.READY:
         message = f"This request is {request.state.value}; the package is not ready."
         raise OrvaultError(ErrorKind.CONFLICT, message, advice="Wait until its state is ready.")
     return request.package
+
+
+def package_for(request: ExportRequest, recipient: str | None) -> PackageFile:
+    """The package made for this recipient of a ready request; it may be left unnamed where there is one copy only.
+
+    Errors: BAD_REQUEST (several copies, and none or nobody is named).
+    """
+    copies = request.copies
+    found = [
+        copy for copy in copies if recipient is None or recipient in {each.name for each in copy.recipients}
+    ]
+    if len(found) == 1 and found[0].package is not None:
+        return found[0].package
+    names = ", ".join(each.name for each in request.wish.recipients)
+    message = (
+        "Each recipient has a copy of their own." if recipient is None else "No copy was made for this name."
+    )
+    raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="recipient", advice=f"Name one of: {names}.")
 
 
 def check_recorded(

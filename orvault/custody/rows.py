@@ -17,6 +17,8 @@ from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.signals import ReasonRows, SignalRows
+from orvault.custody.viewing import MaskRows, ViewRows
+from orvault.custody.watermark import WatermarkImageRows
 
 
 class CameraRows(Protocol):
@@ -138,6 +140,16 @@ class Link:
     first_used_us: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredCopy:
+    """Which request and recipients a package, and the mark in its pictures, belong to."""
+
+    package_id: str
+    request_id: str
+    recipients: tuple[str, ...]
+    camera_ids: tuple[str, ...]
+
+
 class RequestRows(Protocol):
     """Export requests with cameras, recipients, consents and download links."""
 
@@ -145,6 +157,14 @@ class RequestRows(Protocol):
     def get(self, request_id: str) -> ExportRequest | None: ...  # noqa: D102
     def put_state(self, request: ExportRequest) -> None:
         """Write what was decided or done; the wish itself never changes."""
+        ...
+
+    def put_copies(self, request: ExportRequest) -> None:
+        """Write the ids and packages of the further recipients' copies."""
+        ...
+
+    def copies(self) -> Sequence[RegisteredCopy]:
+        """Every copy that was ever approved, for tracing."""
         ...
 
     def page(  # noqa: D102
@@ -214,6 +234,12 @@ class UnitOfWork(Protocol):
     def history(self) -> HistoryRows: ...  # noqa: D102
     @property
     def notices(self) -> NoticeRows: ...  # noqa: D102
+    @property
+    def watermark_images(self) -> WatermarkImageRows: ...  # noqa: D102
+    @property
+    def masks(self) -> MaskRows: ...  # noqa: D102
+    @property
+    def views(self) -> ViewRows: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
     def __exit__(

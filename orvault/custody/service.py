@@ -6,21 +6,34 @@ It decides and records; recorders, keys and rendering are reached through the po
 from __future__ import annotations
 
 from orvault.custody.desks.accounts import AccountDesk
+from orvault.custody.desks.alarms import Alarm
 from orvault.custody.desks.cases import CaseDesk
-from orvault.custody.desks.control import ControlDesk, SignalOutcome
+from orvault.custody.desks.control import SignalOutcome
 from orvault.custody.desks.histories import HistoryDesk, HistoryVerdict
 from orvault.custody.desks.notices import NoticeDesk, NoticePage
 from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
+from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
-from orvault.custody.desks.rooms import Alarm, DueReason, RoomDesk, RoomView
+from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
+from orvault.custody.desks.traces import TracedCopy, TraceDesk
+from orvault.custody.desks.viewing import MaskState, OpenedView, SeenSpan, ViewingDesk
 from orvault.custody.stretches import Track
 
 
 class CustodyService(
-    AccountDesk, CaseDesk, ControlDesk, RoomDesk, RecordingDesk, RenderDesk, HistoryDesk, NoticeDesk
+    AccountDesk,
+    CaseDesk,
+    RehearsalDesk,
+    RoomDesk,
+    RecordingDesk,
+    RenderDesk,
+    HistoryDesk,
+    NoticeDesk,
+    TraceDesk,
+    ViewingDesk,
 ):
     """All desks over one ledger; safe to share between threads, and to have in several processes."""
 
@@ -33,11 +46,15 @@ __all__ = [
     "CustodyService",
     "DueReason",
     "HistoryVerdict",
+    "MaskState",
     "NoticePage",
+    "OpenedView",
     "RenderJob",
     "RoomView",
+    "SeenSpan",
     "SignIn",
     "SignalOutcome",
     "Switched",
+    "TracedCopy",
     "Track",
 ]

@@ -16,13 +16,13 @@ from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
 from orvault.container.label import MAX_PASSWORD_SLOTS
 from orvault.custody.text import MAX_TIME_US, clean_text, show_time
+from orvault.custody.watermark import TEXT_SIZE_PERMILLE, USUAL, ImageMark, Layout, Position, check_template
 from orvault.errors import ErrorKind, OrvaultError
 
 DAY_US = 24 * 3600 * US_PER_S
 DEFAULT_VALIDITY_US = 30 * DAY_US
 LONGEST_VALIDITY_US = 366 * DAY_US
 MAX_RECIPIENTS = 20
-WATERMARK_CHARACTERS = 64
 
 DEFAULT_TERMS = (
     "이 영상은 요청서에 적힌 목적으로만 볼 수 있으며, 복제하거나 다른 사람에게 제공할 수 없고, "
@@ -49,29 +49,49 @@ class Style(StrEnum):
     FROST = "frost"
 
 
-class Position(StrEnum):
-    """Where the watermark stands in the picture."""
-
-    TOP_LEFT = "top-left"
-    TOP_RIGHT = "top-right"
-    BOTTOM_LEFT = "bottom-left"
-    BOTTOM_RIGHT = "bottom-right"
-    CENTRE = "centre"
-
-
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """The masking and the visible watermark of every picture in the package."""
+    """The masking and the visible watermark of every picture in the package.
+
+    `watermark` is the text as typed, its fields in braces ("": an image alone); `drawn` the same with its fields
+    filled in, fixed at submit ("" before that, and in requests from before there were fields).
+    """
 
     masking: Masking
     style: Style
     watermark: str
     position: Position
+    layout: Layout = USUAL
+    utc_offset_min: int = 0
+    image: ImageMark | None = None
+    drawn: str = ""
 
     def checked(self) -> Redaction:
-        """With the watermark cleaned; BAD_REQUEST when it is empty, too long or not one printable line."""
-        text = clean_text(self.watermark, "watermark.text", longest=WATERMARK_CHARACTERS, drawn=True)
-        return Redaction(self.masking, self.style, text, self.position)
+        """With the text cleaned; BAD_REQUEST when there is neither text nor image, or something is out of range."""
+        text = (
+            self.watermark
+            if self.image is not None and not self.watermark
+            else check_template(self.watermark)
+        )
+        if abs(self.utc_offset_min) > 14 * 60:
+            message = "The offset from UTC is -840 to 840 minutes."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="watermark.utc_offset_min")
+        self.layout.checked(TEXT_SIZE_PERMILLE, "watermark")
+        if self.image is not None:
+            self.image.checked()
+        return replace(self, watermark=text)
+
+    @property
+    def text(self) -> str:
+        """What is drawn; `{time}` in it is each picture's own. "" where there is an image alone."""
+        return self.drawn or self.watermark
+
+    def watermark_summary(self) -> str:
+        """The watermark in words, as history and the package's manifest tell of it."""
+        parts = [self.text] if self.text else []
+        if self.image is not None:
+            parts.append(f"image {self.image.digest}")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,13 @@ from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 from orvault.container.keys import Recipient
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
 from orvault.custody.request import ExportRequest, PackageFile, Progress, RequestState, Wish
-from orvault.custody.rows import Link
-from orvault.custody.terms import Masking, Position, Redaction, Style, Validity
+from orvault.custody.rows import Link, RegisteredCopy
+from orvault.custody.second_look import SecondLook
+from orvault.custody.terms import Masking, Redaction, Style, Validity
+from orvault.custody.watermark import Position
 from orvault.ledger import tables_exports as t
-from orvault.ledger.rows import Row, Values, from_text, to_text
+from orvault.ledger.rows import Row, Values, from_text, to_text, unreadable
+from orvault.ledger.watermark_images import more_to_text, with_more
 
 _ENDED = ("refused", "failed", "expired")
 
@@ -47,6 +50,39 @@ class Requests:
             update(t.requests).where(t.requests.c.id == request.request_id).values(**_state_values(request))
         )
 
+    def put_copies(self, request: ExportRequest) -> None:
+        """Write the ids and packages of the further recipients' copies."""
+        c = t.request_recipients.c
+        for position, copy in enumerate(request.copies[1:], 1):
+            package = copy.package
+            values: Values = {"package_id": copy.package_id}
+            if package is not None:
+                values |= {"package_path": package.path, "package_bytes": package.bytes}
+                values |= {"package_sha256": package.sha256}
+            here = (c.request_id == request.request_id, c.position == position)
+            self._db.execute(update(t.request_recipients).where(*here).values(**values))
+
+    def copies(self) -> Sequence[RegisteredCopy]:
+        """Every copy that was ever approved, for tracing."""
+        r, c = t.requests.c, t.request_recipients.c
+        query = (
+            select(r.id, r.package_id, c.position, c.name, c.package_id.label("own_id"))
+            .join_from(t.requests, t.request_recipients)
+            .where(r.package_id.is_not(None))
+            .order_by(r.id, c.position)
+        )
+        cameras: dict[str, list[str]] = defaultdict(list)
+        for row in self._db.execute(select(t.request_cameras)).mappings():
+            cameras[row["request_id"]].append(row["camera_id"])
+        names: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for row in self._db.execute(query).mappings():
+            # A recipient without a copy of their own shares the first one's.
+            names[row["id"], row["own_id"] or row["package_id"]].append(row["name"])
+        return [
+            RegisteredCopy(package_id, request_id, tuple(recipients), tuple(cameras[request_id]))
+            for (request_id, package_id), recipients in names.items()
+        ]
+
     def page(
         self, state: RequestState | None, owner: str | None, case_id: str | None, limit: int, before: str
     ) -> Sequence[ExportRequest]:
@@ -75,7 +111,7 @@ class Requests:
         r = t.requests.c
         approved_once = r.package_id.is_not(None)  # else no file was ever begun
         query = select(t.requests).where(
-            r.state.in_(("expired", "failed")), r.removed_us.is_(None), approved_once
+            r.state.in_(("expired", "failed", "refused")), r.removed_us.is_(None), approved_once
         )
         return self._read(query.order_by(r.id).limit(100))
 
@@ -155,6 +191,7 @@ def _wish_values(request: ExportRequest) -> Values:
         "style": wish.redaction.style.value,
         "watermark": wish.redaction.watermark,
         "watermark_position": wish.redaction.position.value,
+        "watermark_more": more_to_text(wish.redaction),
         "terms": wish.terms,
         "valid_from_us": request.validity.from_us,
         "valid_until_us": request.validity.until_us,
@@ -185,6 +222,10 @@ def _state_values(request: ExportRequest) -> Values:
         "failure": request.failure,
         "ended_us": request.ended_us,
         "removed_us": request.removed_us,
+        "advanced_epoch": request.advanced_epoch,
+        "second_look": to_text(request.second_look.to_json()) if request.second_look else None,
+        "reviewed_by": request.reviewed_by,
+        "reviewed_us": request.reviewed_us,
     }
 
 
@@ -203,14 +244,27 @@ def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Ro
             tuple(Consent(Subject(part["subject"]), part["name"], part["document"]) for part in consents),
         ),
         recipients=tuple(Recipient.from_json(from_text(part["recipient"], where)) for part in recipients),
-        redaction=Redaction(
-            Masking(row["masking"]),
-            Style(row["style"]),
-            row["watermark"],
-            Position(row["watermark_position"]),
+        redaction=with_more(
+            Redaction(
+                Masking(row["masking"]),
+                Style(row["style"]),
+                row["watermark"],
+                Position(row["watermark_position"]),
+            ),
+            row["watermark_more"],
+            where,
         ),
         terms=row["terms"],
     )
+
+
+def _second_look(text: str | None, where: str) -> SecondLook | None:
+    if text is None:
+        return None
+    try:
+        return SecondLook.from_json(from_text(text, where))
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(where) from error
 
 
 def _request(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> ExportRequest:
@@ -219,6 +273,7 @@ def _request(row: Row, cameras: list[Row], recipients: list[Row], consents: list
         package = PackageFile(
             row["package_id"], row["package_path"], row["package_bytes"], row["package_sha256"]
         )
+    further = [part for part in recipients if part["package_id"] is not None]
     return ExportRequest(
         request_id=row["id"],
         wish=_wish(row, cameras, recipients, consents),
@@ -240,4 +295,16 @@ def _request(row: Row, cameras: list[Row], recipients: list[Row], consents: list
         failure=row["failure"],
         ended_us=row["ended_us"],
         removed_us=row["removed_us"],
+        advanced_epoch=row["advanced_epoch"],
+        second_look=_second_look(row["second_look"], f"requests {row['id']}"),
+        reviewed_by=row["reviewed_by"],
+        reviewed_us=row["reviewed_us"],
+        further_ids=tuple(part["package_id"] for part in further),
+        further=tuple(
+            PackageFile(
+                part["package_id"], part["package_path"], part["package_bytes"], part["package_sha256"]
+            )
+            for part in further
+            if part["package_sha256"] is not None
+        ),
     )

@@ -9,11 +9,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.mysql import LONGBLOB
 
 from orvault.ledger.tables import DIGEST, EXTERNAL_ID, ID, LONG, make_table, moment
+
+PICTURE = LargeBinary().with_variant(LONGBLOB(), "mysql")
 
 requests = make_table(
     "requests",
@@ -34,6 +38,11 @@ requests = make_table(
     Column("style", String(16), nullable=False, comment="solid, mosaic or frost"),
     Column("watermark", String(64), nullable=False, comment="text in the picture"),
     Column("watermark_position", String(16), nullable=False, comment="corner or centre"),
+    Column(
+        "watermark_more",
+        LONG,
+        comment="the watermark's filled-in text, layout and image, JSON; NULL: older than these",
+    ),
     Column("terms", LONG, nullable=False, comment="terms of use that travel in the package"),
     moment("valid_from_us", "the package opens from"),
     moment("valid_until_us", "the package opens until; the request expires then"),
@@ -70,10 +79,20 @@ requests = make_table(
     Column("package_sha256", DIGEST, comment="SHA-256 (hex) of the package file, once ready"),
     Column("failure", String(500), comment="why the rendering failed"),
     moment("ended_us", "when it became ready, refused, failed or expired", nullable=True),
+    Column(
+        "advanced_epoch",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="last claim whose worker finished a piece; 0: none",
+    ),
+    Column("second_look", LONG, comment="what was looked for and found in what would leave, JSON"),
+    Column("reviewed_by", ID, comment="account that released or refused it after that; never the requester"),
+    moment("reviewed_us", "when that was", nullable=True),
     moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),
     CheckConstraint(
-        "state IN ('submitted','approved','rendering','ready','refused','failed','expired')", "state"
+        "state IN ('submitted','approved','rendering','review','ready','refused','failed','expired')", "state"
     ),
     CheckConstraint("basis_kind IN ('court','investigator','mediation','consent')", "basis_kind"),
     CheckConstraint("masking IN ('face','head','body','picture')", "masking"),
@@ -83,15 +102,15 @@ requests = make_table(
     # Four eyes stand in the schema too: no code path can let a request be decided by who made it.
     CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", "four_eyes"),
     CheckConstraint(
-        "state NOT IN ('approved','rendering','ready','failed') OR decided_by IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','failed') OR decided_by IS NOT NULL",
         "approved_by_somebody",
     ),
     CheckConstraint(
-        "state NOT IN ('approved','rendering','ready','failed') OR package_id IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','failed') OR package_id IS NOT NULL",
         "approved_names_package",
     ),
     CheckConstraint("state <> 'refused' OR refusal_reason IS NOT NULL", "refused_has_reason"),
-    CheckConstraint("state <> 'ready' OR package_sha256 IS NOT NULL", "ready_has_package"),
+    CheckConstraint("state NOT IN ('review','ready') OR package_sha256 IS NOT NULL", "ready_has_package"),
     Index(None, "case_id"),
     Index(None, "state", "decided_us"),
     Index(None, "requested_by"),
@@ -114,7 +133,12 @@ request_recipients = make_table(
     Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
     Column("name", String(80), nullable=False, comment="the recipient; leaks are traced by it"),
     Column("recipient", LONG, nullable=False, comment="public key, and salt for a password recipient, JSON"),
+    Column("package_id", ID, comment="UUIDv7 of their own copy; the first one's stands in requests; unique"),
+    Column("package_path", String(512), comment="its file below the packages folder, once ready"),
+    Column("package_bytes", BigInteger, comment="its size in bytes, once ready"),
+    Column("package_sha256", DIGEST, comment="SHA-256 (hex) of its file, once ready"),
     UniqueConstraint("request_id", "name"),
+    Index(None, "package_id", unique=True),
 )
 
 request_consents = make_table(
@@ -126,6 +150,18 @@ request_consents = make_table(
     Column("name", String(80), nullable=False, comment="whose consent"),
     Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),
     CheckConstraint("subject IN ('patient','staff')", "subject"),
+)
+
+watermark_images = make_table(
+    "watermark_images",
+    "Images for visible watermarks, never changed; owner: custody watermark desk",
+    Column("digest", DIGEST, primary_key=True, comment="SHA-256 (hex) of png; requests name it"),
+    Column("name", String(80), nullable=False, comment="what people call it"),
+    Column("width", Integer, nullable=False, comment="pixels"),
+    Column("height", Integer, nullable=False, comment="pixels"),
+    Column("png", PICTURE, nullable=False, comment="8-bit PNG with alpha, as this system wrote it"),
+    Column("added_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that sent it"),
+    moment("added_us", "when"),
 )
 
 download_links = make_table(

@@ -23,6 +23,8 @@ from orvault.ledger.notices import Notices
 from orvault.ledger.recordings import Gaps, Segments
 from orvault.ledger.requests import Requests
 from orvault.ledger.tables_exports import history_head
+from orvault.ledger.viewing import Masks, Views
+from orvault.ledger.watermark_images import WatermarkImages
 
 
 class SqlUnitOfWork:
@@ -123,6 +125,21 @@ class SqlUnitOfWork:
     def notices(self) -> Notices:
         """How far outside targets have taken events."""
         return Notices(self._here)
+
+    @cached_property
+    def watermark_images(self) -> WatermarkImages:
+        """Images for visible watermarks."""
+        return WatermarkImages(self._here)
+
+    @cached_property
+    def masks(self) -> Masks:
+        """The quick mask."""
+        return Masks(self._here)
+
+    @cached_property
+    def views(self) -> Views:
+        """Views and viewing grants."""
+        return Views(self._here)
 
     @property
     def _here(self) -> Connection:

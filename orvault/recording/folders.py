@@ -5,7 +5,7 @@ Layout: `store`. Nothing here opens a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -34,8 +34,12 @@ def leftovers(folder: Path) -> list[Path]:
     return sorted([*parts, *orphans])
 
 
-def run_folders(root: Path, on_fault: OnFault | None = None) -> Iterator[Path]:
-    """The folder of every run below the root, by case, camera and run; faults as `listed` tells them."""
+def run_folders(
+    root: Path, on_fault: OnFault | None = None, runs: Collection[tuple[str, str, str]] | None = None
+) -> Iterator[Path]:
+    """The folder of every run below the root, or of those named, by case, camera and run; faults as `listed` does."""
+    if runs is not None:
+        return (root.joinpath(*run) for run in sorted(runs))
     cases = listed(_folders, root, root, on_fault)
     cameras = chain.from_iterable(listed(_folders, case, root, on_fault) for case in cases)
     return chain.from_iterable(listed(_folders, camera, root, on_fault) for camera in cameras)

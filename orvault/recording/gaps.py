@@ -8,7 +8,7 @@ Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same ga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -48,13 +48,15 @@ class GapStore:
             raise storage_error("The gap record could not be stored", path, error) from error
         return str(relative)
 
-    def scan(self, on_fault: OnFault | None = None) -> Iterator[Gap]:
-        """Every gap, by case, camera, run and time.
+    def scan(
+        self, on_fault: OnFault | None = None, runs: Collection[tuple[str, str, str]] | None = None
+    ) -> Iterator[Gap]:
+        """Every gap, or those of some runs (case, camera, run), by case, camera, run and time.
 
         What cannot be listed or read (STORAGE) or is no gap record (DAMAGED) is given to `on_fault` with its path;
         without it the error is raised. Signatures are not checked: `check_gap` does, where the certificates are.
         """
-        folders = run_folders(self._root, on_fault)
+        folders = run_folders(self._root, on_fault, runs)
         found = (listed(entries, folder / "gaps", self._root, on_fault) for folder in folders)
         for path in chain.from_iterable(found):
             if path.suffix != ".json":

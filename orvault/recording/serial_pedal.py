@@ -206,7 +206,7 @@ class PedalReader:
         self._name, self._open, self._clock = name, open_contact, clock
         self._on_event, self._on_change = on_event, on_change
         self.pedal = Pedal(rules)
-        self.status = PedalStatus(False, clock.now_us(), "it was not looked for yet")
+        self.status = PedalStatus(False, clock.now_us(), "It was not looked for yet.")
 
     def run(self, stopping: Callable[[], bool] = _never) -> None:
         """Read until told to stop; blocks."""
@@ -237,7 +237,8 @@ class PedalReader:
         self.pedal.lost()
         if self.status.ready or self.status.detail != error.message:
             log.error("pedal %s is away: %s", self._name, error)
-            self._change(PedalStatus(False, self._clock.now_us(), error.message))
+            since_us = self._clock.now_us() if self.status.ready else self.status.since_us
+            self._change(PedalStatus(False, since_us, error.message))
 
     def _back(self, movements: Sequence[Movement]) -> None:
         if self.pedal.pressed and Movement.RELEASED in movements:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -176,12 +176,14 @@ class SegmentStore:
         self._sync(path.parent)
         return record
 
-    def scan(self, on_fault: OnFault | None = None) -> Iterator[SegmentRecord]:
-        """Every segment, by case, camera, run and number.
+    def scan(
+        self, on_fault: OnFault | None = None, runs: Collection[tuple[str, str, str]] | None = None
+    ) -> Iterator[SegmentRecord]:
+        """Every segment, or those of some runs (case, camera, run), by case, camera, run and number.
 
         What cannot be listed or read is given to `on_fault` with its path; without it the error is raised.
         """
-        for folder in run_folders(self._root, on_fault):
+        for folder in run_folders(self._root, on_fault, runs):
             for path in listed(segments_in, folder, self._root, on_fault):
                 relative = path.relative_to(self._root).as_posix()
                 try:

@@ -23,14 +23,21 @@ from av.video.stream import VideoStream
 from orvault.errors import ErrorKind, OrvaultError
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue green red
+Luma = npt.NDArray[np.uint8]  # (height, width); rows may lie apart
 
 CLOCK_90K = 90_000
 KNOWN_CODECS = ("h264", "hevc")
 MAX_PIXELS = 4096 * 2304  # the largest picture of a camera that is taken: a little over 4K
 MAX_FRAMES = 4_000  # of one fragment: 2 s are usual; 60 s at 60 pictures a second are still taken
 KEYFRAME_INTERVAL_S = 2.0
+# empty_moov and no index at the end: nothing is ever patched, so the sink may be a cipher or a socket.
+FRAGMENTED = {
+    "movflags": "frag_keyframe+empty_moov+default_base_moof",
+    "video_track_timescale": str(CLOCK_90K),
+}
 _AVCOL_BT709 = 1  # the same number for matrix, primaries and transfer in ISO/IEC 23091-2
 _AVCOL_LIMITED = 1
+_AVCOL_FULL = 2
 
 # What PyAV raises on bad bytes: its own errors, and Python's where a field makes no sense to it.
 _MEDIA_ERRORS = (av.FFmpegError, ValueError, IndexError, OverflowError, ArithmeticError)
@@ -44,13 +51,105 @@ class Sink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One decoded picture: `bgr` (height, width, 3) uint8, writable; `pts_90k` as in the stream."""
+class LumaPainter(Protocol):
+    """Draws into the luma of pictures that are about to be coded: a copy's mark (orvault.marks)."""
 
-    bgr: Image = field(repr=False)
-    pts_90k: int
-    bt709: bool = False  # the stream says that its colours follow BT.709; kept when it is encoded again
+    def paint(self, luma: Luma, pts_90k: int) -> None:
+        """Change one picture in place; `pts_90k` is when it is shown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """A picture as coders have it: `y` (h, w), `u` and `v` (h/2, w/2), uint8, limited range, views into `native`.
+
+    What is written into them is what is encoded.
+    """
+
+    y: Luma = field(repr=False)
+    u: Luma = field(repr=False)
+    v: Luma = field(repr=False)
+    native: VideoFrame = field(repr=False)
+
+    @classmethod
+    def blank(cls, width: int, height: int) -> Planes:
+        """A picture of this size (even) whose contents are not set."""
+        native = VideoFrame(width, height, "yuv420p")
+        y, u, v = (_plane(native, index) for index in range(3))
+        return cls(y, u, v, native)
+
+    def __iter__(self) -> Iterator[Luma]:
+        return iter((self.y, self.u, self.v))
+
+    def copied(self) -> Planes:
+        """The same picture in memory of its own."""
+        height, width = self.y.shape
+        copy = Planes.blank(width, height)
+        for plane, original in zip(copy, self, strict=True):
+            np.copyto(plane, original)
+        return copy
+
+
+class Frame:
+    """One decoded picture; `pts_90k` as in the stream.
+
+    `bgr` (height, width, 3) uint8, writable, is made when it is first asked for: turning a picture's colours costs
+    more than decoding it, and most pictures are never looked at in colour.
+    """
+
+    __slots__ = ("_bgr", "_native", "bt709", "pts_90k")
+
+    def __init__(
+        self, bgr: Image | None, pts_90k: int, bt709: bool = False, *, native: VideoFrame | None = None
+    ) -> None:
+        assert bgr is not None or native is not None, "a picture, in one form or the other"
+        self._bgr = bgr
+        self._native = native
+        self.pts_90k = pts_90k
+        self.bt709 = bt709  # the stream says that its colours follow BT.709; kept when it is encoded again
+
+    @property
+    def bgr(self) -> Image:
+        """(height, width, 3) uint8, the same array at each call."""
+        if self._bgr is None:
+            assert self._native is not None, "checked when it was made"
+            # The frame's own matrix and range are honoured; without tags FFmpeg takes BT.601, and so does the
+            # encoder below.
+            self._bgr = np.ascontiguousarray(self._native.to_ndarray(format="bgr24"))
+        return self._bgr
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        if self._native is not None:
+            return self._native.width, self._native.height
+        assert self._bgr is not None, "checked when it was made"
+        return self._bgr.shape[1], self._bgr.shape[0]
+
+    def planes(self) -> Planes:
+        """A copy in 4:2:0 to paint on; nothing of the decoded picture but its pixels is in it."""
+        width, height = self.size
+        if width % 2 or height % 2:
+            raise _bad(f"The picture size {width}x{height} is odd, which 4:2:0 colour cannot hold.")
+        native = self._native
+        if native is None:
+            native = VideoFrame.from_ndarray(self.bgr, format="bgr24")
+        if native.format.name != "yuv420p" or int(native.color_range) == _AVCOL_FULL:
+            native = _in_420(native, self.bt709)
+        # Always a copy: the decoder predicts later pictures from its own, and its frames carry more than pixels
+        # (captions, coding hints) that must not reach the encoder.
+        copy = Planes.blank(width, height)
+        for plane, index in zip(copy, range(3), strict=True):
+            np.copyto(plane, _plane(native, index))
+        return copy
+
+
+def _in_420(native: VideoFrame, bt709: bool) -> VideoFrame:
+    return native.reformat(
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709 if bt709 else Colorspace.ITU601,
+        dst_color_range=ColorRange.MPEG,
+    )
 
 
 def decode_fragment(
@@ -124,13 +223,11 @@ def _picture(frame: VideoFrame, max_pixels: int) -> Frame:
     _check_size(frame.width, frame.height, max_pixels)
     if frame.pts is None or frame.time_base is None:
         raise _bad("A picture of the fragment has no time stamp.")
-    # The frame's own matrix and range are honoured; without tags FFmpeg takes BT.601, and so does the encoder
-    # below.
-    bgr = frame.to_ndarray(format="bgr24")
     return Frame(
-        bgr=np.ascontiguousarray(bgr),
-        pts_90k=round(frame.pts * frame.time_base * CLOCK_90K),
-        bt709=int(frame.colorspace) == _AVCOL_BT709,
+        None,
+        round(frame.pts * frame.time_base * CLOCK_90K),
+        int(frame.colorspace) == _AVCOL_BT709,
+        native=frame,
     )
 
 
@@ -139,7 +236,7 @@ class Mp4Encoder:
 
     `crf` is x264's quality (lower is better, 18 to 28 are usual), `preset` its speed. A keyframe, and with it
     a new MP4 fragment, comes about every 2 s, so that the file can be played from any of them before its end
-    is there.
+    is there. `mark` is drawn into the luma of each picture as it is written.
     """
 
     def __init__(
@@ -153,22 +250,16 @@ class Mp4Encoder:
         preset: str = "veryfast",
         threads: int = 0,
         bt709: bool = False,
+        mark: LumaPainter | None = None,
     ) -> None:
         _check_encoder(width, height, fps, crf)
         self.width, self.height = width, height
         self._last_pts_90k = -1
         self._frame_90k = max(1, round(CLOCK_90K / fps))
         self._bt709 = bt709
+        self._mark = mark
         self._container: OutputContainer = av.open(
-            cast(Any, _WriteOnly(sink)),
-            mode="w",
-            format="mp4",
-            # empty_moov and no index at the end: nothing is ever patched, so the sink may be a cipher or a
-            # socket.
-            options={
-                "movflags": "frag_keyframe+empty_moov+default_base_moof",
-                "video_track_timescale": "90000",
-            },
+            cast(Any, WriteOnly(sink)), mode="w", format="mp4", options=FRAGMENTED
         )
         self._stream = self._open_stream(fps, crf, preset, threads)
 
@@ -191,21 +282,25 @@ class Mp4Encoder:
 
     def write(self, bgr: Image, pts_90k: int) -> None:
         """Encode one picture of the size given at the start, to be shown at `pts_90k` (must grow)."""
-        if bgr.shape != (self.height, self.width, 3) or bgr.dtype != np.uint8:
+        if bgr.dtype != np.uint8:
+            raise OrvaultError(ErrorKind.INTERNAL, f"A picture of {bgr.dtype} cannot be encoded.")
+        self.write_planes(Frame(bgr, pts_90k, self._bt709).planes(), pts_90k)
+
+    def write_planes(self, planes: Planes, pts_90k: int) -> None:
+        """As `write`, of a picture that is in 4:2:0 already; the mark is drawn into its luma."""
+        if planes.y.shape != (self.height, self.width):
             raise OrvaultError(
-                ErrorKind.INTERNAL, f"A picture {bgr.shape} does not fit a {self.width}x{self.height} video."
+                ErrorKind.INTERNAL,
+                f"A picture {planes.y.shape} does not fit a {self.width}x{self.height} video.",
             )
         if pts_90k <= self._last_pts_90k:
             raise OrvaultError(
                 ErrorKind.INTERNAL, f"Time stamp {pts_90k} does not follow {self._last_pts_90k}."
             )
         self._last_pts_90k = pts_90k
-        picture = VideoFrame.from_ndarray(bgr, format="bgr24")
-        frame = picture.reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709 if self._bt709 else Colorspace.ITU601,
-            dst_color_range=ColorRange.MPEG,
-        )
+        frame = planes.native
+        if self._mark is not None:
+            self._mark.paint(planes.y, pts_90k)
         frame.pts, frame.time_base, frame.duration = pts_90k, Fraction(1, CLOCK_90K), self._frame_90k
         self._container.mux(self._stream.encode(frame))
 
@@ -215,6 +310,13 @@ class Mp4Encoder:
             container, self._container = self._container, cast(Any, None)
             container.mux(self._stream.encode(None))
             container.close()
+
+
+def _plane(frame: VideoFrame, index: int) -> Luma:
+    plane = frame.planes[index]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
+    samples: Luma = rows[: plane.height, : plane.width]
+    return samples
 
 
 def _check_encoder(width: int, height: int, fps: float, crf: int) -> None:
@@ -229,13 +331,14 @@ def _check_encoder(width: int, height: int, fps: float, crf: int) -> None:
         )
 
 
-class _WriteOnly:
+class WriteOnly:
     """Shows PyAV nothing but `write`, whatever else the sink can do: so it can never seek back and patch."""
 
     def __init__(self, sink: Sink) -> None:
         self._put: Callable[[bytes], int | None] = sink.write
 
     def write(self, data: bytes) -> int:
+        """Pass all of it on."""
         rest = memoryview(bytes(data))
         while rest:
             taken = self._put(bytes(rest))

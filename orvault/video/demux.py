@@ -78,6 +78,7 @@ def packets(
     """
     begins: StreamInfo | None = info
     frame = round(TICKS_PER_S / info.fps)
+    scale = None if time_base == Fraction(1, TICKS_PER_S) else TICKS_PER_S * time_base
     held: list[_Timed] = []
     latest = -frame
     for packet in raw:
@@ -85,7 +86,7 @@ def packets(
             continue
         if packet.size > MAX_PACKET_BYTES:
             raise _bad(f"It sent a picture of {packet.size} bytes; {MAX_PACKET_BYTES} are the most.", where)
-        timed = _Timed(packet, time_base)
+        timed = _Timed(packet, scale)
         if held or timed.pts is None:
             held.append(timed)
             if timed.dts is None and len(held) < _MAX_HELD:
@@ -108,10 +109,10 @@ class _Timed:
 
     __slots__ = ("_raw", "dts", "pts")
 
-    def __init__(self, raw: av.Packet[VideoStream], time_base: Fraction) -> None:
+    def __init__(self, raw: av.Packet[VideoStream], scale: Fraction | None) -> None:
         self._raw = raw
-        self.pts = _ticks(raw.pts, time_base)
-        self.dts = _ticks(raw.dts, time_base)
+        self.pts = _ticks(raw.pts, scale)
+        self.dts = _ticks(raw.dts, scale)
 
     def packet(self, begins: StreamInfo | None) -> Packet:
         pts = self.pts if self.pts is not None else 0
@@ -119,10 +120,9 @@ class _Timed:
         return Packet(bytes(self._raw), pts, dts, self._raw.is_keyframe, begins)
 
 
-def _ticks(value: int | None, time_base: Fraction) -> int | None:
-    if value is None or time_base.denominator == TICKS_PER_S * time_base.numerator:
-        return value
-    return round(value * TICKS_PER_S * time_base)
+def _ticks(value: int | None, scale: Fraction | None) -> int | None:
+    """A time of the source in 1/90000 s; without a scale it is that already."""
+    return value if value is None or scale is None else round(value * scale)
 
 
 def _repair(held: list[_Timed], frame: int, latest: int) -> None:

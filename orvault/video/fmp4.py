@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -91,6 +91,20 @@ def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end
     needed; FFmpeg, which wants no decoding time below 0, shows the first picture as many frames later as were
     reordered.
     """
+    return bytearray().join([init, *_fragment(samples, decode_90k, end_90k, 1, 0)])
+
+
+def fragment(samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int, number: int) -> bytes:
+    """One fragment (moof, mdat) of a stream that goes on: `number` counts from 1, times go on from the last one.
+
+    Arguments as for `movie`, but times are kept as they are; the decoder starts with `init_segment`'s boxes.
+    """
+    return b"".join(_fragment(samples, decode_90k, end_90k, number, decode_90k[0]))
+
+
+def _fragment(
+    samples: Sequence[Sample], decode_90k: Sequence[int], end_90k: int, number: int, base_90k: int
+) -> Iterator[bytes | memoryview]:
     durations = [after - before for before, after in zip(decode_90k, [*decode_90k[1:], end_90k], strict=True)]
     shift = decode_90k[0] - samples[0].pts_90k
     rows = b"".join(
@@ -104,23 +118,21 @@ def movie(init: bytes, samples: Sequence[Sample], decode_90k: Sequence[int], end
         for sample, decode, duration in zip(samples, decode_90k, durations, strict=True)
     )
     # The offset to the samples counts from the moof's first byte; its size depends on nothing but the rows.
-    moof_bytes = len(_moof(len(samples), rows, 0))
+    moof_bytes = len(_moof(len(samples), rows, 0, number, base_90k))
     media_bytes = _BOX_BYTES + sum(sample.size for sample in samples)
-    pieces = [
-        init,
-        _moof(len(samples), rows, moof_bytes + _BOX_BYTES),
-        struct.pack(">I", media_bytes),
-        b"mdat",
-    ]
-    return bytearray().join([*pieces, *(piece for sample in samples for piece in sample.pieces)])
+    yield _moof(len(samples), rows, moof_bytes + _BOX_BYTES, number, base_90k)
+    yield struct.pack(">I", media_bytes)
+    yield b"mdat"
+    for sample in samples:
+        yield from sample.pieces
 
 
-def _moof(count: int, rows: bytes, data_offset: int) -> bytes:
+def _moof(count: int, rows: bytes, data_offset: int, number: int, base_90k: int) -> bytes:
     run = _full_box(b"trun", 1, _TRUN_FIELDS, struct.pack(">Ii", count, data_offset), rows)
     header = _full_box(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", _TRACK))
-    begin = _full_box(b"tfdt", 1, 0, struct.pack(">Q", 0))
-    number = _full_box(b"mfhd", 0, 0, struct.pack(">I", 1))
-    return _box(b"moof", number, _box(b"traf", header, begin, run))
+    begin = _full_box(b"tfdt", 1, 0, struct.pack(">Q", base_90k))
+    place = _full_box(b"mfhd", 0, 0, struct.pack(">I", number))
+    return _box(b"moof", place, _box(b"traf", header, begin, run))
 
 
 def _full_box(name: bytes, version: int, flags: int, *parts: bytes) -> bytes:

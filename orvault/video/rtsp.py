@@ -16,6 +16,7 @@ from av.container import InputContainer
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video import demux
+from orvault.video.pacing import in_batches
 from orvault.video.packet import Packet, StreamInfo
 
 DEFAULT_TIMEOUT_S = 5.0
@@ -79,7 +80,7 @@ class RtspSource:
         base = self._stream.time_base
         assert base is not None, "an RTSP stream always has a time base"
         try:
-            yield from demux.packets(raw, base, self._info, self.where)
+            yield from demux.packets(in_batches(raw, float(base)), base, self._info, self.where)
             failure = _ended(self.where)
         except (av.FFmpegError, OSError) as error:
             failure = _broken(error, self.where, self._timeout_s)

@@ -18,7 +18,7 @@ from av.video.frame import VideoFrame
 from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import MAX_PIXELS, Image
-from orvault.video.packet import Packet, StreamInfo
+from orvault.video.packet import TICKS_PER_S, Packet, StreamInfo
 
 _MOST_HELD = 64  # packets inside the decoder; H.264 and H.265 reorder 16
 _SPARE = 3  # so many times the wanted rate must be left where pictures are not decoded at all
@@ -35,13 +35,20 @@ class SparsePictures:
         self._info: StreamInfo | None = None
         self._decoder: VideoCodecContext | None = None  # None: from the next keyframe on
         self._arrived: OrderedDict[int, int] = OrderedDict()
-        self._due_us: int | None = None
+        self._due_90k: int | None = None
+        self._fed_us = 0
+        self._shown = (0, 0)  # when the last picture was shown, and its time in 1/90000 s
 
     def feed(self, packet: Packet, at_us: int) -> tuple[Image, int] | None:
-        """A picture (h, w, 3) uint8 in BGR with the time at which its packet arrived, or None.
+        """A picture (h, w, 3) uint8 in BGR with the time at which it and all before it had arrived, or None.
 
-        `at_us` is when this packet arrived, UTC microseconds. Errors: UNSUPPORTED_CODEC.
+        `at_us` is when this packet arrived, UTC microseconds. The times given back go back only where the clock does.
+        Errors: UNSUPPORTED_CODEC.
         """
+        if at_us < self._fed_us:
+            self._arrived.clear()
+            self._shown = (0, 0)
+        self._fed_us = at_us
         if packet.begins is not None:
             self._decoder = self._open(packet.begins)
         elif self._decoder is None and packet.keyframe and self._info is not None:
@@ -76,16 +83,31 @@ class SparsePictures:
         return decoder
 
     def _due(self, frame: VideoFrame) -> tuple[VideoFrame, int] | None:
-        at_us = self._arrived.pop(frame.pts, None) if frame.pts is not None else None
-        if at_us is None or frame.is_corrupt or frame.width * frame.height > self._max_pixels:
+        if frame.pts is None:
             return None
-        period_us = round(US_PER_S / self._per_s)
-        if self._due_us is not None and 0 < self._due_us - at_us <= period_us:
+        own_us = self._arrived.pop(frame.pts, None)
+        if own_us is None or frame.is_corrupt or frame.width * frame.height > self._max_pixels:
+            return None
+        period, time = round(TICKS_PER_S / self._per_s), frame.pts
+        at_us = self._time_of(time, own_us)
+        if self._due_90k is not None and 0 < self._due_90k - time <= period:
             return None
         # A late picture does not shift the ones after it, unless so much time was lost that they would crowd.
-        steady = self._due_us is not None and 0 <= at_us - self._due_us < period_us
-        self._due_us = (self._due_us if steady and self._due_us is not None else at_us) + period_us
+        steady = self._due_90k is not None and 0 <= time - self._due_90k < period
+        self._due_90k = (self._due_90k if steady and self._due_90k is not None else time) + period
         return frame, at_us
+
+    def _time_of(self, time_90k: int, own_us: int) -> int:
+        """When it was shown: as far from the one before as the camera says, between its arrival and its decoding.
+
+        A picture that others are predicted from is sent before those that are shown before it, so arrivals alone
+        would go back and forth.
+        """
+        before_us, before_90k = self._shown
+        by_camera_us = before_us + (time_90k - before_90k) * US_PER_S // TICKS_PER_S
+        at_us = min(max(by_camera_us, before_us, own_us), self._fed_us)
+        self._shown = (at_us, time_90k)
+        return at_us
 
     @staticmethod
     def _picture(due: tuple[VideoFrame, int]) -> tuple[Image, int]:

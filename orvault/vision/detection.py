@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from enum import Enum, StrEnum
+from typing import Final, Protocol, runtime_checkable
 
 from orvault.video.codec import Image
 from orvault.vision.boxes import Floats
@@ -20,6 +20,7 @@ class Kind(StrEnum):
     PERSON = "person"
     FACE = "face"
     HEAD = "head"
+    OBJECT = "object"  # of a class that the site lists; the source is its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Detection:
     y2: float
     score: float
     source: str  # one of the SOURCE_ names of detector.py, or a site's own
+    faint: bool = False  # less sure than what counts by itself: it only tells where somebody known went
 
     @property
     def box(self) -> tuple[float, float, float, float]:
@@ -46,10 +48,22 @@ class Detection:
         return all(math.isfinite(n) for n in numbers) and self.x1 <= self.x2 and self.y1 <= self.y2
 
 
-def detections(kind: Kind, boxes: Floats, scores: Floats, source: str) -> list[Detection]:
-    """One Detection for each row of `boxes` (n, 4) with its score of `scores` (n,)."""
+class Skipped(Enum):
+    """For a picture at which nobody looked, between two that were looked at."""
+
+    SKIPPED = "skipped"
+
+
+SKIPPED: Final = Skipped.SKIPPED
+FrameDetections = list[Detection] | Skipped | None  # None: there is no trustworthy result for this picture
+
+
+def detections(
+    kind: Kind, boxes: Floats, scores: Floats, source: str, *, sure: float = 0.0
+) -> list[Detection]:
+    """One Detection for each row of `boxes` (n, 4) with its score of `scores` (n,); below `sure` they are faint."""
     return [
-        Detection(kind, x1, y1, x2, y2, score, source)
+        Detection(kind, x1, y1, x2, y2, score, source, faint=score < sure)
         for (x1, y1, x2, y2), score in zip(boxes.tolist(), scores.tolist(), strict=True)
     ]
 
@@ -63,9 +77,18 @@ class Detector(Protocol):
 
 
 @runtime_checkable
+class SteppedDetector(Detector, Protocol):
+    """A detector whose looks differ: what is costly, or shows what does not move, takes turns from look to look."""
+
+    def look(self, bgr: Image, number: int) -> list[Detection]:
+        """The findings of look `number` (>= 0, counting up, from any start) in one picture (h, w, 3)."""
+        ...
+
+
+@runtime_checkable
 class ThoroughDetector(Detector, Protocol):
     """A detector that can also look slowly, for what is hard to see and does not move (a lying patient)."""
 
     def detect_thoroughly(self, bgr: Image) -> list[Detection]:
-        """`detect` and the slow looks, for one picture in every second or two."""
+        """`detect` and all the slow looks."""
         ...

@@ -6,13 +6,14 @@ enough. It keeps no state between pictures; mask.py carries findings through tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
 from orvault.vision import face, person, pose, small_face, turned
-from orvault.vision.detection import Detection, Detector, Kind, ThoroughDetector
+from orvault.vision.detection import Detection, Detector, Kind, SteppedDetector, ThoroughDetector
 from orvault.vision.session import CPU, PROVIDERS, Session, open_session
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "EnsembleDetector",
     "Kind",
     "Session",
+    "SteppedDetector",
     "ThoroughDetector",
     "head_of_face",
     "head_of_person",
@@ -34,15 +36,19 @@ _HEAD_OF = {face.SOURCE: "yunet-head", small_face.SOURCE: "centerface-head", tur
 # A turned look brings large false faces out of cloth; true ones of this size are found upright and surer.
 _LARGE_TURNED_SHARE = 0.2
 _LARGE_TURNED_SCORE = 0.7
+_LYING_SHAPE = 1.05  # width over height of a PERSON box
+_LYING_SCORE = 0.6
+_AT_THE_EDGE = 0.03  # of a box's height
 
 
 @dataclass(frozen=True)
 class DetectorProfile:
     """Input sizes (long side in model pixels), thresholds (0..1) and how often to look.
 
-    The defaults cost about 190 ms a look, and 1.1 s a thorough one, on one quiet core; with a look every 0.14 s and a
-    thorough one every 2 s that is under 130 ms for each picture of a 15-a-second stream. Why these sizes: pose at 384
-    finds 95 % of the staff's heads in the synthetic clips where 256 finds 75 %, and most of the lying patients'.
+    The defaults cost half a second of one core for each second of video, whatever its size and rate
+    (docs/perf/2026-11-masking.md). Why these sizes: pose at 384 finds 95 % of the staff's heads in the synthetic
+    clips where 256 finds 75 %, and most of the lying patients'. The angles: on most tables a face lies across the
+    picture, so a right angle has two of three turns.
     """
 
     person_side: int = 640
@@ -56,9 +62,14 @@ class DetectorProfile:
     small_face_score: float = 0.3
     turned_side: int = 1920
     turned_score: float = 0.5
-    turned_angles_deg: tuple[int, ...] = (45, 90, 135, 180, 225, 270, 315)
-    every_s: float = 0.14  # the longest time between looks; in between, both neighbours' findings hold
-    thorough_every_s: float = 2.0
+    turned_angles_deg: tuple[int, ...] = (90, 270, 45, 90, 270, 315, 90, 270, 135, 90, 270, 225, 90, 270, 180)
+    faint_share: float = 0.7  # of a score: down to there a finding belongs to a track, but makes none
+    every_s: float = 0.28  # the longest time between looks
+    persons_every: int = 2  # looks; poses are looked for in each
+    faces_every: int = 4  # looks
+    turned_every: int = 4  # looks; each time one of the angles
+    objects: tuple[str, ...] = ()
+    object_score: float = 0.35
 
     def __post_init__(self) -> None:
         sides = (self.person_side, self.pose_side, self.face_side, self.small_face_side, self.turned_side)
@@ -67,8 +78,12 @@ class DetectorProfile:
             0 < s < 1 for s in (*scores, self.turned_score)
         ):
             raise _bad_profile("An input side is 64 to 4096 pixels, a score between 0 and 1.")
-        if not 0 <= self.every_s <= 1 or self.thorough_every_s <= 0:
-            raise _bad_profile("Looks come at most 1 s apart, thorough ones at a positive distance.")
+        if not 0 <= self.every_s <= 1 or min(self.persons_every, self.faces_every, self.turned_every) < 1:
+            raise _bad_profile(
+                "Looks come at most 1 s apart; what takes turns does so every 1 or more looks."
+            )
+        if not self.turned_angles_deg:
+            raise _bad_profile("At least one turned look is needed: faces that lie are seen in no other way.")
 
 
 def _bad_profile(message: str) -> OrvaultError:
@@ -97,15 +112,31 @@ class EnsembleDetector:
             sessions.append(open_session(models_folder / file, provider, threads=threads))
             return sessions[-1]
 
-        self._person = person.PersonDetector(load("nanodet_g_person.onnx"), use.person_side, use.person_score)
+        self._person = person.PersonDetector(
+            load("nanodet_g_person.onnx"),
+            use.person_side,
+            use.person_score,
+            faint_score=use.person_score * use.faint_share,
+            objects=use.objects,
+            least_object=use.object_score,
+        )
         self._pose = pose.PoseDetector(
-            load("movenet_multipose_lightning.onnx"), use.pose_side, use.pose_score, use.pose_point
+            load("movenet_multipose_lightning.onnx"),
+            use.pose_side,
+            use.pose_score,
+            use.pose_point,
+            faint_score=use.pose_score * use.faint_share,
         )
         yunet = load("yunet_2023mar_dyn.onnx")
-        self._face = face.FaceDetector(yunet, use.face_side, use.face_score)
+        self._face = face.FaceDetector(
+            yunet, use.face_side, use.face_score, faint_score=use.face_score * use.faint_share
+        )
         self._turned_face = face.FaceDetector(yunet, 0, use.turned_score)
         self._small_face = small_face.SmallFaceDetector(
-            load("centerface.onnx"), use.small_face_side, use.small_face_score
+            load("centerface.onnx"),
+            use.small_face_side,
+            use.small_face_score,
+            faint_score=use.small_face_score * use.faint_share,
         )
         # If one of the models fell back to the CPU, that is what the site must hear.
         used = {session.provider for session in sessions}
@@ -113,40 +144,63 @@ class EnsembleDetector:
 
     def detect(self, bgr: Image) -> list[Detection]:
         """All findings of one picture (h, w, 3) uint8; UNAVAILABLE if a model fails."""
-        persons = self._person.detect(bgr)
-        faces = [*self._face.detect(bgr), *self._small_face.detect(bgr)]
-        heads = [
-            *map(head_of_person, persons),
-            *map(head_of_face, faces),
-            *self._pose.detect(bgr),
-        ]
-        return [*persons, *faces, *heads]
+        return self._found(bgr, self._faces(bgr))
+
+    def look(self, bgr: Image, number: int) -> list[Detection]:
+        """One look of a clip: poses always; persons, faces and one turned picture when it is their turn.
+
+        Whoever walks is followed by pose and body between two looks for faces; whoever lies does not move. Faces are
+        looked for together with persons: a face found in a person's box tells where its head is.
+        """
+        use = self.profile
+        faces = self._faces(bgr) if number % use.faces_every == 0 else []
+        if number % use.turned_every == 3 % use.turned_every:
+            turn = number // use.turned_every % len(use.turned_angles_deg)
+            faces += self._turned(bgr, use.turned_angles_deg[turn : turn + 1])
+        return self._found(bgr, faces, with_persons=number % use.persons_every == 0)
 
     def detect_thoroughly(self, bgr: Image) -> list[Detection]:
         """`detect`, and the face model once more on the picture turned every way: about 1 s on one core."""
-        looks = turned.detect_turned(
-            self._turned_face, bgr, self.profile.turned_angles_deg, self.profile.turned_side
-        )
+        angles = tuple(dict.fromkeys(self.profile.turned_angles_deg))
+        return self._found(bgr, [*self._faces(bgr), *self._turned(bgr, angles)])
+
+    def _faces(self, bgr: Image) -> list[Detection]:
+        return [*self._face.detect(bgr), *self._small_face.detect(bgr)]
+
+    def _turned(self, bgr: Image, angles_deg: tuple[int, ...]) -> list[Detection]:
         short = min(bgr.shape[:2])
-        faces = [f for f in looks if _believable(f, short)]
-        return [*self.detect(bgr), *faces, *map(head_of_face, faces)]
+        found = turned.detect_turned(self._turned_face, bgr, angles_deg, self.profile.turned_side)
+        return [face for face in found if _believable(face, short)]
+
+    def _found(self, bgr: Image, faces: list[Detection], *, with_persons: bool = True) -> list[Detection]:
+        persons = self._person.detect(bgr) if with_persons else []
+        tops = (head_of_person(d, bgr.shape[0]) for d in persons if d.kind is Kind.PERSON)
+        heads = [*(top for top in tops if top is not None), *map(head_of_face, faces)]
+        return [*persons, *faces, *heads, *self._pose.detect(bgr)]
 
 
 def _believable(found: Detection, short_side: int) -> bool:
     return found.score >= _LARGE_TURNED_SCORE or found.x2 - found.x1 <= _LARGE_TURNED_SHARE * short_side
 
 
-def head_of_person(found: Detection) -> Detection:
+def head_of_person(found: Detection, bottom: float = math.inf) -> Detection | None:
     """The top of a PERSON box as a HEAD: its full width, because a bent head lies to one side.
 
     A quarter of the height holds the head of a person who stands free; of a person behind the table less of
-    the body is seen, so the strip is at least three quarters of the width high, up to 45 % of the box.
+    the body is seen, so the strip is at least three quarters of the width high, up to 45 % of the box. Of somebody
+    whom the picture's lower edge (`bottom`, pixels) cuts off, the head may be all that is left. A body that lies
+    has its head at either end: all of it counts. Models take a draped table for one, so there None unless it is
+    sure.
     """
     height, width = found.y2 - found.y1, found.x2 - found.x1
     strip = max(0.28 * height, min(0.45 * height, 0.75 * width))
-    return Detection(
-        Kind.HEAD, found.x1, found.y1, found.x2, found.y1 + strip, found.score, SOURCE_PERSON_TOP
-    )
+    if found.y2 >= bottom - _AT_THE_EDGE * height:
+        strip = min(height, 1.1 * width)
+    elif width > _LYING_SHAPE * height:
+        if found.score < _LYING_SCORE:
+            return None
+        strip = height
+    return replace(found, kind=Kind.HEAD, y2=found.y1 + strip, source=SOURCE_PERSON_TOP)
 
 
 def head_of_face(found: Detection) -> Detection:
@@ -157,12 +211,12 @@ def head_of_face(found: Detection) -> Detection:
     width, height = found.x2 - found.x1, found.y2 - found.y1
     is_turned = found.source == turned.SOURCE
     side, top, bottom = (0.6, 0.6, 0.6) if is_turned else (0.35, 0.6, 0.25)
-    return Detection(
-        Kind.HEAD,
-        found.x1 - side * width,
-        found.y1 - top * height,
-        found.x2 + side * width,
-        found.y2 + bottom * height,
-        found.score,
-        _HEAD_OF.get(found.source, found.source),
+    return replace(
+        found,
+        kind=Kind.HEAD,
+        x1=found.x1 - side * width,
+        y1=found.y1 - top * height,
+        x2=found.x2 + side * width,
+        y2=found.y2 + bottom * height,
+        source=_HEAD_OF.get(found.source, found.source),
     )

@@ -19,17 +19,28 @@ _MOST_LOG_SIZE = 8.0  # e^8 cells is larger than any picture: bounds the exponen
 
 
 class FaceDetector:
-    """FACE boxes; `long_side` in model pixels (0: the picture's own size), `least_score` 0..1."""
+    """FACE boxes; `long_side` in model pixels (0: the picture's own size), scores 0..1.
 
-    def __init__(self, session: Session, long_side: int = 1280, least_score: float = 0.5) -> None:
+    Below `least_score`, down to `faint_score`, they are faint.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        long_side: int = 1280,
+        least_score: float = 0.5,
+        *,
+        faint_score: float | None = None,
+    ) -> None:
         self._session = session
         self._long_side = long_side
-        self._least = least_score
+        self._sure = least_score
+        self._least = least_score if faint_score is None else faint_score
         self._outputs = [f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "obj", "bbox")]
 
     def detect(self, bgr: Image) -> list[Detection]:
         """The faces in one picture, boxes in its pixels."""
-        return detections(Kind.FACE, *self.find(bgr), SOURCE)
+        return detections(Kind.FACE, *self.find(bgr), SOURCE, sure=self._sure)
 
     def find(self, bgr: Image) -> tuple[Floats, Floats]:
         """Boxes (n, 4) and scores (n,): the same as `detect`, for callers that go on calculating."""

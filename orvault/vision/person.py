@@ -1,4 +1,4 @@
-"""Persons by NanoDet-g (80 COCO classes, of which only "person" is read here).
+"""Persons by NanoDet-g, and from the same run objects of those of its 80 COCO classes that a site lists.
 
 Model: RangiLyu/nanodet, Apache-2.0; boxes are distributions over 11 bins per side (generalised focal loss,
 arXiv 2006.04388).
@@ -6,10 +6,14 @@ arXiv 2006.04388).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
-from orvault.vision.boxes import Floats, cell_centres, letterbox, suppress
+from orvault.vision.boxes import Floats, letterbox, suppress
+from orvault.vision.coco import CLASSES
 from orvault.vision.detection import Detection, Kind, detections
 from orvault.vision.session import Session
 
@@ -23,37 +27,66 @@ _SHIFT = (-np.array([103.53, 116.28, 123.675]) / np.array([57.375, 57.12, 58.395
 
 
 class PersonDetector:
-    """PERSON boxes at a fixed input size; `long_side` in model pixels, `least_score` 0..1."""
+    """PERSON boxes at a fixed input size; `long_side` in model pixels, scores 0..1.
 
-    def __init__(self, session: Session, long_side: int = 640, least_score: float = 0.35) -> None:
+    Below `least_score`, down to `faint_score`, they are faint.
+
+    `objects` are further classes to find, by their names in `CLASSES`, and `least_object` their least score: OBJECT
+    boxes whose source is the class. They cost nothing: the model scores every class in any case.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        long_side: int = 640,
+        least_score: float = 0.35,
+        *,
+        faint_score: float | None = None,
+        objects: Iterable[str] = (),
+        least_object: float = 0.35,
+    ) -> None:
         self._session = session
         self._long_side = long_side
-        self._least = least_score
+        self._wanted = [(_PERSON, least_score, least_score if faint_score is None else faint_score)]
+        for name in sorted(set(objects)):
+            if name not in CLASSES[1:]:
+                raise OrvaultError(
+                    ErrorKind.BAD_SETTINGS,
+                    f"The model knows no objects of the class {name!r}.",
+                    where="masking objects",
+                    advice=f"It knows: {', '.join(CLASSES[1:])}.",
+                )
+            self._wanted.append((CLASSES.index(name), least_object, least_object))
         self._outputs = [f"{part}_{stride}" for stride in _STRIDES for part in ("cls", "reg")]
 
     def detect(self, bgr: Image) -> list[Detection]:
-        """The persons in one picture, boxes in its pixels."""
+        """The persons (and objects) in one picture, boxes in its pixels."""
         boxed = letterbox(bgr, self._long_side)
         batch = np.ascontiguousarray(
             (boxed.image * _SCALE + _SHIFT).transpose(2, 0, 1)[None], dtype=np.float32
         )
         out = self._session.run(self._outputs, batch)
-        rows, columns = boxed.image.shape[:2]
-        parts = [
-            self._level(out[2 * k][0], out[2 * k + 1][0], stride, -(-rows // stride), -(-columns // stride))
-            for k, stride in enumerate(_STRIDES)
-        ]
-        boxes = (np.concatenate([part[0] for part in parts]) / boxed.scale).astype(np.float32)
-        scores = np.concatenate([part[1] for part in parts])
-        kept = suppress(boxes, scores, 0.5)
-        return detections(Kind.PERSON, boxes[kept], scores[kept], SOURCE)
+        columns = boxed.image.shape[1]
+        found: list[Detection] = []
+        for number, sure, least in self._wanted:
+            parts = [
+                _level(out[2 * k][0][:, number], out[2 * k + 1][0], stride, -(-columns // stride), least)
+                for k, stride in enumerate(_STRIDES)
+            ]
+            boxes = (np.concatenate([part[0] for part in parts]) / boxed.scale).astype(np.float32)
+            scores = np.concatenate([part[1] for part in parts])
+            kept = suppress(boxes, scores, 0.5)
+            kind, source = (Kind.PERSON, SOURCE) if number == _PERSON else (Kind.OBJECT, CLASSES[number])
+            found += detections(kind, boxes[kept], scores[kept], source, sure=sure)
+        return found
 
-    def _level(self, cls: Floats, reg: Floats, stride: int, rows: int, columns: int) -> tuple[Floats, Floats]:
-        scores = cls[:, _PERSON]
-        hit = np.flatnonzero(scores > self._least)
-        # Each side's distance is the mean of a distribution over 0..10 strides from the cell's centre.
-        logits = reg[hit].reshape(-1, 4, _BINS.size)
-        weights = np.exp(logits - logits.max(axis=2, keepdims=True))
-        reach = (weights @ _BINS) / weights.sum(axis=2) * stride
-        centre = (cell_centres(rows, columns)[hit] + 0.5) * stride
-        return np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], axis=1), scores[hit]
+
+def _level(scores: Floats, reg: Floats, stride: int, columns: int, least: float) -> tuple[Floats, Floats]:
+    hit = np.flatnonzero(scores > least)
+    # Each side's distance is the mean of a distribution over 0..10 strides from the cell's centre.
+    logits = reg[hit].reshape(-1, 4, _BINS.size)
+    weights = np.exp(logits - logits.max(axis=2, keepdims=True))
+    reach = (weights @ _BINS) / weights.sum(axis=2) * stride
+    y, x = np.divmod(hit, columns)
+    centre = ((np.stack([x, y], axis=1) + 0.5) * stride).astype(np.float32)
+    return np.concatenate([centre - reach[:, :2], centre + reach[:, 2:]], axis=1), scores[hit]

@@ -20,12 +20,23 @@ _MOST_LOG_SIZE = 8.0
 
 
 class SmallFaceDetector:
-    """FACE boxes; `long_side` in model pixels, `least_score` 0..1."""
+    """FACE boxes; `long_side` in model pixels, scores 0..1.
 
-    def __init__(self, session: Session, long_side: int = 640, least_score: float = 0.3) -> None:
+    Below `least_score`, down to `faint_score`, they are faint.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        long_side: int = 640,
+        least_score: float = 0.3,
+        *,
+        faint_score: float | None = None,
+    ) -> None:
         self._session = session
         self._long_side = long_side
-        self._least = least_score
+        self._sure = least_score
+        self._least = least_score if faint_score is None else faint_score
 
     def detect(self, bgr: Image) -> list[Detection]:
         """The faces in one picture, boxes in its pixels."""
@@ -38,4 +49,4 @@ class SmallFaceDetector:
         boxes = (np.concatenate([centre - half, centre + half], axis=1) / boxed.scale).astype(np.float32)
         scores = heat[0, 0, y, x]
         kept = suppress(boxes, scores, 0.3)
-        return detections(Kind.FACE, boxes[kept], scores[kept], SOURCE)
+        return detections(Kind.FACE, boxes[kept], scores[kept], SOURCE, sure=self._sure)

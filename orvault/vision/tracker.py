@@ -10,6 +10,7 @@ over boxes enlarged on every side, so that somebody who walks between two rare l
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +30,9 @@ class TrackRules:
     coast_s: float = 2.0  # a track that is not found for longer ends
     foresee_s: float = 0.6  # its speed is believed for this long after its last box
     speed_share: float = 0.5  # of the newest step in the smoothed speed
+    best_together: bool = (
+        False  # where people pass each other, the best choice for all goes before each one's own
+    )
 
     def __post_init__(self) -> None:
         shares = (self.sure_score, self.least_overlap, self.speed_share)
@@ -117,13 +121,38 @@ class Tracker:
                 for t in tracks
             ]
         )
+        overlaps = table.copy()
         result: dict[int, int] = {}
         while table.max() >= self._rules.least_overlap:
             which, column = np.unravel_index(int(table.argmax()), table.shape)
             result[tracks[which].id] = int(rows[column])
             table[which, :] = -1
             table[:, column] = -1
-        return result
+        return self._exchanged(result, tracks, overlaps, rows) if self._rules.best_together else result
+
+    def _exchanged(
+        self,
+        chosen: dict[int, int],
+        tracks: list[Track],
+        overlaps: Floats,
+        rows: np.ndarray[tuple[int], np.dtype[np.intp]],
+    ) -> dict[int, int]:
+        """Let two tracks exchange their boxes for as long as both together overlap more."""
+        place = {track.id: i for i, track in enumerate(tracks)}
+        column = {int(row): i for i, row in enumerate(rows)}
+
+        def gain(a: int, b: int) -> float:
+            (i, j), (k, m) = (place[a], column[chosen[a]]), (place[b], column[chosen[b]])
+            after = min(overlaps[i, m], overlaps[k, j])
+            if after < self._rules.least_overlap:
+                return 0.0
+            return float(overlaps[i, m] + overlaps[k, j] - overlaps[i, j] - overlaps[k, m])
+
+        pairs = list(itertools.combinations(chosen, 2))
+        while pairs and (best := max(pairs, key=lambda pair: gain(*pair))) and gain(*best) > 1e-6:
+            a, b = best
+            chosen[a], chosen[b] = chosen[b], chosen[a]
+        return chosen
 
     def _enlarged(self, boxes: Floats) -> Floats:
         margin = self._rules.enlarged_by * (boxes[:, 2:] - boxes[:, :2])

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import ray
+import yaml
 
-from actors import handles
+from actors import facades, handles
 from actors.handles import Placed, Starting
+from cluster import roster
+from cluster.settings import Settings, load_settings
 
 HERE = Placed({})
 
@@ -80,6 +84,34 @@ def test_one_that_records_is_left_until_it_rests() -> None:
     handles.call("busy", "rest")
     assert "was replaced" in start("busy", Busy, "new").note
     assert handles.call("busy", "word") == "new"
+
+
+def settings(folder: Path, *cameras: str) -> Settings:
+    """A site with these cameras, in a cluster that outlives its `up`."""
+    node = {"name": "one", "roles": ["server", "client", "detection"]}
+    path = folder / "site.yaml"
+    listed = [{"id": c, "title": c, "room": "OR-1", "node": "one", "source": "file:x"} for c in cameras]
+    path.write_text(yaml.safe_dump({"site": "Test", "nodes": [node], "cameras": listed}))
+    return load_settings(path)
+
+
+def test_what_the_settings_no_longer_name_is_ended_unless_it_records(tmp_path: Path) -> None:
+    for name in handles.running():  # of the tests above
+        handles._end(name)
+    kept, gone, busy = (facades.camera_name(name) for name in ("kept", "gone", "busy"))
+    start(kept, Plain, "old"), start(gone, Plain, "old"), start(busy, Busy, "old")
+    start(facades.trigger_name("OR-9"), Plain, "old")
+    start(facades.encryption_name("elsewhere"), Plain, "old")
+    notes = roster.retire_others(settings(tmp_path, "kept"))
+    told = {note.split(": It")[0]: note for note in notes}
+    assert set(told) == {gone, busy, facades.trigger_name("OR-9")}
+    assert "was ended" in told[gone] and "records: it was left" in told[busy]
+    # The camera that still records needs its node's encryption.
+    assert handles.running() == sorted([kept, busy, facades.encryption_name("elsewhere")])
+    handles.call(busy, "rest")
+    assert len(roster.retire_others(settings(tmp_path, "kept"))) == 2
+    assert handles.running() == [kept]
+    assert roster.retire_others(settings(tmp_path, "kept")) == []
 
 
 def _process(_actor: object) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,16 +26,27 @@ def free_port() -> int:
 @contextmanager
 def two_nodes(site: Site, port: int) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
     """Head and client up and joined; the process of each by its name. They end with the block."""
-    nodes = {HEAD: _start(site, HEAD, "--head", str(port))}
+    nodes = {HEAD: start_head(site, port)}
     try:
-        eventually(lambda: _listens(port), NODE_S)
-        time.sleep(2)  # the head's other services follow its port
         nodes[CLIENT] = start_client(site, port)
         yield nodes
     finally:
         for node in reversed(nodes.values()):
             node.terminate()
             node.wait(NODE_S)
+
+
+def start_head(site: Site, port: int) -> subprocess.Popen[bytes]:
+    """The head on this port; also for one that comes back."""
+    head = _start(site, HEAD, "--head", str(port))
+    log = site.folder / f"{HEAD}.log"
+    try:
+        eventually(lambda: b"Ray runtime started" in log.read_bytes(), NODE_S)
+    except AssertionError:
+        head.terminate()
+        head.wait(NODE_S)
+        raise
+    return head
 
 
 def start_client(site: Site, port: int) -> subprocess.Popen[bytes]:

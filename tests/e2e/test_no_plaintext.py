@@ -24,7 +24,7 @@ import pytest
 from cluster.environment import ray_environment
 from tests.e2e.conftest import CLIPS
 from tests.e2e.searching import in_files, in_open_files, samples
-from tests.e2e.site import PROJECT, Site, armed_case, eventually, settled, wish
+from tests.e2e.site import PROJECT, Site, armed_case, ended, eventually, settled, wish
 
 SHARED_MEMORY = Path("/dev/shm")
 OBJECTS, OBJECT_MIB = 16, 10  # twice what the store holds
@@ -125,9 +125,8 @@ def watched(site: Site) -> Seen:
         eventually(lambda: settled(asker, case_id, len(CLIPS)), 30)
         request_id = asker.post("/exports", wish(asker, site, case_id))["id"]
         approver.post(f"/exports/{request_id}/approve")
-        ended = {"ready", "failed", "expired"}
         deadline = time.monotonic() + 240
-        while asker.get(f"/exports/{request_id}")["state"] not in ended and time.monotonic() < deadline:
+        while not ended(asker, approver, request_id) and time.monotonic() < deadline:
             search.look()
             time.sleep(PAUSE_S)
         assert asker.get(f"/exports/{request_id}")["state"] == "ready"

@@ -26,7 +26,13 @@ CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, ssl.SSLContext]]:
     folder = tmp_path_factory.mktemp("tls")
-    api = {"port": 0, "media_port": 0, "tls_certificate": "tls/cert.pem", "tls_key": "tls/key.pem"}
+    api = {
+        "port": 0,
+        "media_port": 0,
+        "viewing_port": 0,
+        "tls_certificate": "tls/cert.pem",
+        "tls_key": "tls/key.pem",
+    }
     site = Site(folder, [{"id": "one", "source": f"file:{CLIP}"}], api=api)
     certificate = write_certificate(site.data / "tls")
     site.set_up()

@@ -18,7 +18,7 @@ from orvault.container.package import PackageReader
 from orvault.container.segment import read_header
 from orvault.container.trust import load_pem, to_der
 from tests.e2e.conftest import CLIPS, MEDIA, Handed
-from tests.e2e.site import Site, download, eventually, player, wish
+from tests.e2e.site import Site, download, ended, eventually, player, wish
 from tests.e2e.site import export as export_request
 
 TRUTH = {"ceiling": MEDIA / "crossing.json", "wall": MEDIA / "still_patient.json"}
@@ -142,7 +142,7 @@ def test_an_export_survives_the_death_of_its_worker(
     approver.post(f"/exports/{request_id}/approve")
     eventually(lambda: asker.get(f"/exports/{request_id}")["progress"]["done"] > 0, 120)
     site.kill("ray::ExportActor")
-    eventually(lambda: asker.get(f"/exports/{request_id}")["state"] in ("ready", "failed"), 240)
+    eventually(lambda: ended(asker, approver, request_id), 240)
     assert asker.get(f"/exports/{request_id}")["state"] == "ready"
     acts = [entry for entry in approver.get("/history", limit="200") if entry["act"] == "render-started"]
     epochs = [entry["detail"]["epoch"] for entry in acts if request_id in entry["subject"]]

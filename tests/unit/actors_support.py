@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import queue
 import threading
 import time
@@ -15,7 +16,9 @@ from actors.encryption import EncryptionActor
 from actors.export import ExportActor
 from actors.index import IndexActor
 from actors.keys import KeyActor
+from actors.outbox import Indexed
 from actors.render_tools import RenderTools
+from actors.second_looking import LookAnswer, LookOrder
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.enrolment import EnrolledNodes
 from orvault.container.gap import Gap, check_gap
@@ -33,11 +36,13 @@ from orvault.recording.gaps import GapStore
 from orvault.recording.recorder import Recorder, RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.store import SegmentStore
+from orvault.recording.unconfirmed import Landmark
 from orvault.video.codec import decode_fragment
 from orvault.video.file import PacedFile
 from orvault.video.gop import Fragment, GopCutter
 from orvault.video.packet import Packet, StreamInfo
 from orvault.vision.mask import FrameDetections
+from orvault.vision.second_look import Left, Trial
 from tests.fakes import World, cheap_passwords, make_world, sqlite_url
 from tests.unit.container_support import CHEAP, hospital, recipient_key
 
@@ -110,19 +115,34 @@ class MemoryIndex:
     gaps: list[Gap] = field(default_factory=list)
     down: bool = False
     refuses: set[str] = field(default_factory=set)
+    unbelieved: set[str] = field(default_factory=set)  # segment ids
     calls: int = 0
+    entries: int = 0
+    name: int = field(default_factory=itertools.count().__next__)
 
-    def index(self, records: Sequence[SegmentRecord]) -> None:
+    def index(self, records: Sequence[SegmentRecord]) -> Indexed:
         self._reach()
         if any(record.path in self.refuses for record in records):
             raise OrvaultError(ErrorKind.INTERNAL, "The ledger's database did not take a statement.")
-        self.records += records
+        unbelieved = {r.header.meta.segment_id for r in records} & self.unbelieved
+        self.records += [r for r in records if r.header.meta.segment_id not in unbelieved]
+        return Indexed(self.landmark(), frozenset(unbelieved))
 
-    def gap(self, gap: Gap) -> None:
+    def gap(self, gap: Gap) -> Landmark:
         self._reach()
         if gap.run_id in self.refuses:
             raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such run.")
         self.gaps.append(gap)
+        return self.landmark()
+
+    def knows(self, landmark: Landmark) -> bool:
+        self._reach()
+        return landmark in (self.landmark(at) for at in range(-1, self.entries))
+
+    def landmark(self, at: int | None = None) -> Landmark:
+        """An entry of its history, which grows when the test says so (`entries`)."""
+        seq = self.entries - 1 if at is None else at
+        return Landmark(seq, f"{seq:056x}{self.name:08x}" if seq >= 0 else "")
 
     @property
     def paths(self) -> list[str]:
@@ -338,6 +358,28 @@ class FakeDetection:
 
     def width(self) -> int:
         return 2
+
+    looked: list[LookOrder] = field(default_factory=list)
+    left: tuple[Left, ...] = ()
+    trial: Trial = Trial.SEEN
+
+    def look_again(self, order: LookOrder) -> FakeDetection._Look:
+        self.looked.append(order)
+        if order.trial is not None:
+            return FakeDetection._Look(LookAnswer(0, (), self.trial))
+        return FakeDetection._Look(LookAnswer(len(order.plans), self.left, Trial.NOBODY))
+
+    @property
+    def outputs(self) -> int:
+        """How many parts of the output were looked at."""
+        return sum(order.trial is None for order in self.looked)
+
+    @dataclass
+    class _Look:
+        answer: LookAnswer
+
+        def result(self) -> LookAnswer:
+            return self.answer
 
     def detect(self, fragment: bytes) -> FakeDetection._Answer:
         self.asked += 1

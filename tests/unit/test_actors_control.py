@@ -14,7 +14,8 @@ from actors.control import ControlActor
 from actors.repeating import repeat
 from orvault.clock import US_PER_S
 from orvault.custody.control import Action, Signal, SignalKind, SignalSource
-from orvault.custody.desks.rooms import AlarmKind
+from orvault.custody.desks.alarms import AlarmKind
+from orvault.custody.ports import ArmOrder, TriggerReport, Trouble, TroubleKind
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import World, make_world, sqlite_url
 from tests.unit.actors_support import eventually
@@ -81,6 +82,20 @@ def test_armed_cameras_are_told_again_that_they_are(world: World) -> None:
     eventually(lambda: not world.recorders.armed, "they are told the end")
 
 
+def test_a_camera_that_is_told_of_an_arming_after_its_case_was_closed_forgets_it(world: World) -> None:
+    case, tell = world.armed_case(), world.recorders.arm
+    world.recorders.armed.clear()
+
+    def arm(order: ArmOrder) -> None:
+        world.recorders.arm = tell  # type: ignore[method-assign]
+        world.custody.close_case(world.manager, case.case_id)
+        tell(order)
+
+    world.recorders.arm = arm  # type: ignore[method-assign]
+    world.custody.keep_armed()
+    assert world.recorders.armed == {}
+
+
 def test_a_camera_that_records_what_is_over_is_stopped_by_itself(world: World) -> None:
     case = world.armed_case()
     world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
@@ -104,13 +119,29 @@ def test_alarms_are_looked_for_and_logged_once(world: World, caplog: pytest.LogC
     assert caplog.text.count(alarm.text) == 1
 
 
+def test_pedals_and_gestures_are_asked_how_they_do(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    trouble = Trouble(TroubleKind.PEDAL_LOST, "foot-1", 7, "It is not plugged in.")
+    reports = [TriggerReport("OR 1", (trouble,))]
+
+    class Rooms:
+        def statuses(self) -> list[TriggerReport]:
+            return reports
+
+    actor = ControlActor(lambda: world.custody, Rooms())
+    eventually(lambda: bool(actor.alarms()), "it hears of the pedal")
+    assert [(a.kind, a.since_us) for a in actor.alarms()] == [(AlarmKind.PEDAL_LOST, 7)]
+    eventually(lambda: "foot-1" in caplog.text, "it is said aloud")
+    reports[:] = [TriggerReport("OR 1")]
+    eventually(lambda: actor.alarms() == (), "it is back")
+
+
 def test_a_ledger_that_is_away_is_asked_again(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.armed_case()
     away: list[OrvaultError] = [OrvaultError(ErrorKind.UNAVAILABLE, "The ledger does not answer.")] * 5
     custody = world.custody
     actual: Callable[[], object] = custody.watch
 
-    def watch() -> object:
+    def watch(_triggers: object) -> object:
         if away:
             raise away.pop()
         return actual()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from actors import encryption
-from actors.encryption import BATCH, Outbox
+from actors import outbox
 from actors.handover import offered
+from actors.outbox import BATCH, Outbox
 from orvault.clock import US_PER_S
 from orvault.container.chain import Head, check_run
 from orvault.container.gap import Gap
@@ -31,6 +31,7 @@ from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Recorder
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore
+from orvault.recording.unconfirmed import Unconfirmed
 from tests.unit.actors_support import (
     START_US,
     FlakyKeeper,
@@ -46,7 +47,7 @@ from tests.unit.container_support import segment_meta
 
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
-    monkeypatch.setattr(encryption, "RETRY_S", 0.002)
+    monkeypatch.setattr(outbox, "RETRY_S", 0.002)
     node = make_node(tmp_path)
     yield node
     node.index.down = False  # its thread may wait now, for ever
@@ -200,10 +201,10 @@ def test_a_disk_full_of_segments_does_not_keep_a_restarted_actor_from_sealing(
     go_on = threading.Event()
     scan = SegmentStore.scan
 
-    def slow(self: SegmentStore, on_fault: object = None) -> Iterator[SegmentRecord]:
+    def slow(self: SegmentStore, *what: object) -> Iterator[SegmentRecord]:
         reading.set()
         assert go_on.wait(5)
-        yield from scan(self, on_fault)  # type: ignore[arg-type]
+        yield from scan(self, *what)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SegmentStore, "scan", slow)
     node.restart()
@@ -262,16 +263,16 @@ def test_a_gap_of_a_run_that_the_ledger_does_not_know_does_not_hold_up_the_other
     assert len(list(GapStore(node.root).scan())) == 2  # it stays on disk
 
 
-def test_the_outbox_keeps_what_was_not_confirmed() -> None:
+def test_the_outbox_keeps_what_was_not_confirmed(tmp_path: Path) -> None:
     index = MemoryIndex(down=True)
-    outbox = Outbox(index)
-    outbox.offer_gaps([gap(1), gap(2)])
+    box = Outbox(index, Unconfirmed(tmp_path))
+    box.offer_gaps([gap(1), gap(2)])
     with pytest.raises(OrvaultError):
-        outbox.deliver_once()
-    assert len(outbox) == 2
+        box.deliver_once()
+    assert len(box) == 2
     index.down = False
-    outbox.deliver_once()
-    assert len(outbox) == 0 and index.gaps == [gap(1), gap(2)]
+    box.deliver_once()
+    assert len(box) == 0 and index.gaps == [gap(1), gap(2)]
 
 
 def test_leftovers_of_a_crash_are_removed_when_the_run_is_taken_up(node: Node) -> None:

@@ -21,7 +21,8 @@ from orvault.container.package import PackageBuilder, PackageReader
 from orvault.custody.desks.renders import FIRST_PAUSE_US
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.service import CustodyService
-from orvault.custody.terms import Masking, Position, Redaction, Style
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.custody.watermark import Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, decode_fragment
 from orvault.vision.detection import Detection, Kind

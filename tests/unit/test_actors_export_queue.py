@@ -17,7 +17,8 @@ from orvault.container.package import PackageReader
 from orvault.custody.desks.renders import LONGEST_PAUSE_US
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.service import CustodyService
-from orvault.custody.terms import Masking, Position, Redaction, Style
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.custody.watermark import Position
 from orvault.errors import OrvaultError
 from tests.unit.actors_support import START_US, NodeSegments, Site, away, make_site
 from tests.unit.container_support import hospital, recipient_key

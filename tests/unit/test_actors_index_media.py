@@ -20,6 +20,7 @@ from orvault.container.enrolment import NodeTrust
 from orvault.container.gap import Gap, signed_gap
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.unconfirmed import Landmark
 from tests.fakes import AnyNode, World, make_segment, make_world, sqlite_url
 from tests.unit.actors_support import Enrolled, eventually
 from tests.unit.container_support import hospital
@@ -91,6 +92,37 @@ def test_a_gap_that_its_node_did_not_sign_is_refused(world: World) -> None:
         assert caught.value.kind in {ErrorKind.UNTRUSTED, ErrorKind.ALTERED}
     with world.ledger.uow(read_only=True) as uow:
         assert uow.gaps.of(run.case_id, run.camera_id, 0, 1 << 60) == []
+        (entry,) = uow.history.page(None, 9, subject=f"run:{run.run_id}", actor=None, act="gaps-refused")
+    told = json.loads(entry.detail)  # once a run, however often its node repeats the offer
+    assert (told["camera"], told["from_us"], told["reason"]) == (
+        "or1-wall",
+        gap.from_us,
+        "No node has signed it.",
+    )
+
+
+def test_a_gap_of_no_known_run_is_told_to_history_under_a_name_that_can_be_read(world: World) -> None:
+    index = index_actor(world, nodes=enrolled())
+    stray = signed_gap(Gap("or1-wall", "case-9", "run-9", 10, 20, "away"), hospital()[2])
+    odd = Gap("x" * 500, "\x1b[2J", "../../run", 10, 20, "away")
+    for one in (stray, odd):
+        with pytest.raises(OrvaultError):
+            index.gap(one)
+    with world.ledger.uow(read_only=True) as uow:
+        entries = uow.history.page(None, 9, subject=None, actor=None, act="gaps-refused")
+    assert {entry.subject for entry in entries} == {"run:run-9", "run:unreadable"}
+    assert "\x1b" not in "".join(entry.detail for entry in entries)
+
+
+def test_a_ledger_is_known_again_by_an_entry_of_its_history(world: World) -> None:
+    index, run = index_actor(world), run_of(world)
+    record = make_segment(run.run_id, run.case_id, run.camera_id, 0, run.started_us, epoch=run.epoch)
+    landmark = index.index([record]).landmark  # type: ignore[list-item]
+    assert index.knows(landmark) and index.knows(Landmark(-1, ""))
+    assert not index.knows(Landmark(landmark.seq, "0" * 64))
+    assert not index.knows(Landmark(landmark.seq + 1, landmark.leaf_hash))
+    index.anchor()
+    assert index.index([]).landmark.seq > landmark.seq and index.knows(landmark)
 
 
 def test_a_record_that_fits_no_run_is_told_and_the_others_are_written(

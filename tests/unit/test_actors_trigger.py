@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from actors.signalling import WAITING, Signaller
 from actors.trigger import TriggerActor, TriggerPlan
 from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.custody.control import Action, Signal, SignalKind, SignalSource
+from orvault.custody.ports import TroubleKind
 from orvault.custody.service import CustodyService, SignalOutcome
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.pedal import PedalMode, PedalRules
@@ -82,7 +84,7 @@ def pedal_plan(cable: Cable, mode: PedalMode = PedalMode.MAINTAINED, **more: obj
 
 def started(plan: TriggerPlan, control: object) -> TriggerActor:
     actor = TriggerActor(plan, control, SystemClock())  # type: ignore[arg-type]
-    eventually(lambda: not actor.status().pedal, "the pedal is there")
+    eventually(lambda: not actor.status().troubles, "the pedal is there")
     return actor
 
 
@@ -104,6 +106,20 @@ def test_a_foot_records_nobody_without_an_armed_case(world: World, cable: Cable)
     cable.say(b"1\n")
     eventually(lambda: "signal-heard" in world.acts(), "it is heard")
     assert world.recorders.orders == {}
+
+
+def test_a_pedal_that_is_pulled_out_says_so_and_since_when(tmp_path: Path) -> None:
+    (ours, theirs), device = os.openpty(), tmp_path / "pulled"
+    device.symlink_to(os.ttyname(theirs))
+    actor = started(pedal_plan(Cable(str(device), (ours, theirs))), Server())
+    before_us = SystemClock().now_us()
+    device.unlink()
+    for end in (theirs, ours):
+        os.close(end)  # hangs up: whoever reads the port is told
+    eventually(lambda: len(actor.status().troubles) == 1, "it is missed")
+    (trouble,) = actor.status().troubles
+    assert (trouble.kind, trouble.device) == (TroubleKind.PEDAL_LOST, "foot-1")
+    assert before_us <= trouble.since_us <= SystemClock().now_us() and trouble.detail
 
 
 def test_a_momentary_pedal_goes_by_what_the_room_does(world: World, cable: Cable) -> None:
@@ -151,7 +167,7 @@ def test_signals_that_nobody_takes_are_offered_again_with_their_own_time(
     cable.say(b"1\n")
     eventually(lambda: "does not answer" in caplog.text, "it is said aloud")
     cable.say(b"0\n")
-    eventually(lambda: actor.status().waiting == 1, "the stop waits behind the start")
+    eventually(lambda: actor.waiting == 1, "the stop waits behind the start")
     after_us = SystemClock().now_us()
     server.down = False
     eventually(lambda: len(server.told) == 2, "both are heard")
@@ -220,6 +236,11 @@ def test_hands_become_signals_with_evidence_and_no_picture(monkeypatch: pytest.M
     assert start.evidence["hand"] == "right" and start.evidence["track"] == 4
 
 
+def trouble(eye: GestureEye) -> tuple[TroubleKind | None, str]:
+    found = eye.trouble
+    return (None, "") if found is None else (found.kind, found.detail)
+
+
 def test_an_eye_that_cannot_look_says_so_and_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
     broken = [OrvaultError(ErrorKind.BAD_MODEL, "The file is no usable ONNX model.")]
     opened = threading.Event()
@@ -241,10 +262,27 @@ def test_an_eye_that_cannot_look_says_so_and_tries_again(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(gesture_eye, "LATER_S", 0.01)
     eye = GestureEye("or1-ceiling", open_source, open_watcher, SystemClock(), lambda _raised: None)
-    eventually(lambda: eye.trouble == "The file is no usable ONNX model.", "the model is not usable")
+    eventually(lambda: trouble(eye)[1] == "The file is no usable ONNX model.", "the model is not usable")
+    assert trouble(eye)[0] is TroubleKind.GESTURES_FAILING
     broken.clear()
     eventually(opened.is_set, "it looks")
-    eventually(lambda: eye.trouble == "", "all is well")
+    eventually(lambda: eye.trouble is None, "all is well")
+
+
+def test_a_model_that_does_not_answer_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+
+    class Hangs:
+        def look(self, frame_bgr: Image, at_us: int) -> Sequence[Raise]:
+            over.wait()
+            return []
+
+    monkeypatch.setattr(gesture_eye, "STUCK_US", US_PER_S)
+    source = lambda: PacedFile(CLIP, SystemClock(), True)  # noqa: E731 - it is one
+    eye = GestureEye("or1-ceiling", source, Hangs, SystemClock(), lambda _raised: None)
+    eventually(lambda: trouble(eye) == (TroubleKind.GESTURES_FAILING, "The model does not answer."), "told")
+    over.set()
+    eventually(lambda: eye.trouble is None, "it answers again")
 
 
 def test_a_camera_that_is_away_blinds_the_eye_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
@@ -259,7 +297,8 @@ def test_a_camera_that_is_away_blinds_the_eye_and_nothing_else(caplog: pytest.Lo
     eye = GestureEye("or1-ceiling", open_source, Nobody, clock, lambda _raised: None)
     eventually(lambda: len(clock.slept_s) > 20, "many attempts")
     clock.over = True
-    assert eye.trouble == "The camera cannot be reached."
+    assert trouble(eye) == (TroubleKind.GESTURES_BLIND, "The camera cannot be reached.")
+    assert eye.trouble is not None and eye.trouble.since_us <= clock.now_us()
     assert caplog.text.count("are not seen") == 1
 
 
@@ -285,6 +324,19 @@ def test_so_many_pictures_a_second_come_at_even_times(per_s: float) -> None:
     assert all(bgr.shape == (info.height, info.width, 3) for bgr, _ in found)
     steps = np.diff([at_us for _, at_us in found]) / US_PER_S
     assert steps.min() > 0 and abs(steps.mean() - 1 / per_s) < 0.02
+
+
+def test_pictures_that_are_sent_out_of_order_have_times_in_order() -> None:
+    source = PacedFile(CAMERAS.parent / "raise_right.mp4", FakeClock(), loop=False)
+    packets = tuple(source)
+    source.close()
+    assert any(later.pts_90k < packet.pts_90k for packet, later in pairwise(packets)), "else nothing is shown"
+    pictures = SparsePictures(5.0)
+    found = [pictures.feed(packet, place * US_PER_S // 15) for place, packet in enumerate(packets)]
+    times = [picture[1] for picture in found if picture is not None]
+    assert times == sorted(set(times)) and abs(len(times) - 5 * len(packets) / 15) <= 2
+    again = [pictures.feed(packet, place * US_PER_S // 15) for place, packet in enumerate(packets)]
+    assert sum(picture is not None for picture in again) > 30, "the clock was set back"
 
 
 def test_damage_costs_pictures_up_to_the_next_keyframe_only() -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orvault.clock import US_PER_S
+from orvault.clock import US_PER_S, utc_iso
 from orvault.custody.account import Role
 from orvault.custody.control import Signal, SignalKind, SignalSource
+from orvault.custody.ports import TriggerReport, Trouble, TroubleKind
 from tests.unit.api_support import Api, is_problem, make_api
 
 STAFF, AUDITOR = Role.CLINICAL_STAFF, Role.AUDITOR
@@ -75,3 +76,18 @@ def test_unknown_rooms_and_reasons_are_not_found(api: Api) -> None:
     assert is_problem(api.get("rooms/OR 9", STAFF), 404, "not-found")
     assert is_problem(api.post("rooms/OR 9/signals", STAFF, json={"kind": "start"}), 404, "not-found")
     assert is_problem(api.post("reasons/none", STAFF, json={"reason": "x"}), 404, "not-found")
+
+
+def test_rooms_are_listed_with_a_pedal_that_is_unplugged_since_when_and_what_to_do(api: Api) -> None:
+    world = api.world
+    since_us = world.clock.us - 60 * US_PER_S
+    trouble = Trouble(TroubleKind.PEDAL_LOST, "foot-1", since_us, "It is not plugged in.")
+    world.custody.watch([TriggerReport("OR 1", (trouble,))])
+    rooms = api.get("rooms", STAFF).json()
+    assert [(room["room"], room["phase"]) for room in rooms] == [("OR 1", "idle"), ("OR 2", "idle")]
+    (alarm,) = rooms[0]["alarms"]
+    assert (alarm["kind"], alarm["case_id"], alarm["since"]) == ("pedal-lost", None, utc_iso(since_us))
+    assert "Plug it in" in alarm["text"]
+    assert rooms == [api.get(f"rooms/{room['room']}", STAFF).json() for room in rooms]
+    world.custody.watch([TriggerReport("OR 1")])
+    assert [room["alarms"] for room in api.get("rooms", STAFF).json()] == [[], []]

@@ -13,10 +13,12 @@ import pytest
 
 from api.routes.guard import PUBLIC
 from orvault.clock import utc_iso
+from orvault.container.canonical import to_base64
 from orvault.custody.access import Right, may
 from orvault.custody.account import Role
 from tests.fakes import PASSWORD
 from tests.unit.api_support import Api, export_body, is_problem, make_api
+from tests.unit.watermark_images import PNG
 
 BODIES: dict[str, dict[str, Any]] = {
     "create_account": {
@@ -38,6 +40,18 @@ BODIES: dict[str, dict[str, Any]] = {
     "give_signal": {"kind": "start"},
     "give_reason": {"reason": "because"},
     "refuse_export": {"reason": "because"},
+    "release_export": {"reason": "because"},
+    "set_mask": {"reason": ""},
+    "lift_mask": {"minutes": 5, "reason": "because"},
+    "view_live": {"camera_id": "unknown"},
+    "view_stored": {
+        "case_id": "unknown",
+        "camera_id": "or1-wall",
+        "from": "2026-11-22T18:30:00Z",
+        "to": "2026-11-22T18:31:00Z",
+    },
+    "add_watermark_image": {"name": "Seal", "png": to_base64(PNG)},
+    "preview_watermark": {"watermark": {"text": "{hospital} {time}"}},
     "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
 }
 

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from actors.watermarks import check_watermark
 from orvault.container.canonical import Fields
 from orvault.container.keys import Argon2idParams, Kem, Recipient, generate_private_key
 from orvault.container.label import MAX_PASSWORD_SLOTS
 from orvault.container.manifest import PackageTerms
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
+from orvault.custody.desks.base import WatermarkCheck
 from orvault.custody.request import Wish
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import (
     MAX_RECIPIENTS,
-    WATERMARK_CHARACTERS,
     Masking,
-    Position,
     Redaction,
     Style,
     check_recipients,
 )
+from orvault.custody.watermark import TEMPLATE_CHARACTERS, Position
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.vision.watermark import TextWatermark, check_watermark
+from orvault.vision.watermark import TextWatermark
 from tests.fakes import World, cheap_passwords, make_world, sqlite_url
 
 KEY = generate_private_key(Kem.X25519).public()
@@ -61,7 +61,7 @@ def wishes(draw: st.DrawFn) -> Wish:
         Redaction(
             draw(st.sampled_from(Masking)),
             draw(st.sampled_from(Style)),
-            draw(texts(WATERMARK_CHARACTERS)),
+            draw(texts(TEMPLATE_CHARACTERS)),
             draw(st.sampled_from(Position)),
         ),
         draw(texts(4000)),
@@ -101,7 +101,7 @@ def test_what_is_accepted_can_be_packed(wish: Wish) -> None:
         recipients=tuple(recipient.name for recipient in checked.recipients),
         terms_text=checked.terms,
         masking=f"{redaction.masking}, {redaction.style}",
-        watermark=redaction.watermark,
+        watermark=redaction.watermark_summary(),
         not_before_us=1,
         not_after_us=2,
         issued_us=1,
@@ -133,9 +133,9 @@ def world(tmp_path: Path) -> World:
 def test_a_watermark_that_cannot_be_drawn_is_refused_at_submit(world: World, text: str) -> None:
     asked: list[tuple[int, int]] = []
 
-    def check(text: str, width: int, height: int) -> None:
+    def check(redaction: Redaction, image: bytes | None, width: int, height: int) -> None:
         asked.append((width, height))
-        check_watermark(text, width // 3, height // 3)  # as if the camera's pictures were small
+        check_watermark(redaction, image, width // 3, height // 3)  # as if the camera's pictures were small
 
     custody = _custody(world, check)
     case = world.recorded_case()
@@ -148,7 +148,7 @@ def test_a_watermark_that_cannot_be_drawn_is_refused_at_submit(world: World, tex
     assert "export-submitted" in world.acts() and world.acts().count("export-submitted") == 1
 
 
-def _custody(world: World, check: Callable[[str, int, int], None]) -> CustodyService:
+def _custody(world: World, check: WatermarkCheck) -> CustodyService:
     return CustodyService(
         world.ledger.uow,
         world.clock,

@@ -23,7 +23,6 @@ from orvault.custody.terms import (
     DAY_US,
     DEFAULT_TERMS,
     Masking,
-    Position,
     Redaction,
     Style,
     Validity,
@@ -31,9 +30,10 @@ from orvault.custody.terms import (
     make_validity,
 )
 from orvault.custody.text import clean_text
+from orvault.custody.watermark import Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.mask import MaskMode, MaskStyle
-from orvault.vision.watermark import Corner
+from orvault.vision.watermark import Anchor
 from tests.fakes import KEY
 
 NOW = FakeClock().us
@@ -91,7 +91,7 @@ def test_every_basis_needs_something() -> None:
 def test_words_are_those_of_the_pictures() -> None:
     assert [m.value for m in Masking] == [m.value for m in MaskMode]
     assert [s.value for s in Style] == [s.value for s in MaskStyle]
-    assert {p.value for p in Position} == {c.value for c in Corner}
+    assert {p.value for p in Position} == {c.value for c in Anchor}
 
 
 def _case(state: CaseState) -> Case:
@@ -132,6 +132,7 @@ def test_request_steps(state: RequestState, to: RequestState) -> None:
         ("submitted", "approved"), ("submitted", "refused"), ("submitted", "expired"), ("approved", "rendering"),
         ("approved", "expired"), ("rendering", "rendering"), ("rendering", "ready"), ("rendering", "failed"),
         ("rendering", "expired"), ("rendering", "approved"), ("ready", "expired"),
+        ("rendering", "review"), ("review", "ready"), ("review", "refused"), ("review", "expired"),
     }  # fmt: skip
     if (state.value, to.value) in allowed:
         requests.check_step(_request(state), to)
@@ -150,6 +151,7 @@ def test_request_steps(state: RequestState, to: RequestState) -> None:
         (RequestState.APPROVED, ErrorKind.CONFLICT),
         (RequestState.RENDERING, ErrorKind.CONFLICT),
         (RequestState.FAILED, ErrorKind.CONFLICT),
+        (RequestState.REVIEW, ErrorKind.NOT_APPROVED),
         (RequestState.EXPIRED, ErrorKind.EXPIRED),
     ],
 )

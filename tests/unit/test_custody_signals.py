@@ -12,7 +12,7 @@ from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.case import Case, CasePlan, CaseState
 from orvault.custody.control import Action, Phase, Signal, SignalKind, SignalSource
-from orvault.custody.desks.rooms import AlarmKind
+from orvault.custody.desks.alarms import AlarmKind
 from orvault.custody.ports import StartOrder
 from orvault.custody.service import SignalOutcome
 from orvault.custody.signals import Standing

@@ -13,6 +13,7 @@ from orvault.rendition import Rendition, RenditionReport, detect_fragment
 from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.vision.detector import Detection, DetectorProfile, EnsembleDetector, Kind
 from orvault.vision.mask import (
+    SKIPPED,
     SOLID_BGR,
     WHOLE,
     FrameDetections,
@@ -22,14 +23,14 @@ from orvault.vision.mask import (
     MaskStyle,
     plan_regions,
 )
-from orvault.vision.watermark import Corner, TextWatermark
+from orvault.vision.watermark import Anchor, TextWatermark
 from tests.unit.vision_media import FPS, HEIGHT, MODELS, WIDTH, encoded, heads, noise, pictures, psnr, truth
 
 START_US = 1_800_000_000_000_000
 HEAD = MaskPolicy(MaskMode.HEAD)
-# Pieces of clips: (clip, first picture). Every tenth picture: as much motion as a short test can hold.
+# Pieces of clips: (clip, first picture).
 PIECES = (("still_patient", 0), ("crossing", 20), ("raise_right_back", 0), ("both_up", 30))
-STEP, COUNT = 10, 9
+COUNT = 45
 
 
 @functools.cache
@@ -79,12 +80,24 @@ EVERY = DetectorProfile(every_s=0.01)
 # --- detection ---
 
 
-def test_skipped_pictures_get_both_neighbours_findings() -> None:
-    detector = Scripted([head(0)], [head(1)], [head(2)], [head(3)], [head(4)])
-    found = detect_fragment(small_fragment(8), detector)
-    # 15 pictures a second, a look at most 0.14 s apart: pictures 0, 2, 4, 6, and 7 because it is the last
-    assert detector.looks == 5
-    assert [[d.x1 for d in f or ()] for f in found] == [[0], [0, 1], [1], [1, 2], [2], [2, 3], [3], [4]]
+def looked(found: list[FrameDetections]) -> list[int]:
+    return [index for index, f in enumerate(found) if f is not SKIPPED]
+
+
+def test_looks_are_spread_over_a_fragment_and_the_rest_is_skipped() -> None:
+    detector = Scripted([head(0)], [head(1)])
+    found = detect_fragment(small_fragment(16), detector)
+    # 15 pictures a second, a look at most 0.28 s apart: half of that after the first picture, then every fourth
+    assert looked(found) == [2, 6, 10, 14]
+    assert found[2] == [head(0)]
+    assert found[6] == [head(1)]
+
+
+def test_two_fragments_leave_no_longer_pause_than_a_fragment() -> None:
+    for count in range(1, 40):
+        looks = looked(detect_fragment(small_fragment(count), Scripted([])))
+        assert looks
+        assert count - 1 - looks[-1] + looks[0] + 1 <= 6  # pictures, 0.4 s
 
 
 def test_every_picture_is_looked_at_when_asked_for() -> None:
@@ -97,20 +110,20 @@ def test_every_picture_is_looked_at_when_asked_for() -> None:
     "failure",
     [RuntimeError("out of memory"), OrvaultError(ErrorKind.UNAVAILABLE, "gone"), ValueError("shape")],
 )
-def test_a_failed_look_is_none_and_its_skipped_neighbours_too(failure: Exception) -> None:
-    found = detect_fragment(small_fragment(8), Scripted([head(0)], failure, [head(2)], [head(3)], [head(4)]))
-    assert [f is None for f in found] == [False, True, True, True, False, False, False, False]
+def test_a_failed_look_hides_its_picture_and_the_skipped_ones_beside_it(failure: Exception) -> None:
+    found = detect_fragment(small_fragment(15), Scripted([head(0)], failure, [head(2)], [head(3)]))
+    assert [i for i, f in enumerate(found) if f is None] == [6]
     plans = plan_regions(found, HEAD, 160, 96, fps=FPS)
-    assert [p.whole for p in plans] == [f is None for f in found]
-    out, report = rendered(small_fragment(8), plans)
-    assert report.masked_whole == 3
-    assert all(np.abs(out[i].bgr.astype(int) - SOLID_BGR).max() < 12 for i in (1, 2, 3))
-    assert out[5].bgr.std() > 10
+    assert [i for i, p in enumerate(plans) if p.whole] == [3, 4, 5, 6, 7, 8, 9]
+    out, report = rendered(small_fragment(15), plans)
+    assert report.masked_whole == 7
+    assert all(np.abs(out[i].bgr.astype(int) - SOLID_BGR).max() < 12 for i in range(3, 10))
+    assert out[12].bgr.std() > 10
 
 
 def test_a_detector_that_always_dies_hides_everything() -> None:
     found = detect_fragment(small_fragment(6), Scripted(RuntimeError("no device")))
-    assert found == [None] * 6
+    assert None in found
     assert plan_regions(found, HEAD, 160, 96) == [WHOLE] * 6
 
 
@@ -119,18 +132,26 @@ def test_a_mistake_in_the_program_is_not_hidden() -> None:
         detect_fragment(small_fragment(), Scripted(TypeError("wrong call")))
 
 
-def test_the_thorough_look_comes_at_once_and_then_now_and_then() -> None:
-    class Both(Scripted):
-        thorough = 0
+def test_looks_are_numbered_from_what_the_fragment_itself_says() -> None:
+    class Stepped(Scripted):
+        def __init__(self) -> None:
+            super().__init__([])
+            self.numbers: list[int] = []
 
-        def detect_thoroughly(self, bgr: Image) -> list[Detection]:
-            self.thorough += 1
+        def look(self, bgr: Image, number: int) -> list[Detection]:
+            self.numbers.append(number)
             return self.detect(bgr)
 
-    detector = Both([])
-    detect_fragment(small_fragment(40), detector, DetectorProfile(thorough_every_s=1.0))
-    assert detector.thorough == 3  # at 0, 1.07 (the first look after one second) and 2.13 s
-    assert detector.looks == 21
+    seen = []
+    for count in (16, 16, 12):
+        detector = Stepped()
+        detect_fragment(small_fragment(count), detector)
+        seen.append(detector.numbers)
+        assert detector.numbers == list(
+            range(detector.numbers[0], detector.numbers[0] + len(detector.numbers))
+        )
+    assert seen[0] == seen[1]
+    assert seen[0][0] != seen[2][0]
 
 
 @pytest.mark.parametrize("data", [b"", b"junk" * 50, small_fragment()[:900]], ids=["empty", "junk", "cut"])
@@ -218,7 +239,7 @@ def test_picture_mode_hides_everything_and_the_watermark_stays() -> None:
     images = pictures("crossing", 50, 4)
     policy = MaskPolicy(MaskMode.PICTURE, MaskStyle.FROST)
     plans = plan_regions([[]] * 4, policy, WIDTH, HEIGHT)
-    out, report = rendered(encoded(images), plans, policy, TextWatermark("서울병원 홍길동", Corner.TOP_LEFT))
+    out, report = rendered(encoded(images), plans, policy, TextWatermark("서울병원 홍길동", Anchor.TOP_LEFT))
     assert report.masked_whole == 4
     assert report.watermark_box is not None
     x1, y1, x2, y2 = report.watermark_box
@@ -228,8 +249,8 @@ def test_picture_mode_hides_everything_and_the_watermark_stays() -> None:
         assert np.abs(frame.bgr.astype(int) - SOLID_BGR).max() < 12
 
 
-@pytest.mark.parametrize("position", [Corner.TOP_RIGHT, Corner.CENTRE])
-def test_the_watermark_is_in_every_picture_where_it_was_asked_for(position: Corner) -> None:
+@pytest.mark.parametrize("position", [Anchor.TOP_RIGHT, Anchor.CENTRE])
+def test_the_watermark_is_in_every_picture_where_it_was_asked_for(position: Anchor) -> None:
     images = pictures("crossing", 50, 3)
     out, report = rendered(
         encoded(images), [FramePlan(whole=False)] * 3, watermark=TextWatermark("Request 000123", position)
@@ -248,34 +269,32 @@ def test_the_watermark_is_in_every_picture_where_it_was_asked_for(position: Corn
 
 @functools.cache
 def detected(clip: str, first: int) -> list[FrameDetections]:
-    # Every tenth picture, 0.67 s apart as in the clip: each one is looked at, the first thoroughly.
-    fragment = encoded(pictures(clip, first, COUNT, STEP), step_90k=60_000, crf=14)
-    return detect_fragment(fragment, ensemble(), DetectorProfile(thorough_every_s=60))
+    return detect_fragment(encoded(pictures(clip, first, COUNT), crf=14), ensemble())
 
 
 def test_heads_are_covered_in_what_comes_out() -> None:
     """Share of heads, more than half visible, that are covered to 90 %, staff and the lying patient.
 
-    Measured over all pictures of all clips: staff 0.9985 (0.988 in the worst clip: one who leaves at the lower edge),
-    patient 1.0; in these pieces all. One head may be lost before this fails.
+    Over whole clips: all (docs/perf/2026-11-masking.md); a piece of three seconds does not tell all that a clip does.
+    One head in a hundred may be lost before this fails.
     """
     total = covered = 0
     for clip, first in PIECES:
-        images = pictures(clip, first, COUNT, STEP)
-        plans = plan_regions(detected(clip, first), HEAD, WIDTH, HEIGHT, fps=1.5)
+        images = pictures(clip, first, COUNT)
+        plans = plan_regions(detected(clip, first), HEAD, WIDTH, HEIGHT, fps=FPS)
         out, _ = rendered(encoded(images, crf=14), plans)
         for index, frame in enumerate(out):
             solid = (np.abs(frame.bgr.astype(int) - SOLID_BGR) < 24).all(axis=2)
-            for _, (x1, y1, x2, y2) in heads(truth(clip)[first + index * STEP]):
+            for _, (x1, y1, x2, y2) in heads(truth(clip)[first + index]):
                 total += 1
                 covered += solid[max(0, y1) : y2, max(0, x1) : x2].mean() >= 0.9
-    assert total > 100
-    assert covered >= total - 1
+    assert total > 400
+    assert covered >= 0.99 * total
 
 
 def test_masks_leave_most_of_the_room_visible() -> None:
     for clip, first in PIECES:
-        for plan in plan_regions(detected(clip, first), HEAD, WIDTH, HEIGHT, fps=1.5):
+        for plan in plan_regions(detected(clip, first), HEAD, WIDTH, HEIGHT, fps=FPS):
             assert not plan.whole
             # 0.2 of the picture: three people's heads with their time on either side, and a false person or two
             mask = np.zeros((HEIGHT, WIDTH), bool)
@@ -288,4 +307,6 @@ def test_findings_are_finite_and_scored() -> None:
     for clip, first in PIECES:
         for found in detected(clip, first):
             assert found
+            if found is SKIPPED:
+                continue
             assert all(d.plausible and 0 < d.score <= 1 and not math.isnan(d.x1) for d in found)

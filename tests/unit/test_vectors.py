@@ -19,6 +19,7 @@ from orvault.container import canonical
 from orvault.container.chain import START, Head, check_run
 from orvault.container.enrolment import EnrolledNodes
 from orvault.container.frame_reader import read_frame
+from orvault.container.gap import Gap, check_gap, read_gap
 from orvault.container.keys import Kem, PrivateKey, decode_slots
 from orvault.container.package import PackageReader
 from orvault.container.revocation import RevocationLists, read_list
@@ -93,6 +94,7 @@ def _expect(folder: Path, entry: dict[str, Any]) -> None:
         "enrolled": _enrolled,
         "run": _run,
         "package": _package,
+        "gap": _gap,
     }
     try:
         verdict = checks[entry["check"]](folder, entry)
@@ -147,6 +149,16 @@ def _package(folder: Path, entry: dict[str, Any]) -> str:
         reader.unlock(_secret(entry.get("secret", "password")))
         reader.verify_all()
     return "genuine" if issuer.pinned else "intact, issuer unknown"
+
+
+def _gap(folder: Path, entry: dict[str, Any]) -> str:
+    root = _certificate("root")
+    lists = RevocationLists([read_list((folder / entry["list"]).read_bytes(), [root], "list")])
+    nodes = EnrolledNodes(root, [_certificate(name) for name in entry["enrolled"]], lists)
+    record = (folder / entry["file"]).read_bytes()
+    check_gap(Gap(**entry["told"], envelope=record), nodes, entry["seen_us"])
+    assert read_gap(record, "record") == Gap(**entry["told"])
+    return "good"
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -113,10 +114,36 @@ def test_the_provider_is_said() -> None:
 
 def test_the_head_of_a_person_is_the_top_of_the_box() -> None:
     head = head_of_person(Detection(Kind.PERSON, 100, 50, 200, 450, 0.8, "nanodet"))
+    assert head is not None
     assert (head.kind, head.box[:3], head.score) == (Kind.HEAD, (100, 50, 200), 0.8)
     assert 50 + 0.25 * 400 <= head.y2 <= 50 + 0.35 * 400
     near = head_of_person(Detection(Kind.PERSON, 100, 50, 300, 250, 0.8, "nanodet"))
+    assert near is not None
     assert near.y2 == pytest.approx(50 + 0.45 * 200)
+
+
+def test_somebody_cut_off_by_the_lower_edge_may_be_nothing_but_a_head() -> None:
+    head = head_of_person(Detection(Kind.PERSON, 100, 600, 200, 720, 0.5, "nanodet"), bottom=720)
+    assert head is not None
+    assert head.y2 >= 600 + 100
+
+
+def test_of_a_body_that_lies_all_counts_and_only_if_it_is_sure() -> None:
+    lying = Detection(Kind.PERSON, 100, 100, 500, 300, 0.7, "nanodet")
+    head = head_of_person(lying, bottom=720)
+    assert head is not None
+    assert head.box == lying.box
+    assert head_of_person(replace(lying, score=0.5), bottom=720) is None
+
+
+def test_looks_take_turns_and_together_show_everything() -> None:
+    image = pictures("both_up", 60, 1)[0]
+    sources = [{d.source for d in ensemble().look(image, number)} for number in range(4)]
+    assert all("movenet" in found for found in sources)
+    assert [("nanodet" in found) for found in sources] == [True, False, True, False]
+    assert [("yunet" in found or "centerface" in found) for found in sources] == [True, False, False, False]
+    turned = {d.source for number in (3, 7) for d in ensemble().look(image, number)}
+    assert "yunet-turned" in turned
 
 
 def test_the_head_of_a_face_contains_the_face_whichever_way_it_lies() -> None:
@@ -142,7 +169,7 @@ def test_a_pose_without_a_sure_face_point_has_no_head() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"face_side": 10_000}, {"person_score": 0}, {"every_s": 5}, {"thorough_every_s": 0}]
+    "wrong", [{"face_side": 10_000}, {"person_score": 0}, {"every_s": 5}, {"faces_every": 0}]
 )
 def test_a_profile_out_of_bounds_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(OrvaultError) as caught:

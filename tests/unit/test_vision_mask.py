@@ -14,7 +14,6 @@ from orvault.vision.mask import (
     Box,
     FrameDetections,
     FramePlan,
-    HoldTimes,
     MaskMode,
     MaskPolicy,
     MaskStyle,
@@ -25,9 +24,6 @@ from orvault.vision.mask import (
 from tests.unit.vision_media import noise
 
 W, H = 320, 200
-SHORT = HoldTimes(
-    moving_s=0.2, still_s=2.0, still_span_s=1.0, still_count=4
-)  # at 10 a second: 2 and 20 pictures
 HEAD = MaskPolicy(MaskMode.HEAD, margin=0)
 
 
@@ -43,10 +39,8 @@ def person(x: float = 80, y: float = 60) -> Detection:
     return Detection(Kind.PERSON, x, y, x + 60, y + 130, 0.9, "nanodet")
 
 
-def plan(
-    frames: list[FrameDetections], policy: MaskPolicy = HEAD, hold: HoldTimes = SHORT
-) -> list[FramePlan]:
-    return plan_regions(frames, policy, W, H, fps=10, hold=hold)
+def plan(frames: list[FrameDetections], policy: MaskPolicy = HEAD) -> list[FramePlan]:
+    return plan_regions(frames, policy, W, H, fps=10)
 
 
 def one(found: list[Detection], mode: MaskMode, margin: float = 0) -> set[Box]:
@@ -72,37 +66,6 @@ def test_a_picture_without_a_trustworthy_result_is_covered_whole() -> None:
     plans = plan([[head()], None, [head()], [broken], [inside_out]])
     assert [p.whole for p in plans] == [False, True, False, True, True]
     assert plan([[]])[0] == FramePlan(whole=False)
-
-
-def test_findings_hold_before_and_after_and_bridge_gaps() -> None:
-    frames: list[FrameDetections] = [[] for _ in range(12)]
-    frames[4] = frames[8] = [head()]
-    covered = [bool(p.boxes) for p in plan(frames)]
-    assert covered == [i in range(2, 11) for i in range(12)]
-
-
-def test_a_face_that_lies_is_held_for_long() -> None:
-    frames: list[FrameDetections] = [[] for _ in range(60)]
-    frames[30] = [face(source="yunet-turned")]
-    assert [i for i, p in enumerate(plan(frames)) if p.boxes] == list(range(10, 51))
-
-
-def test_heads_that_return_to_one_place_are_held_until_long_after() -> None:
-    frames: list[FrameDetections] = [[] for _ in range(100)]
-    for index in (40, 44, 48, 52):
-        frames[index] = [head(x=90 + index % 3)]
-    plans = plan(frames)
-    assert [i for i, p in enumerate(plans) if p.boxes] == list(range(20, 73))
-    # the union of where it was seen: 90 + 0..2
-    assert (90, 70, 132, 110) in plans[25].boxes
-
-
-def test_heads_that_walk_are_not_held_as_if_they_stood() -> None:
-    frames: list[FrameDetections] = [[head(x=5 * i)] for i in range(50)]
-    plans = plan(frames)
-    assert all(
-        x1 >= 5 * (i - 2) and x2 <= 5 * (i + 2) + 40 for i, p in enumerate(plans) for x1, _, x2, _ in p.boxes
-    )
 
 
 def test_the_margin_grows_regions_and_the_picture_clips_them() -> None:

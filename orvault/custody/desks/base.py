@@ -7,8 +7,10 @@ from typing import Protocol
 from orvault.clock import Clock
 from orvault.custody.control import ControlPolicy
 from orvault.custody.passwords import Passwords
-from orvault.custody.ports import CaseKeys, Recorders, Renderers
+from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
 from orvault.custody.rows import UnitsOfWork
+from orvault.custody.terms import Redaction
+from orvault.custody.viewing import ViewPolicy
 from orvault.errors import ErrorKind, OrvaultError
 
 CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
@@ -17,14 +19,16 @@ LONGEST_PAGE = 200
 
 
 class WatermarkCheck(Protocol):
-    """Whether a text can be drawn into pictures of this size (pixels): BAD_REQUEST if not. Knows fonts, as custody
-    does not.
+    """Whether a watermark (and its image, PNG) can be drawn into pictures of this size (pixels): BAD_REQUEST if not.
+    Knows fonts and pictures, as custody does not.
     """
 
-    def __call__(self, text: str, width: int, height: int, /) -> None: ...  # noqa: D102
+    def __call__(  # noqa: D102
+        self, redaction: Redaction, image: bytes | None, width: int, height: int, /
+    ) -> None: ...
 
 
-def _any_watermark(_text: str, _width: int, _height: int) -> None:
+def _any_watermark(_redaction: Redaction, _image: bytes | None, _width: int, _height: int) -> None:
     """What is drawn nowhere needs no check."""
 
 
@@ -41,6 +45,9 @@ class Desk:
         passwords: Passwords | None = None,
         control: ControlPolicy | None = None,
         check_watermark: WatermarkCheck = _any_watermark,
+        viewing: ViewPolicy | None = None,
+        viewers: Viewers | None = None,
+        hospital: str = "",
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -50,6 +57,9 @@ class Desk:
         self._passwords = passwords or Passwords()
         self._control = control or ControlPolicy()
         self._check_watermark = check_watermark
+        self._hospital = hospital
+        self._viewing = viewing or ViewPolicy()
+        self._viewers = viewers or NoViewers()
 
 
 def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:

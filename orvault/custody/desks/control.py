@@ -50,7 +50,7 @@ class SignalOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Cause:
+class Cause:
     """Who or what brings an act about; `reason` is empty where it is due later."""
 
     actor: str
@@ -81,9 +81,7 @@ class ControlDesk(OrderDesk):
         if signal.source is SignalSource.PERSON:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "A person's signal needs an account.", where="source")
         signal = checked(signal)
-        return self._hear(
-            signal, _Cause(f"device:{signal.device}", None, signal.signal_id, "", signal.source)
-        )
+        return self._hear(signal, Cause(f"device:{signal.device}", None, signal.signal_id, "", signal.source))
 
     def signal_by(
         self, by: Account, room: str, kind: SignalKind, reason: str = "", signal_id: str = ""
@@ -99,7 +97,7 @@ class ControlDesk(OrderDesk):
                 raise not_found("room", room)
         signal_id = signal_id or new_id(self._clock)
         signal = Signal(signal_id, room, kind, SignalSource.PERSON, by.account_id, self._clock.now_us())
-        return self._hear(checked(signal), _Cause(by.actor, by.account_id, signal_id, reason))
+        return self._hear(checked(signal), Cause(by.actor, by.account_id, signal_id, reason))
 
     def ripen_stops(self) -> tuple[CameraProblem, ...]:
         """Stop where a dwell is over and end waits in vain; call it every second: mostly it is one query."""
@@ -117,7 +115,7 @@ class ControlDesk(OrderDesk):
             late = [h.name for h in rooms if ripen(h.state, self._control, now_us).action is Action.START]
         return tuple(problem for name in late for problem in self._ripen(name))
 
-    def _hear(self, signal: Signal, cause: _Cause) -> SignalOutcome:
+    def _hear(self, signal: Signal, cause: Cause) -> SignalOutcome:
         with self._uow() as uow:
             earlier = uow.signals.get(signal.signal_id)
             if earlier is not None:
@@ -125,9 +123,11 @@ class ControlDesk(OrderDesk):
             now_us = self._clock.now_us()
             here = room_in(uow, signal.room, self._control, now_us)
             decision = decide(here.state, signal, self._control, now_us)
-            kept = _kept(signal, here.case, decision, now_us)
+            kept = kept_signal(signal, here.case, decision, now_us)
             uow.signals.add(kept)
-            uow.history.append(now_us, cause.actor, Act.SIGNAL_HEARD, _subject(kept), _detail(signal, kept))
+            uow.history.append(
+                now_us, cause.actor, Act.SIGNAL_HEARD, subject_of(kept), detail_of(signal, kept)
+            )
             orders = self._follow(uow, here, decision, cause)
             uow.commit()
         problems = self._tell(orders, cause)
@@ -150,7 +150,7 @@ class ControlDesk(OrderDesk):
             for signal in self._in_vain(uow, name, decision.state, now_us):
                 uow.signals.settle([signal.signal_id], Standing.LAPSED)
                 detail = {"signal": signal.signal_id, "device": signal.device}
-                uow.history.append(now_us, SYSTEM, Act.SIGNAL_LAPSED, _subject(signal), detail)
+                uow.history.append(now_us, SYSTEM, Act.SIGNAL_LAPSED, subject_of(signal), detail)
             uow.commit()
         return self._tell(orders, cause)
 
@@ -159,7 +159,7 @@ class ControlDesk(OrderDesk):
         patient = {w.stop.signal_id for w in unconfirmed(state, self._control, now_us) if not w.lapsed}
         return [s for s in uow.signals.waiting() if s.room == name and s.signal_id not in patient]
 
-    def _follow(self, uow: UnitOfWork, here: Room, decision: Decision, cause: _Cause) -> _Orders:
+    def _follow(self, uow: UnitOfWork, here: Room, decision: Decision, cause: Cause) -> _Orders:
         """Write what the decision brings about; what recorders are to be told once it is committed."""
         before, after = here.state.stops, decision.state.stops
         were, are = ({stop.signal_id for stop in stops if stop.effective} for stops in (before, after))
@@ -171,14 +171,14 @@ class ControlDesk(OrderDesk):
         carry_out = self._start_room if decision.action is Action.START else self._stop_room
         return carry_out(uow, here, here.case, cause)
 
-    def _start_room(self, uow: UnitOfWork, here: Room, case: Case, cause: _Cause) -> _Orders:
+    def _start_room(self, uow: UnitOfWork, here: Room, case: Case, cause: Cause) -> _Orders:
         busy = {camera: uow.runs.open_on(camera.camera_id) for camera in _cameras_in(uow, here.name)}
         free = [camera for camera, run in busy.items() if run is None]
         ending = tuple(run for run in busy.values() if run is not None and not run.recording)
         return _Orders(case.case_id, self._open_runs(uow, case, free, cause), ending=ending)
 
     def _open_runs(
-        self, uow: UnitOfWork, case: Case, cameras: Sequence[CameraInfo], cause: _Cause
+        self, uow: UnitOfWork, case: Case, cameras: Sequence[CameraInfo], cause: Cause
     ) -> tuple[StartOrder, ...]:
         account_id = cause.account_id or case.armed_by  # a device acts for whoever armed the case
         assert account_id is not None, "an armed case was armed by somebody"
@@ -186,7 +186,7 @@ class ControlDesk(OrderDesk):
             uow.cases.put_state(replace(case, state=CaseState.RECORDING))
         return tuple(self._open_run(uow, cause.actor, account_id, case, camera) for camera in cameras)
 
-    def _stop_room(self, uow: UnitOfWork, here: Room, case: Case, cause: _Cause) -> _Orders:
+    def _stop_room(self, uow: UnitOfWork, here: Room, case: Case, cause: Cause) -> _Orders:
         runs = tuple(run for run in here.runs if run.recording)
         self._order_stops(uow, runs, cause.actor, cause.reason or _DUE.format(cause.source.value))
         uow.cases.put_state(replace(case, state=CaseState.ARMED))
@@ -195,7 +195,7 @@ class ControlDesk(OrderDesk):
             uow.reasons.add(StopReason(new_id(self._clock), case.case_id, cause.signal_id, now_us, ids))
         return _Orders(case.case_id, stops=runs)
 
-    def _tell(self, orders: _Orders, cause: _Cause) -> tuple[CameraProblem, ...]:
+    def _tell(self, orders: _Orders, cause: Cause) -> tuple[CameraProblem, ...]:
         problems = [*self._tell_starts(orders.starts), *self._tell_stops(orders.stops)]
         if (
             orders.ending
@@ -204,7 +204,7 @@ class ControlDesk(OrderDesk):
             problems += self._tell_starts(self._start_ended(orders, cause))
         return tuple(problems)
 
-    def _start_ended(self, orders: _Orders, cause: _Cause) -> tuple[StartOrder, ...]:
+    def _start_ended(self, orders: _Orders, cause: Cause) -> tuple[StartOrder, ...]:
         with self._uow() as uow:
             case = uow.cases.get(orders.case_id)
             assert case is not None, "cases are never removed"
@@ -226,17 +226,18 @@ def _cameras_in(uow: UnitOfWork, room: str) -> list[CameraInfo]:
     return [camera for camera in uow.cameras.all() if camera.room == room]
 
 
-def _cause_in(uow: UnitOfWork, before: RoomState, decision: Decision) -> _Cause:
+def _cause_in(uow: UnitOfWork, before: RoomState, decision: Decision) -> Cause:
     """Whose stop took effect by waiting; a start that was not followed is repeated by the system."""
     waited = {stop.signal_id for stop in before.stops if not stop.effective}
     ripe = [stop for stop in decision.state.stops if stop.effective and stop.signal_id in waited]
     signal = uow.signals.get(max(ripe, key=lambda stop: stop.at_us).signal_id) if ripe else None
     if signal is None:
-        return _Cause(SYSTEM)
-    return _Cause(f"device:{signal.device}", None, signal.signal_id, "", signal.source)
+        return Cause(SYSTEM)
+    return Cause(f"device:{signal.device}", None, signal.signal_id, "", signal.source)
 
 
-def _kept(signal: Signal, case: Case | None, decision: Decision, now_us: int) -> KeptSignal:
+def kept_signal(signal: Signal, case: Case | None, decision: Decision, now_us: int) -> KeptSignal:
+    """The row of a signal that was decided."""
     standing = Standing.HEARD if decision.accepted else Standing.REFUSED
     return KeptSignal(
         signal_id=signal.signal_id,
@@ -254,11 +255,13 @@ def _kept(signal: Signal, case: Case | None, decision: Decision, now_us: int) ->
     )
 
 
-def _subject(kept: KeptSignal) -> str:
+def subject_of(kept: KeptSignal) -> str:
+    """What a signal's entry in history is about: its case, or the room that had none."""
     return f"room:{kept.room}" if kept.case_id is None else f"case:{kept.case_id}"
 
 
-def _detail(signal: Signal, kept: KeptSignal) -> dict[str, object]:
+def detail_of(signal: Signal, kept: KeptSignal) -> dict[str, object]:
+    """What history keeps of a signal, its evidence included."""
     return {
         "signal": kept.signal_id,
         "room": kept.room,

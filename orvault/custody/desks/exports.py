@@ -1,6 +1,6 @@
-"""Export requests as people meet them: submitting, deciding, following, and fetching the package.
+"""Export requests as people meet them: submitting, deciding, following, and reviewing what was made.
 
-Making the package is in `renders`.
+Making the package is in `renders`, fetching it in `downloads`.
 """
 
 from __future__ import annotations
@@ -8,32 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from orvault.clock import US_PER_S
 from orvault.custody.access import Right, may, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.basis import check_basis
-from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
+from orvault.custody.desks.base import not_found, page_size
+from orvault.custody.desks.downloads import DownloadDesk, subject_of, visible
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.request import (
     ExportRequest,
-    PackageFile,
     RequestState,
     Wish,
-    check_ready,
     check_recorded,
     check_step,
 )
-from orvault.custody.rows import Link, UnitOfWork
+from orvault.custody.rows import UnitOfWork
 from orvault.custody.terms import make_validity
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
-LINK_US = 5 * 60 * US_PER_S
 
-
-class ExportDesk(Desk):
-    """Export requests from submit to download."""
+class ExportDesk(DownloadDesk):
+    """Export requests from submit to decision and review."""
 
     def submit_export(
         self, by: Account, wish: Wish, valid_from_us: int | None = None, valid_until_us: int | None = None
@@ -46,15 +42,13 @@ class ExportDesk(Desk):
         wish = wish.checked()
         now = self._clock.now_us()
         validity = make_validity(valid_from_us, valid_until_us, now)
-        for width, height in self._picture_sizes(wish):
-            self._check_watermark(wish.redaction.watermark, width, height)
-        request = ExportRequest(
-            new_id(self._clock), wish, validity, RequestState.SUBMITTED, by.account_id, now
-        )
+        request_id = new_id(self._clock)
+        wish = self._with_watermark(wish, request_id)
+        request = ExportRequest(request_id, wish, validity, RequestState.SUBMITTED, by.account_id, now)
         with self._uow() as uow:
             _check_against_records(uow, wish, now)
             uow.requests.add(request)
-            uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, _subject(request), _wish_detail(wish))
+            uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, subject_of(request), _wish_detail(wish))
             uow.commit()
         return request
 
@@ -83,7 +77,7 @@ class ExportDesk(Desk):
         """One request; NOT_FOUND also for one that the account may not see."""
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
-            return _visible(uow, by, request_id)
+            return visible(uow, by, request_id)
 
     def approve_export(self, by: Account, request_id: str) -> ExportRequest:
         """Approve a submitted request. Errors: SELF_APPROVAL, FORBIDDEN, NOT_FOUND, CONFLICT,
@@ -101,97 +95,73 @@ class ExportDesk(Desk):
                 decided_by=by.account_id,
                 decided_us=now,
                 package_id=new_id(self._clock),
+                further_ids=tuple(new_id(self._clock) for _ in request.wish.recipients[1:]),
             )
             uow.requests.put_state(approved)
-            detail = {"package": approved.package_id, "requested_by": request.requested_by}
-            uow.history.append(now, by.actor, Act.EXPORT_APPROVED, _subject(request), detail)
+            uow.requests.put_copies(approved)
+            detail: dict[str, object] = {"package": approved.package_id, "requested_by": request.requested_by}
+            if approved.further_ids:
+                detail["further_packages"] = list(approved.further_ids)
+            uow.history.append(now, by.actor, Act.EXPORT_APPROVED, subject_of(request), detail)
             uow.commit()
         self._renderers.wake()
         return approved
 
+    def release_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
+        """Let a package go in which a second look found something. Errors as for approving.
+
+        The reviewer is not who asked for it, and says why it may go: what was found is no person, say.
+        """
+        reason = clean_text(reason, "reason", longest=500)
+        with self._uow() as uow:
+            request = self._decidable(uow, by, request_id, RequestState.READY, of=RequestState.REVIEW)
+            now = self._clock.now_us()
+            ready = replace(
+                request,
+                state=RequestState.READY,
+                progress=replace(request.progress, stage=RequestState.READY.value),
+                reviewed_by=by.account_id,
+                reviewed_us=now,
+                ended_us=now,
+            )
+            uow.requests.put_state(ready)
+            detail = {"reason": reason, "package": request.package_id, "second_look": _looked(request)}
+            uow.history.append(now, by.actor, Act.RENDER_RELEASED, subject_of(request), detail)
+            uow.commit()
+        return ready
+
     def refuse_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
-        """Refuse a submitted request with its reason. Errors as for approving, BAD_REQUEST without a
-        reason.
+        """Refuse a request that is submitted, or whose package waits for a reviewer, with the reason.
+
+        Errors as for approving, BAD_REQUEST without a reason.
         """
         reason = clean_text(reason, "reason", longest=500)
         with self._uow() as uow:
             request = self._decidable(uow, by, request_id, RequestState.REFUSED)
             now = self._clock.now_us()
             refused = replace(
-                request,
+                _refused_by(request, by, now),
                 state=RequestState.REFUSED,
-                decided_by=by.account_id,
-                decided_us=now,
                 refusal_reason=reason,
                 ended_us=now,
             )
             uow.requests.put_state(refused)
-            uow.history.append(now, by.actor, Act.EXPORT_REFUSED, _subject(request), {"reason": reason})
+            detail = {"reason": reason}
+            if request.state is RequestState.REVIEW:
+                detail["second_look"] = _looked(request)
+            uow.history.append(now, by.actor, Act.EXPORT_REFUSED, subject_of(request), detail)
             uow.commit()
         return refused
 
-    def issue_link(self, by: Account, request_id: str) -> tuple[Link, PackageFile]:
-        """A download link of 5 minutes for a ready package; only whoever submitted the request gets one.
-
-        Errors: NOT_FOUND (also where the account may not see it), FORBIDDEN, NOT_APPROVED, EXPIRED, CONFLICT.
-        """
-        require(by, Right.EXPORT_DOWNLOAD)
-        self.expire_due()
-        with self._uow() as uow:
-            request = _visible(uow, by, request_id)
-            require(by, Right.EXPORT_DOWNLOAD, owner_id=request.requested_by)
-            now = self._clock.now_us()
-            package = check_ready(request, now)
-            link = Link(new_id(self._clock), request_id, by.account_id, now, now + LINK_US)
-            uow.requests.add_link(link)
-            detail = {"link": link.link_id, "package": package.package_id}
-            uow.history.append(now, by.actor, Act.LINK_ISSUED, _subject(request), detail)
-            uow.commit()
-        return link, package
-
-    def open_download(self, package_id: str, link_id: str, client: str = "") -> PackageFile:
-        """The file behind a link whose signature was checked; its first use is written into history.
-
-        Errors: LINK_EXPIRED (unknown, over, or of another package), NOT_APPROVED, EXPIRED.
-        """
-        with self._uow(read_only=True) as uow:
-            link, package = self._linked(uow, package_id, link_id)
-        if link.first_used_us is not None:
-            return package  # a further range of a download that is in history
-        with self._uow() as uow:
-            link, package = self._linked(uow, package_id, link_id)
-            if link.first_used_us is None:
-                now = self._clock.now_us()
-                uow.requests.mark_link_used(link_id, now)
-                detail = {
-                    "link": link_id,
-                    "package": package_id,
-                    "sha256": package.sha256,
-                    "from": client[:64],
-                }
-                actor = f"account:{link.issued_to}"
-                uow.history.append(now, actor, Act.DOWNLOADED, f"export:{link.request_id}", detail)
-                uow.commit()
-        return package
-
-    def expire_due(self) -> int:
-        """End every request whose validity is over; the number of those ended. Called by workers at
-        intervals.
-        """
-        now = self._clock.now_us()
-        with self._uow(read_only=True) as uow:
-            if not uow.requests.outlived(now):
-                return 0
-        with self._uow() as uow:
-            due = [request for request in uow.requests.outlived(now) if request.due_to_expire(now)]
-            for request in due:
-                ended = request.ended_us if request.ended_us is not None else now
-                uow.requests.put_state(replace(request, state=RequestState.EXPIRED, ended_us=ended))
-                uow.history.append(now, SYSTEM, Act.EXPORT_EXPIRED, _subject(request), {})
-            uow.commit()
-        return len(due)
-
-    def _decidable(self, uow: UnitOfWork, by: Account, request_id: str, to: RequestState) -> ExportRequest:
+    def _decidable(
+        self,
+        uow: UnitOfWork,
+        by: Account,
+        request_id: str,
+        to: RequestState,
+        of: RequestState | None = None,
+    ) -> ExportRequest:
+        """The request, if this account may take this step with it (from the state `of` alone, if one is named)."""
         request = uow.requests.get(request_id)
         visible = request is not None and may(by, Right.EXPORT_VIEW, owner_id=request.requested_by).allowed
         # An own request is answered as such (SELF_APPROVAL); one the asker may not know of, like one that
@@ -199,11 +169,28 @@ class ExportDesk(Desk):
         require(by, Right.EXPORT_DECIDE, owner_id=request.requested_by if request and visible else None)
         if request is None or not visible:
             raise not_found("export request", request_id)
+        if of is not None and request.state is not of:
+            message = f"This request is {request.state.value}; nothing waits for a reviewer."
+            raise OrvaultError(
+                ErrorKind.CONFLICT, message, advice="Look at the request before the next step."
+            )
         check_step(request, to)
-        if to is RequestState.APPROVED and request.due_to_expire(self._clock.now_us()):
+        if to in {RequestState.APPROVED, RequestState.READY} and request.due_to_expire(self._clock.now_us()):
             message = "The validity that this request asks for is over."
             raise OrvaultError(ErrorKind.EXPIRED, message, advice="Have a new request submitted.")
         return request
+
+    def _with_watermark(self, wish: Wish, request_id: str) -> Wish:
+        """With its watermark's fields filled in, once it is sure that all pictures asked for can hold it."""
+        with self._uow(read_only=True) as uow:
+            case = uow.cases.get(wish.case_id)
+            if case is None:
+                raise not_found("case", wish.case_id, "case_id")
+            names = [recipient.name for recipient in wish.recipients]
+            redaction, image = self._drawable(uow, wish.redaction, case.number, names, request_id)
+        for width, height in self._picture_sizes(wish):
+            self._check_watermark(redaction, image, width, height)
+        return replace(wish, redaction=redaction)
 
     def _picture_sizes(self, wish: Wish) -> set[tuple[int, int]]:
         """The sizes of the pictures that are asked for, by the last segment of each run in the period."""
@@ -213,25 +200,16 @@ class ExportDesk(Desk):
         metas = [last.header.meta for last in lasts if last is not None]
         return {(meta.width, meta.height) for meta in metas if meta.end_us > wish.from_us}
 
-    def _linked(self, uow: UnitOfWork, package_id: str, link_id: str) -> tuple[Link, PackageFile]:
-        now = self._clock.now_us()
-        link = uow.requests.link(link_id)
-        request = uow.requests.get(link.request_id) if link is not None else None
-        if link is None or request is None or now >= link.expires_us or request.package_id != package_id:
-            message = "This download link is not valid any more."
-            raise OrvaultError(ErrorKind.LINK_EXPIRED, message, advice="Ask for a new link.")
-        return link, check_ready(request, now)
+
+def _refused_by(request: ExportRequest, by: Account, now: int) -> ExportRequest:
+    """With who refused it when: as its review, where it was approved long ago, else as its decision."""
+    if request.state is RequestState.REVIEW:
+        return replace(request, reviewed_by=by.account_id, reviewed_us=now)
+    return replace(request, decided_by=by.account_id, decided_us=now)
 
 
-def _subject(request: ExportRequest) -> str:
-    return f"export:{request.request_id}"
-
-
-def _visible(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-    request = uow.requests.get(request_id)
-    if request is None or not may(by, Right.EXPORT_VIEW, owner_id=request.requested_by).allowed:
-        raise not_found("export request", request_id)
-    return request
+def _looked(request: ExportRequest) -> str:
+    return request.second_look.summary() if request.second_look is not None else ""
 
 
 def _check_against_records(uow: UnitOfWork, wish: Wish, now_us: int) -> None:
@@ -260,4 +238,5 @@ def _wish_detail(wish: Wish) -> dict[str, object]:
         "consents": [f"{c.subject.value}: {c.name}" for c in wish.basis.consents],
         "recipients": [recipient.name for recipient in wish.recipients],
         "masking": wish.redaction.masking.value,
+        "watermark": wish.redaction.watermark_summary(),
     }

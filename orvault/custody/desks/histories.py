@@ -90,6 +90,19 @@ class HistoryDesk(Desk):
         require(by, Right.HISTORY_VIEW)
         return self.verify_history()
 
+    def newest_entry(self) -> Entry | None:
+        """The entry with the highest number, for the actors; None in an empty history."""
+        with self._uow(read_only=True) as uow:
+            return next(iter(uow.history.page(None, 1, subject=None, actor=None, act=None)), None)
+
+    def has_entry(self, seq: int, leaf_hash: str) -> bool:
+        """Whether history holds this very entry; -1 and "" stand for none, which every history holds."""
+        if seq < 0:
+            return not leaf_hash
+        with self._uow(read_only=True) as uow:
+            found = uow.history.page(seq + 1, 1, subject=None, actor=None, act=None)
+        return bool(found) and (found[0].seq, found[0].leaf_hash) == (seq, leaf_hash)
+
     def check_ledger(self) -> int:
         """The number of history entries, as a sign that the ledger answers; UNAVAILABLE otherwise."""
         with self._uow(read_only=True) as uow:

@@ -84,7 +84,12 @@ class OrderDesk(Desk):
         """Tell the cameras of every armed case that it is; call it at intervals, because an arming lapses."""
         with self._uow(read_only=True) as uow:
             orders = [order for case in uow.cases.armed() for order in arm_orders(uow, case)]
-        return tuple(self._tell_armed(orders))
+        problems = self._tell_armed(orders)
+        with self._uow(read_only=True) as uow:
+            armed = {case.case_id for case in uow.cases.armed()}
+        # Closed meanwhile: its cameras may have been told that before they were told this.
+        problems += self._tell_disarmed([order for order in orders if order.case_id not in armed])
+        return tuple(problems)
 
     def _tell_armed(self, orders: Sequence[ArmOrder]) -> list[CameraProblem]:
         def tell(order: ArmOrder) -> CameraProblem | None:

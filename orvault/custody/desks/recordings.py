@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from orvault.container.canonical import is_identifier
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.access import Right, require
@@ -19,8 +20,10 @@ from orvault.custody.recorded import IndexReport, RunSummary, Sealers, SegmentLi
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import MAX_TIME_US, check_range
 from orvault.errors import OrvaultError
+from orvault.text import printable
 
 RUNS_AT_ONCE = 100
+_SHOWN = 128  # characters of an id that nobody vouches for
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,26 @@ class RecordingDesk(Desk):
             added = uow.gaps.add(gap, self._clock.now_us())
             uow.commit()
         return added
+
+    def note_refused_gap(self, gap: Gap, reason: str) -> None:
+        """Tell history of a gap record that is not taken in, once a run: its node repeats its offers.
+
+        A hole without a gap record, and a forged excuse for a removed segment, look alike in the ledger.
+        """
+        run_id = gap.run_id if is_identifier(gap.run_id) else "unreadable"
+        subject, act = f"run:{run_id}", Act.GAPS_REFUSED
+        with self._uow() as uow:
+            if uow.history.page(None, 1, subject=subject, actor=None, act=act.value):
+                return
+            detail = {
+                "case": printable(gap.case_id[:_SHOWN]),
+                "camera": printable(gap.camera_id[:_SHOWN]),
+                "from_us": gap.from_us,
+                "to_us": gap.to_us,
+                "reason": printable(reason),
+            }
+            uow.history.append(self._clock.now_us(), SYSTEM, act, subject, detail)
+            uow.commit()
 
     def recordings(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from orvault.clock import US_PER_S
@@ -15,6 +15,7 @@ from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.exports import ExportDesk
+from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
 from orvault.custody.request import (
     MAX_ATTEMPTS,
@@ -25,6 +26,7 @@ from orvault.custody.request import (
     check_step,
 )
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.second_look import SecondLook
 from orvault.custody.stretches import Track, track_of
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -42,6 +44,7 @@ class RenderJob:
     case: Case
     tracks: tuple[Track, ...]
     epoch: int
+    watermark_image: bytes | None = field(default=None, repr=False)  # PNG
 
 
 class RenderDesk(ExportDesk):
@@ -70,41 +73,73 @@ class RenderDesk(ExportDesk):
             uow.commit()
         return None
 
-    def render_progress(self, request_id: str, epoch: int, stage: str, done: int, total: int) -> None:
-        """Say how far a job is; also the sign of life. CONFLICT when the job is somebody else's by now."""
+    def render_progress(
+        self, request_id: str, epoch: int, stage: str, done: int, total: int, *, advanced: bool = False
+    ) -> None:
+        """Say how far a job is; also the sign of life. CONFLICT when the job is somebody else's by now.
+
+        `advanced`: a piece of it is finished for good; who dies after that has not died in vain (see `attempts`).
+        """
         with self._uow() as uow:
             request = _held(uow, request_id, epoch)
             progress = Progress(stage[:64], max(0, done), max(0, total))
-            seen = replace(request, progress=progress, worker_seen_us=self._clock.now_us())
+            reached = epoch if advanced else request.advanced_epoch
+            seen = replace(
+                request, progress=progress, worker_seen_us=self._clock.now_us(), advanced_epoch=reached
+            )
             uow.requests.put_state(seen)
             uow.commit()
 
-    def finish_render(self, request_id: str, epoch: int, package_path: str, size: int, sha256: str) -> None:
-        """The package lies below the packages folder at `package_path` (relative), of `size` bytes.
+    def finish_render(
+        self,
+        request_id: str,
+        epoch: int,
+        package_path: str,
+        size: int,
+        sha256: str,
+        further: Sequence[PackageFile] = (),
+        second_look: SecondLook | None = None,
+    ) -> None:
+        """The first recipient's package lies below the packages folder at `package_path`, the others' as `further`.
 
-        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is
-        none.
+        They are ready, unless the second look says that somebody has to look first: then they wait for a reviewer.
+        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is none, or
+        when it is not one package per recipient.
         """
-        path = PurePosixPath(package_path)
-        if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in package_path:
-            message = "The package's path does not lie below the packages folder."
-            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="package_path")
-        if not _SHA256.fullmatch(sha256) or size <= 0:
-            message = "The package's size or SHA-256 is not usable."
-            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
+        path = _checked_path(package_path, size, sha256)
+        for each in further:
+            _checked_path(each.path, each.bytes, each.sha256)
         with self._uow() as uow:
             request = _held(uow, request_id, epoch)
-            check_step(request, RequestState.READY)
+            waits = second_look is not None and second_look.waits
+            to = RequestState.REVIEW if waits else RequestState.READY
+            check_step(request, to)
             assert request.package_id is not None, "given at the approval"
+            if tuple(each.package_id for each in further) != request.further_ids:
+                message = "These are not the packages of this request's recipients."
+                raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="further")
             now = self._clock.now_us()
             package = PackageFile(request.package_id, path.as_posix(), size, sha256)
-            progress = replace(request.progress, stage="ready", done=request.progress.total)
-            ready = replace(
-                request, state=RequestState.READY, package=package, progress=progress, ended_us=now
+            progress = replace(request.progress, stage=to.value, done=request.progress.total)
+            made = replace(
+                request,
+                state=to,
+                package=package,
+                further=tuple(further),
+                progress=progress,
+                ended_us=None if waits else now,
+                second_look=second_look,
             )
-            uow.requests.put_state(ready)
-            detail = {"package": package.package_id, "bytes": size, "sha256": sha256, "epoch": epoch}
-            uow.history.append(now, _actor(request), Act.RENDER_FINISHED, f"export:{request_id}", detail)
+            uow.requests.put_state(made)
+            uow.requests.put_copies(made)
+            detail: dict[str, object] = {"package": package.package_id, "bytes": size, "sha256": sha256}
+            detail["epoch"] = epoch
+            if further:
+                detail["further"] = {each.package_id: each.sha256 for each in further}
+            if second_look is not None:
+                detail["second_look"] = second_look.summary()
+            act = Act.RENDER_HELD if waits else Act.RENDER_FINISHED
+            uow.history.append(now, _actor(request), act, f"export:{request_id}", detail)
             uow.commit()
 
     def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
@@ -148,9 +183,25 @@ class RenderDesk(ExportDesk):
             now = self._clock.now_us()
             uow.requests.put_state(replace(request, removed_us=now))
             if request.package is not None:
-                detail = {"package": request.package.package_id, "sha256": request.package.sha256}
+                detail: dict[str, object] = {
+                    "package": request.package.package_id,
+                    "sha256": request.package.sha256,
+                }
+                if request.further:
+                    detail["further"] = {each.package_id: each.sha256 for each in request.further}
                 uow.history.append(now, SYSTEM, Act.PACKAGE_REMOVED, f"export:{request_id}", detail)
             uow.commit()
+
+    def check_marking(self, request_id: str, camera_id: str, copy_ids: Sequence[str]) -> None:
+        """Raise GRANT_MISSING unless this request is being rendered, for these copies and this camera."""
+        with self._uow(read_only=True) as uow:
+            request = uow.requests.get(request_id)
+        if request is not None and request.state is RequestState.RENDERING:
+            known = {copy.package_id for copy in request.copies}
+            if camera_id in request.wish.camera_ids and set(copy_ids) <= known:
+                return
+        message = "No copy of a request that is being rendered is known by these names; no mark is given out."
+        raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id[:64])
 
     def log_key_opening(self, request_id: str, segment_ids: Sequence[str]) -> None:
         """Write into history, before any key is out, which segments are opened for an approved request.
@@ -195,7 +246,7 @@ class RenderDesk(ExportDesk):
         assert case is not None, "a foreign key holds the case"
         anchors = anchors_of(uow, request.wish.case_id)
         tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in request.wish.camera_ids)
-        return RenderJob(claimed, case, tracks, epoch)
+        return RenderJob(claimed, case, tracks, epoch, watermark_png(uow, request.wish.redaction))
 
     def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
         check_step(request, RequestState.FAILED)
@@ -203,6 +254,17 @@ class RenderDesk(ExportDesk):
         uow.requests.put_state(failed)
         detail = {"reason": reason[:500], "epoch": request.worker_epoch}
         uow.history.append(now, _actor(request), Act.RENDER_FAILED, f"export:{request.request_id}", detail)
+
+
+def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
+    path = PurePosixPath(package_path)
+    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in package_path:
+        message = "The package's path does not lie below the packages folder."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="package_path")
+    if not _SHA256.fullmatch(sha256) or size <= 0:
+        message = "The package's size or SHA-256 is not usable."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
+    return path
 
 
 def _free(request: ExportRequest, worker: str, now: int) -> bool:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
-from orvault.container.canonical import Fields, decode
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CaseState, Run, check_stop_reason
@@ -23,39 +21,21 @@ from orvault.custody.control import (
     phase_of,
     unconfirmed,
 )
+from orvault.custody.desks.alarms import (
+    Alarm,
+    AlarmKind,
+    camera_news,
+    lost_cameras,
+    lost_triggers,
+    trigger_news,
+)
 from orvault.custody.desks.base import SYSTEM, Desk, not_found
 from orvault.custody.desks.ordering import case_in, case_subject
 from orvault.custody.history import Act
+from orvault.custody.ports import TriggerReport
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.signals import Standing, StopReason
 from orvault.errors import ErrorKind, OrvaultError
-
-_WELL = frozenset({"idle", "recording", "connecting"})  # what a camera says of itself when nothing is wrong
-_DETAIL_BYTES = 1024
-_WORDS = {
-    "frozen": "sends no pictures",
-    "refused": "refuses its user name or password, or knows no such stream",
-}
-
-
-class AlarmKind(StrEnum):
-    """What may be wrong in a room."""
-
-    LATE_START = "late-start"
-    STOP_LAPSED = "stop-lapsed"
-    REASON_DUE = "reason-due"
-    CAMERA_LOST = "camera-lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """Something that staff must see; `text` says it to them."""
-
-    kind: AlarmKind
-    room: str
-    case_id: str
-    since_us: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +76,18 @@ class RoomDesk(Desk):
         """The room as it stands now. Errors: NOT_FOUND (neither a camera nor a case is in such a room)."""
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
-            now_us = self._clock.now_us()
-            here = room_in(uow, room, self._control, now_us)
+            here = room_in(uow, room, self._control, self._clock.now_us())
             if here.case is None and all(camera.room != room for camera in uow.cameras.all()):
                 raise not_found("room", room)
-            due = [one for one in _due(uow) if one.case.room == room]
-            return RoomView(
-                room,
-                here.state.phase,
-                here.case,
-                tuple(run.camera_id for run in here.runs if run.recording),
-                tuple(w for w in unconfirmed(here.state, self._control, now_us) if not w.lapsed),
-                tuple(due),
-                (*self._alarms(here, now_us), *_lost_cameras(uow, here), *self._overdue(due, now_us)),
-            )
+            return self._view(uow, here, _due(uow))
+
+    def room_states(self, by: Account) -> tuple[RoomView, ...]:
+        """Every room that has a camera, by name."""
+        require(by, Right.CASE_VIEW)
+        with self._uow(read_only=True) as uow:
+            now_us, due = self._clock.now_us(), _due(uow)
+            names = sorted({camera.room for camera in uow.cameras.all()})
+            return tuple(self._view(uow, room_in(uow, name, self._control, now_us), due) for name in names)
 
     def records(self, room: str) -> bool:
         """Whether a camera of this room records; for devices, who are told nothing else."""
@@ -147,17 +125,20 @@ class RoomDesk(Desk):
             uow.commit()
         return DueReason(given, case)
 
-    def watch(self) -> tuple[Alarm, ...]:
-        """Every alarm there is now; call it at intervals.
+    def watch(self, triggers: Sequence[TriggerReport] = ()) -> tuple[Alarm, ...]:
+        """Every alarm there is now; call it at intervals, with how the rooms' pedals and gestures do.
 
-        New late starts, each reminder, and cameras that are lost or back are put into history.
+        New late starts, each reminder, and cameras and triggers that are lost or back are put into history.
         """
-        self._note_cameras()
+        self._note_devices(triggers)
         with self._uow(read_only=True) as uow:
             now_us = self._clock.now_us()
             armed = [room_in(uow, case.room, self._control, now_us) for case in uow.cases.armed()]
             alarms = [alarm for here in armed for alarm in self._alarms(here, now_us)]
             lost = [alarm for here in armed for alarm in _lost_cameras(uow, here)]
+            cases = {here.name: here.case.case_id for here in armed if here.case is not None}
+            rooms = sorted({camera.room for camera in uow.cameras.all()})
+            unheard = [alarm for name in rooms for alarm in lost_triggers(uow, name, cases.get(name, ""))]
             due = _due(uow)
             unsaid = [
                 alarm for alarm in alarms if alarm.kind is AlarmKind.LATE_START and not _said(uow, alarm)
@@ -165,26 +146,24 @@ class RoomDesk(Desk):
             unreminded = [one for one in due if _asked_us(one.reason) + self._control.reminder_us <= now_us]
         if unsaid or unreminded:
             self._write_down(unsaid, unreminded)
-        return (*alarms, *lost, *self._overdue(due, now_us))
+        return (*alarms, *lost, *unheard, *self._overdue(due, now_us))
 
-    def _note_cameras(self) -> None:
-        """Put into history which cameras of armed rooms were lost, or came back, since the last look."""
+    def _note_devices(self, triggers: Sequence[TriggerReport]) -> None:
+        """Put into history which cameras of armed rooms, and which triggers, are lost or back since the last look."""
         # Asked outside every transaction: an actor that does not answer takes its time.
         try:
-            states = {status.camera_id: status.state for status in self._recorders.statuses()}
+            states = {status.camera_id: status for status in self._recorders.statuses()}
         except OrvaultError:
             states = {}  # none answers: each counts as lost
         with self._uow(read_only=True) as uow:
             rooms = {case.room for case in uow.cases.armed()}
-            here = [camera for camera in uow.cameras.all() if camera.room in rooms]
-            now = {camera.camera_id: _trouble(states.get(camera.camera_id)) for camera in here}
-            news = {name: state for name, state in now.items() if state != _noted(uow, name)[0]}
+            now_us = self._clock.now_us()
+            news = [*camera_news(uow, states, rooms), *trigger_news(uow, triggers, now_us)]
         if not news:
             return
         with self._uow() as uow:
-            for camera_id, state in news.items():
-                act, detail = (Act.CAMERA_LOST, {"state": state}) if state else (Act.CAMERA_BACK, {})
-                uow.history.append(self._clock.now_us(), SYSTEM, act, _camera_subject(camera_id), detail)
+            for one in news:
+                one.write(uow, now_us)
             uow.commit()
 
     def _write_down(self, late: Iterable[Alarm], reminders: Iterable[DueReason]) -> None:
@@ -202,6 +181,20 @@ class RoomDesk(Desk):
                 reminded = {"reason_id": due.reason_id, "signal": due.signal_id, "count": count}
                 uow.history.append(now, SYSTEM, Act.STOP_REASON_REMINDED, case_subject(one.case), reminded)
             uow.commit()
+
+    def _view(self, uow: UnitOfWork, here: Room, all_due: Iterable[DueReason]) -> RoomView:
+        now_us = self._clock.now_us()
+        due = tuple(one for one in all_due if one.case.room == here.name)
+        unheard = lost_triggers(uow, here.name, _open_case_id(here))
+        return RoomView(
+            here.name,
+            here.state.phase,
+            here.case,
+            tuple(run.camera_id for run in here.runs if run.recording),
+            tuple(w for w in unconfirmed(here.state, self._control, now_us) if not w.lapsed),
+            due,
+            (*self._alarms(here, now_us), *_lost_cameras(uow, here), *unheard, *self._overdue(due, now_us)),
+        )
 
     def _alarms(self, here: Room, now_us: int) -> list[Alarm]:
         if here.case is None:
@@ -250,38 +243,14 @@ def room_in(uow: UnitOfWork, name: str, policy: ControlPolicy, now_us: int) -> R
     return Room(name, case, runs, RoomState(phase_of(case, runs), armed_us, started_us, stops))
 
 
-def _trouble(state: str | None) -> str:
-    """What is wrong with a camera that says this of itself; empty if nothing is."""
-    return "" if state in _WELL else state or "lost"
-
-
-def _noted(uow: UnitOfWork, camera_id: str) -> tuple[str, int]:
-    """What history says is wrong with the camera (empty: nothing), and since when."""
-    entries = uow.history.page(None, 1, subject=_camera_subject(camera_id), actor=None, act=None)
-    if not entries or entries[0].act != Act.CAMERA_LOST.value:
-        return "", 0
-    where = f"entry {entries[0].seq} of history"
-    detail = Fields(decode(entries[0].detail.encode(), max_bytes=_DETAIL_BYTES, where=where), where)
-    return detail.text("state", _DETAIL_BYTES), entries[0].at_us
-
-
-def _camera_subject(camera_id: str) -> str:
-    return f"camera:{camera_id}"
+def _open_case_id(here: Room) -> str:
+    return "" if here.case is None or here.case.state is CaseState.CLOSED else here.case.case_id
 
 
 def _lost_cameras(uow: UnitOfWork, here: Room) -> list[Alarm]:
-    """Alarms for the cameras of an armed room that were lost at the last look."""
-    if here.case is None or here.case.state is CaseState.CLOSED:
-        return []
-    alarms = []
-    for camera in uow.cameras.all():
-        state, since_us = _noted(uow, camera.camera_id) if camera.room == here.name else ("", 0)
-        if state:
-            text = (
-                f"The camera {camera.title} {_WORDS.get(state, 'cannot be reached')}. What it misses is lost."
-            )
-            alarms.append(Alarm(AlarmKind.CAMERA_LOST, here.name, here.case.case_id, since_us, text))
-    return alarms
+    """Nobody needs the cameras of a room without an armed case."""
+    case_id = _open_case_id(here)
+    return lost_cameras(uow, here.name, case_id) if case_id else []
 
 
 def _due(uow: UnitOfWork) -> list[DueReason]:

@@ -1,0 +1,291 @@
+"""Renders one camera of a request, piece by piece: open, detect, mask, mark, encode, look again, keep.
+
+Clear pictures exist here in memory only. A piece that is finished lies sealed on disk (render_work.py); a worker that
+was restarted takes it from there. The rules were decided before and stand in the job.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from actors.render_pieces import Piece, read_found, spans_of, write_found
+from actors.render_tools import Answer, Looking, RenderTools
+from actors.render_work import RenderWork
+from actors.second_looking import TrialOrder, orders, picks, together
+from orvault.custody.recorded import SegmentLike
+from orvault.custody.service import Track
+from orvault.marks.keys import MarkKey
+from orvault.marks.painter import MarkPainter
+from orvault.rendition import CopySink, Rendition, RenditionReport
+from orvault.video.codec import Sink, decode_fragment
+from orvault.video.joining import Joiner
+from orvault.vision.detection import FrameDetections
+from orvault.vision.following import find_tracks
+from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, plan_tracks
+from orvault.vision.planning import trusted
+from orvault.vision.second_look import Trial
+from orvault.vision.watermark import Mark
+
+WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
+MOST_TRIALS = 5  # pieces in which the second look is tried, until it saw the mask that was left out
+
+
+class Opened(Protocol):
+    """Opens some segments of the camera, each verified first."""
+
+    def __call__(  # noqa: D102
+        self, first: int, end: int
+    ) -> Iterator[tuple[SegmentLike, bytes]]: ...
+
+
+class Step(Protocol):
+    """One unit of work is done; `advanced`: for good."""
+
+    def __call__(self, stage: str, *, advanced: bool = False) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class CameraJob:
+    """What is rendered and how; `keys` of all its segments, `mark_keys` of all copies."""
+
+    track: Track
+    fps: float
+    range_us: tuple[int, int]
+    policy: MaskPolicy
+    watermark: Sequence[Mark]
+    keys: Sequence[bytes] = field(repr=False)
+    mark_keys: Sequence[MarkKey] = field(repr=False)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A rendered piece whose second look is under way."""
+
+    number: int
+    report: RenditionReport
+    outputs: list[bytes]
+    looking: list[Looking]
+
+
+class CameraRendering:
+    """The pieces of one camera, in two passes over the footage: who is where, then the rendering.
+
+    Errors: as for `Rendering.carry_out`.
+    """
+
+    def __init__(
+        self, job: CameraJob, opened: Opened, tools: RenderTools, work: RenderWork, step: Step
+    ) -> None:
+        self._job = job
+        self._opened = opened
+        self._tools = tools
+        self._work = work
+        self._step = step
+        self._title, self._camera_id = job.track.camera.title, job.track.camera.camera_id
+        self._spans = spans_of(job.track.segments, max(1, len(job.mark_keys)))
+        self._trials: list[Trial] = []
+        self.pieces: list[Piece] = []
+
+    def render(self) -> None:
+        """Have every piece finished and kept; memory holds two of them and all the boxes."""
+        found = [self._found(number) for number in range(len(self._spans))]
+        plans = self._plans(found)
+        pending: _Pending | None = None
+        for number, fragments in enumerate(found):
+            planned = [[next(plans) for _ in fragment] for fragment in fragments]
+            kept = self._kept(number)
+            if kept is not None:
+                self.pieces.append(kept)
+                self._trials.append(kept.trial)
+                self._step_through(number, f"masking {self._title}", advanced=True)
+                continue
+            # The second look at a piece is taken while the next one is rendered.
+            rendered = self._render(number, fragments, planned, pending)
+            if pending is not None:
+                self._keep(pending)
+            pending = rendered
+        if pending is not None:
+            self._keep(pending)
+
+    def write(self, copy: int, sink: Sink) -> None:
+        """One copy's video, joined from its pieces, into `sink`."""
+        joiner = Joiner(sink)
+        for number, piece in enumerate(self.pieces):
+            if piece.frames:
+                data = self._work.get(self._name(number, f"copy{copy}"), self._key(number))
+                assert data is not None, "kept before the piece's own record"
+                joiner.add(data, piece.first_90k)
+        joiner.close()
+
+    @property
+    def trial(self) -> Trial:
+        """What became of the masks that were left out on purpose: seen, if any was."""
+        for each in (Trial.SEEN, Trial.MISSED):
+            if each in self._trials:
+                return each
+        return Trial.NOBODY
+
+    # --- who is where ---
+
+    def _found(self, number: int) -> list[list[FrameDetections]]:
+        """Per fragment of a piece what was found in each of its pictures; kept on disk."""
+        name, key = self._name(number, "found"), self._key(number)
+        kept = self._work.get(name, key)
+        if kept is not None:
+            self._step_through(number, f"finding people in {self._title}")
+            return read_found(kept)
+        found = list(self._detected(number))
+        self._work.put(name, key, write_found(found))
+        return found
+
+    def _detected(self, number: int) -> Iterator[list[FrameDetections]]:
+        """In order; as many fragments under way as the detection actors can take."""
+        if self._job.policy.mode is MaskMode.PICTURE:
+            # The whole picture is masked: nothing is looked for, but every segment is still verified.
+            for _, fragment in self._opened(*self._spans[number]):
+                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
+                yield [None] * sum(1 for _ in decode_fragment(fragment))
+                self._step(f"verifying {self._title}")
+            return
+        window = WINDOW_PER_ACTOR * self._tools.detection.width()
+        under_way: deque[Answer] = deque()
+        for _, fragment in self._opened(*self._spans[number]):
+            under_way.append(self._tools.detection.detect(fragment))
+            if len(under_way) >= window:
+                yield self._answered(under_way)
+        while under_way:
+            yield self._answered(under_way)
+
+    def _answered(self, under_way: deque[Answer]) -> list[FrameDetections]:
+        result = under_way.popleft().result()
+        self._step(f"finding people in {self._title}")
+        return result
+
+    def _plans(self, found: Sequence[Sequence[Sequence[FrameDetections]]]) -> Iterator[FramePlan]:
+        """The plan of each picture of the whole clip, one piece after the other."""
+        meta, policy, fps = self._job.track.segments[0].header.meta, self._job.policy, self._job.fps
+        size = (meta.width, meta.height)
+        judged = trusted([frame for piece in found for fragment in piece for frame in fragment], fps)
+        tracks = find_tracks(judged, policy.mode, *size, fps=fps, objects=policy.objects)
+        blind = {index for index, frame in enumerate(judged) if frame is None}
+        first = 0
+        for piece in found:
+            end = first + sum(map(len, piece))
+            yield from plan_tracks(
+                tracks,
+                (first, end),
+                policy,
+                *size,
+                blind=[index for index in range(first, end) if index in blind],
+            )
+            first = end
+
+    # --- rendering ---
+
+    def _render(
+        self,
+        number: int,
+        found: Sequence[Sequence[FrameDetections]],
+        plans: Sequence[Sequence[FramePlan]],
+        before: _Pending | None,
+    ) -> _Pending:
+        sinks = [io.BytesIO() for _ in self._job.mark_keys]
+        rendition = self._rendition(sinks, before)
+        trial: TrialOrder | None = None
+        for (segment, fragment), frames, planned in zip(
+            self._opened(*self._spans[number]), found, plans, strict=True
+        ):
+            rendition.add(fragment, planned, segment.header.meta.start_us)
+            trial = trial or self._trial(fragment, frames, planned)
+            self._step(f"masking {self._title}")
+        report = rendition.end()
+        outputs = [sink.getvalue() for sink in sinks]
+        asked = orders(outputs[0], rendition.plans, self._job.policy, trial) if report.frames else ()
+        return _Pending(number, report, outputs, [self._tools.detection.look_again(order) for order in asked])
+
+    def _rendition(self, sinks: Sequence[Sink], before: _Pending | None) -> Rendition:
+        job, meta = self._job, self._job.track.segments[0].header.meta
+        after = before.report.reached if before else self.pieces[-1].reached if self.pieces else None
+        painters = [MarkPainter(key, meta.width, meta.height) for key in job.mark_keys]
+        return Rendition(
+            [CopySink(sink, painter) for sink, painter in zip(sinks, painters, strict=True)],
+            meta.width,
+            meta.height,
+            job.fps,
+            job.policy,
+            job.watermark,
+            from_us=job.range_us[0],
+            to_us=job.range_us[1],
+            after=after,
+            crf=self._tools.crf,
+            preset=self._tools.preset,
+        )
+
+    def _trial(
+        self, fragment: bytes, found: Sequence[FrameDetections], plans: Sequence[FramePlan]
+    ) -> TrialOrder | None:
+        tried = [trial for trial in self._trials if trial is not Trial.NOBODY]
+        if Trial.SEEN in tried or len(tried) >= MOST_TRIALS:
+            return None
+        picked = picks(found, plans)
+        return TrialOrder(fragment, picked, self._tools.crf, self._tools.preset) if picked else None
+
+    # --- keeping ---
+
+    def _keep(self, pending: _Pending) -> None:
+        """1. every copy's part; 2. the piece's record, with which it counts as finished."""
+        answer = together([looking.result() for looking in pending.looking])
+        key = self._key(pending.number)
+        for copy, output in enumerate(pending.outputs):
+            if output:
+                self._work.put(self._name(pending.number, f"copy{copy}"), key, output)
+        report = pending.report
+        piece = Piece(
+            first_90k=report.first_90k,
+            frames=report.frames,
+            gaps=report.gaps,
+            start_us=report.start_us,
+            end_us=report.end_us,
+            reached=report.reached,
+            pictures=answer.pictures,
+            left=answer.left,
+            trial=answer.trial,
+        )
+        self._work.put(self._name(pending.number, "piece"), key, piece.to_bytes())
+        self.pieces.append(piece)
+        self._trials.append(piece.trial)
+        self._step(f"masking {self._title}", advanced=True)
+
+    def _kept(self, number: int) -> Piece | None:
+        """A piece that an earlier worker finished, with every copy's part of it."""
+        key = self._key(number)
+        data = self._work.get(self._name(number, "piece"), key)
+        if data is None:
+            return None
+        piece = Piece.read(data)
+        copies = range(len(self._job.mark_keys)) if piece.frames else ()
+        whole = all(self._work.get(self._name(number, f"copy{copy}"), key) is not None for copy in copies)
+        return piece if whole else None
+
+    def _key(self, number: int) -> bytes:
+        first, end = self._spans[number]
+        return self._work.key(self._job.keys[first:end])
+
+    def _name(self, number: int, what: str) -> str:
+        return f"{self._camera_id}-{number:05d}-{what}"
+
+    def _step_through(self, number: int, stage: str, *, advanced: bool = False) -> None:
+        first, end = self._spans[number]
+        for _ in range(first, end):
+            self._step(stage)
+        if advanced:
+            self._step(stage, advanced=True)
+
+
+def steps_of(track: Track, copies: int) -> int:
+    """How many steps a camera takes: each segment twice, each piece once."""
+    return 2 * len(track.segments) + len(spans_of(track.segments, max(1, copies)))

@@ -1,0 +1,68 @@
+"""Images for visible watermarks, and what a watermark will look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Response
+
+from api.models_watermarks import PreviewIn, WatermarkImageIn, WatermarkImageOut
+from api.routes.guard import guarded
+from api.services import CallerHere, ServicesHere
+from orvault.custody.access import Right
+from orvault.custody.terms import Masking, Style
+from orvault.errors import ErrorKind
+
+router = APIRouter(tags=["Exports"])
+_PNG = "image/png"
+
+
+@router.post(
+    "/watermark-images",
+    summary="Keep an image for watermarks",
+    status_code=201,
+    **guarded(Right.EXPORT_SUBMIT, ErrorKind.CONFLICT),
+)
+def add_watermark_image(
+    services: ServicesHere, caller: CallerHere, body: WatermarkImageIn
+) -> WatermarkImageOut:
+    """A PNG with alpha, of at most 512 KiB and 1024 pixels a side. Its pixels alone are kept, written afresh."""
+    from orvault.vision.watermark_image import clean_png, size_of  # OpenCV: loaded at the first use
+
+    png = clean_png(body.data())
+    image = services.custody.add_watermark_image(caller.account, body.name, png, size_of(png))
+    return WatermarkImageOut.of(image)
+
+
+@router.get("/watermark-images", summary="List the images for watermarks", **guarded(Right.EXPORT_SUBMIT))
+def list_watermark_images(services: ServicesHere, caller: CallerHere) -> list[WatermarkImageOut]:
+    """The newest first."""
+    return [WatermarkImageOut.of(image) for image in services.custody.watermark_images(caller.account)]
+
+
+def _showing_png(arguments: dict[str, Any]) -> dict[str, Any]:
+    picture = {
+        "description": "The picture",
+        "content": {_PNG: {"schema": {"type": "string", "format": "binary"}}},
+    }
+    return arguments | {"responses": arguments["responses"] | {200: picture}}
+
+
+@router.post(
+    "/watermark-preview",
+    summary="Show what a watermark looks like",
+    response_class=Response,
+    **_showing_png(guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND)),
+)
+def preview_watermark(services: ServicesHere, caller: CallerHere, body: PreviewIn) -> Response:
+    """One picture (PNG) with the watermark on a drawn background, light to dark; never a camera's picture.
+
+    What a request could not have is refused here with the same words.
+    """
+    from actors.watermark_preview import preview_png  # OpenCV: loaded at the first use
+
+    redaction = body.watermark.redaction(Masking.PICTURE, Style.SOLID)
+    redaction, image, now_us = services.custody.preview_watermark(
+        caller.account, redaction, body.case_id, body.recipients
+    )
+    return Response(preview_png(redaction, image, (body.width, body.height), now_us), media_type=_PNG)

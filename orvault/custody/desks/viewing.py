@@ -1,0 +1,289 @@
+"""Views and the quick mask: asking, setting and lifting, what each view shows now, and who saw what.
+
+Every decision is `orvault.custody.viewing.decide_view`'s. Pictures are made elsewhere (actors/viewing.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from orvault.custody.access import Right, require
+from orvault.custody.account import Account
+from orvault.custody.case import CaseState
+from orvault.custody.desks.base import Desk, not_found
+from orvault.custody.history import Act
+from orvault.custody.ids import new_id
+from orvault.custody.ports import CameraInfo
+from orvault.custody.recorded import StoredSegment
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.text import check_range, clean_text
+from orvault.custody.viewing import (
+    EVERYWHERE,
+    LONGEST_PERIOD_US,
+    Circumstances,
+    MaskAct,
+    Showing,
+    View,
+    ViewDecision,
+    ViewKind,
+    check_minutes,
+    decide_view,
+    lifted_until,
+)
+from orvault.errors import ErrorKind, OrvaultError
+
+_LONGEST_REASON = 500
+_MOST_SPANS = 500
+_IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
+
+
+@dataclass(frozen=True, slots=True)
+class MaskState:
+    """The quick mask of one camera; `lifted_until_us` is None while it is on."""
+
+    camera: CameraInfo
+    lifted_until_us: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedView:
+    """A view with what it shows now, and the name that is burnt into what it shows unmasked."""
+
+    view: View
+    decision: ViewDecision
+    viewer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSpan:
+    """Seconds that were sent to a viewer: live by the clock, stored by the time of recording (UTC us)."""
+
+    from_us: int
+    to_us: int
+    showing: Showing
+
+
+class ViewingDesk(Desk):
+    """Who sees what."""
+
+    def set_mask(self, by: Account, camera_id: str | None = None, reason: str = "") -> Sequence[MaskState]:
+        """Mask this camera for everybody, or all; takes back what was lifted. NOT_FOUND for an unknown camera."""
+        require(by, Right.MASK_SET)
+        words = clean_text(reason, "reason", longest=_LONGEST_REASON) if reason else ""
+        return self._switch(by, camera_id, None, words)
+
+    def lift_mask(self, by: Account, camera_id: str | None, minutes: int, reason: str) -> Sequence[MaskState]:
+        """Lift the quick mask of this camera, or of all, for so long; then it is on again by itself.
+
+        Shows nothing to anybody who holds no right to see it. Errors: NOT_FOUND, BAD_REQUEST.
+        """
+        require(by, Right.MASK_LIFT)
+        length_us = check_minutes(minutes, self._viewing)
+        return self._switch(
+            by,
+            camera_id,
+            self._clock.now_us() + length_us,
+            clean_text(reason, "reason", longest=_LONGEST_REASON),
+        )
+
+    def masks(self, by: Account) -> Sequence[MaskState]:
+        """The quick mask of every camera."""
+        require(by, Right.CAMERA_VIEW)
+        with self._uow(read_only=True) as uow:
+            return _states(uow, self._clock.now_us())
+
+    def ask_live(
+        self,
+        by: Account,
+        session_id: str,
+        camera_id: str,
+        wanted: Showing = Showing.CLEAR,
+        client: str = "",
+    ) -> OpenedView:
+        """A view of what a camera shows now; `wanted` is the most that the viewer wishes to see. NOT_FOUND."""
+        require(by, Right.LIVE_VIEW)
+        return self._ask(by, self._new_view(ViewKind.LIVE, by, session_id, camera_id, wanted, client))
+
+    def ask_stored(
+        self,
+        by: Account,
+        session_id: str,
+        case_id: str,
+        camera_id: str,
+        from_us: int,
+        to_us: int,
+        wanted: Showing = Showing.CLEAR,
+        client: str = "",
+    ) -> OpenedView:
+        """A view of what a camera recorded of a case in from-to. Errors: NOT_FOUND, BAD_REQUEST, EMPTY_RANGE."""
+        require(by, Right.STORED_VIEW)
+        check_range(from_us, to_us)
+        if to_us - from_us > LONGEST_PERIOD_US:
+            message = "One view covers at most 24 hours."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="from, to")
+        view = self._new_view(ViewKind.STORED, by, session_id, camera_id, wanted, client)
+        return self._ask(by, replace(view, case_id=case_id, from_us=from_us, to_us=to_us))
+
+    def open_view(self, view_id: str, client: str = "") -> OpenedView:
+        """Begin to show a view; history says so, committed, before the first picture is made.
+
+        Errors: LINK_EXPIRED (over, or of another address), FORBIDDEN.
+        """
+        with self._uow() as uow:
+            view = uow.views.get(view_id)
+            if view is None or view.client != client:
+                raise _over()
+            account, decision = self._decided(uow, view)
+            if account is None or not decision.allowed:
+                raise _refusal(decision)
+            now = self._clock.now_us()
+            detail = _named(view) | {"showing": decision.showing.value, "reason": decision.reason}
+            uow.history.append(now, account.actor, Act.VIEW_STARTED, f"camera:{view.camera_id}", detail)
+            uow.commit()
+        return OpenedView(view, decision, account.name)
+
+    def view_kind(self, view_id: str) -> ViewKind:
+        """Whether this view is live or stored. Errors: LINK_EXPIRED for one that is not known."""
+        with self._uow(read_only=True) as uow:
+            view = uow.views.get(view_id)
+        if view is None:
+            raise _over()
+        return view.kind
+
+    def views_now(self, view_ids: Collection[str]) -> Mapping[str, ViewDecision]:
+        """What each of these views shows now, all of one moment; one that is not known is not allowed."""
+        with self._uow(read_only=True) as uow:
+            known = {view_id: uow.views.get(view_id) for view_id in view_ids}
+            return {each: self._decided(uow, view)[1] for each, view in known.items() if view is not None}
+
+    def note_viewed(self, view_id: str, spans: Sequence[SeenSpan]) -> None:
+        """Write into history what was shown since the last note."""
+        with self._uow() as uow:
+            view = uow.views.get(view_id)
+            if view is None:
+                raise not_found("view", view_id)
+            account = uow.accounts.get(view.account_id)
+            assert account is not None, "accounts are never removed"
+            now = self._clock.now_us()
+            if spans:
+                seen = [
+                    {"from_us": span.from_us, "to_us": span.to_us, "showing": span.showing.value}
+                    for span in spans[:_MOST_SPANS]
+                ]
+                detail = _named(view) | {"spans": seen}
+                uow.history.append(now, account.actor, Act.VIEWED, f"camera:{view.camera_id}", detail)
+            uow.commit()
+
+    def view_segments(self, view_id: str) -> Sequence[StoredSegment]:
+        """What a stored view is made of. Errors: NOT_FOUND, EMPTY_RANGE."""
+        with self._uow(read_only=True) as uow:
+            view = uow.views.get(view_id)
+            if view is None or view.kind is not ViewKind.STORED:
+                raise not_found("stored view", view_id)
+            return uow.views.segments(view)
+
+    def log_view_opening(self, view_id: str, segment_ids: Sequence[str]) -> Showing:
+        """Write into history, before any key is out, which segments are opened for a view; how much it shows.
+
+        Whoever holds no grant is shown a mosaic that is made on the server; it takes the keys as well, and history
+        tells the two apart. Errors: GRANT_MISSING unless the view may be shown now and covers the segments.
+        """
+        with self._uow() as uow:
+            view = uow.views.get(view_id)
+            if view is None or view.kind is not ViewKind.STORED:
+                raise _no_grant("No stored view has this identifier; no key is given out.", view_id)
+            account, decision = self._decided(uow, view)
+            if account is None or not decision.allowed:
+                raise _no_grant(f"{decision.reason} No key is given out.", view_id)
+            if set(segment_ids) - uow.views.covered(view, segment_ids):
+                raise _no_grant("The view does not cover these segments; no key is given out.", view_id)
+            purpose = "mosaic" if decision.showing is Showing.MASKED else "view"
+            detail = {"segments": list(segment_ids), "purpose": purpose, "view": view_id}
+            now = self._clock.now_us()
+            uow.history.append(now, account.actor, Act.KEYS_OPENED, f"view:{view_id}", detail)
+            uow.commit()
+        return decision.showing
+
+    def _switch(
+        self, by: Account, camera_id: str | None, until_us: int | None, reason: str
+    ) -> Sequence[MaskState]:
+        with self._uow() as uow:
+            if camera_id is not None and uow.cameras.get(camera_id) is None:
+                raise not_found("camera", camera_id, "camera_id")
+            now = self._clock.now_us()
+            scope = camera_id or EVERYWHERE
+            number = 1 + max((act.number for act in uow.masks.all()), default=0)
+            uow.masks.put(MaskAct(scope, number, until_us, now, by.actor, reason))
+            subject = "site" if camera_id is None else f"camera:{camera_id}"
+            act = Act.MASK_SET if until_us is None else Act.MASK_LIFTED
+            detail = {"reason": reason} | ({} if until_us is None else {"until_us": until_us})
+            uow.history.append(now, by.actor, act, subject, detail)
+            states = _states(uow, now)
+            uow.commit()
+        self._viewers.switched()
+        return states
+
+    def _new_view(
+        self, kind: ViewKind, by: Account, session_id: str, camera_id: str, wanted: Showing, client: str
+    ) -> View:
+        now = self._clock.now_us()
+        ends_us = now + self._viewing.view_us
+        view_id = new_id(self._clock)
+        return View(view_id, kind, by.account_id, session_id, camera_id, wanted, client, now, ends_us)
+
+    def _ask(self, by: Account, view: View) -> OpenedView:
+        with self._uow() as uow:
+            if uow.cameras.get(view.camera_id) is None:
+                raise not_found("camera", view.camera_id, "camera_id")
+            if view.case_id is not None and uow.cases.get(view.case_id) is None:
+                raise not_found("case", view.case_id, "case_id")
+            if view.kind is ViewKind.STORED and not uow.views.segments(view):
+                message = "This camera recorded nothing of the case in this period."
+                raise OrvaultError(ErrorKind.EMPTY_RANGE, message, where="from, to")
+            decision = decide_view(by, view, self._circumstances(uow, by, view), self._clock.now_us())
+            if not decision.allowed:
+                raise _refusal(decision)
+            uow.views.add(view)
+            uow.commit()
+        return OpenedView(view, decision, by.name)
+
+    def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
+        account, now = uow.accounts.get(view.account_id), self._clock.now_us()
+        session = uow.accounts.session(view.session_id)
+        if account is None or (session is not None and session.ended_us is not None):
+            return account, ViewDecision(False, Showing.MASKED, "The viewer signed out.", now)
+        return account, decide_view(account, view, self._circumstances(uow, account, view), now)
+
+    def _circumstances(self, uow: UnitOfWork, account: Account, view: View) -> Circumstances:
+        camera = uow.cameras.get(view.camera_id)
+        case = None if camera is None else uow.cases.in_room(camera.room)
+        return Circumstances(
+            uow.masks.all(),
+            uow.views.grants(account.account_id, view.camera_id),
+            case is not None and case.state in _IN_OPERATION,
+            self._viewing,
+        )
+
+
+def _states(uow: UnitOfWork, now_us: int) -> list[MaskState]:
+    acts = uow.masks.all()
+    until = {camera: lifted_until(acts, camera.camera_id) for camera in uow.cameras.all()}
+    return [MaskState(each, at if at is not None and at > now_us else None) for each, at in until.items()]
+
+
+def _named(view: View) -> dict[str, object]:
+    named: dict[str, object] = {"view": view.view_id, "kind": view.kind.value}
+    return named | ({} if view.case_id is None else {"case": view.case_id})
+
+
+def _refusal(decision: ViewDecision) -> OrvaultError:
+    return OrvaultError(ErrorKind.FORBIDDEN, decision.reason, advice="Ask for a new view, or for the right.")
+
+
+def _no_grant(message: str, view_id: str) -> OrvaultError:
+    return OrvaultError(ErrorKind.GRANT_MISSING, message, where=view_id[:64])
+
+
+def _over() -> OrvaultError:
+    return OrvaultError(ErrorKind.LINK_EXPIRED, "This view is over.", advice="Ask for a new one.")

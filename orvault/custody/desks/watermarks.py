@@ -1,0 +1,101 @@
+"""Images for visible watermarks, and a request's watermark made ready to be drawn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from orvault.custody.access import Right, require
+from orvault.custody.account import Account
+from orvault.custody.desks.base import Desk, not_found
+from orvault.custody.history import Act
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.terms import Redaction
+from orvault.custody.text import clean_text
+from orvault.custody.watermark import MAX_IMAGES, WatermarkImage, fill_template
+from orvault.errors import ErrorKind, OrvaultError
+
+_EXAMPLE = "0000"  # stands for a number that is not there yet, in a preview
+
+
+class WatermarkDesk(Desk):
+    """What people who file requests do with watermarks; the pictures themselves are made outside."""
+
+    def add_watermark_image(
+        self, by: Account, name: str, png: bytes, size: tuple[int, int]
+    ) -> WatermarkImage:
+        """Keep an image that `vision.watermark_image` wrote; one that is there already is returned as it is.
+
+        Errors: FORBIDDEN, BAD_REQUEST (the name), CONFLICT when too many are kept.
+        """
+        require(by, Right.EXPORT_SUBMIT)
+        name = clean_text(name, "name", longest=80)
+        digest, now = hashlib.sha256(png).hexdigest(), self._clock.now_us()
+        with self._uow() as uow:
+            known = uow.watermark_images.get(digest)
+            if known is not None:
+                return known
+            if uow.watermark_images.count() >= MAX_IMAGES:
+                message = f"{MAX_IMAGES} images are kept already, as many as may be."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice="Take one of those.")
+            image = WatermarkImage(digest, name, *size, by.account_id, now, png)
+            uow.watermark_images.add(image)
+            detail = {"name": name, "width": size[0], "height": size[1]}
+            uow.history.append(now, by.actor, Act.WATERMARK_IMAGE_ADDED, f"watermark-image:{digest}", detail)
+            uow.commit()
+        return image
+
+    def watermark_images(self, by: Account) -> Sequence[WatermarkImage]:
+        """Those that are kept, the newest first."""
+        require(by, Right.EXPORT_SUBMIT)
+        with self._uow(read_only=True) as uow:
+            return uow.watermark_images.all()
+
+    def preview_watermark(
+        self, by: Account, redaction: Redaction, case_id: str | None, recipients: Sequence[str]
+    ) -> tuple[Redaction, bytes | None, int]:
+        """The watermark as a request would have it drawn, its image (PNG), and now; nothing is kept.
+
+        Without a case, and for the request's number, an example stands. Errors: as at submit.
+        """
+        require(by, Right.EXPORT_SUBMIT)
+        names = [clean_text(name, "recipients", longest=80) for name in recipients] or [_EXAMPLE]
+        with self._uow(read_only=True) as uow:
+            number = _EXAMPLE if case_id is None else _case_number(uow, case_id)
+            ready, image = self._drawable(uow, redaction.checked(), number, names, _EXAMPLE)
+        return ready, image, self._clock.now_us()
+
+    def _drawable(
+        self, uow: UnitOfWork, redaction: Redaction, number: str, recipients: Sequence[str], request_id: str
+    ) -> tuple[Redaction, bytes | None]:
+        """With the text's fields filled in; and the image it names. Errors: BAD_REQUEST, NOT_FOUND."""
+        values = {
+            "hospital": self._hospital,
+            "case": number,
+            "recipient": ", ".join(recipients),
+            "request": request_id,
+        }
+        drawn = fill_template(redaction.watermark, values) if redaction.watermark else ""
+        return replace(redaction, drawn=drawn), watermark_png(uow, redaction)
+
+
+def watermark_png(uow: UnitOfWork, redaction: Redaction) -> bytes | None:
+    """The image that a request names; None if it names none. NOT_FOUND, ALTERED: its bytes are not its name's."""
+    if redaction.image is None:
+        return None
+    digest = redaction.image.digest
+    image = uow.watermark_images.get(digest)
+    if image is None:
+        raise not_found("watermark image", digest, "watermark.image.id")
+    if hashlib.sha256(image.png).hexdigest() != digest:
+        message = "The watermark's image is not the one that the request names."
+        raise OrvaultError(ErrorKind.ALTERED, message, where=f"watermark image {digest[:16]}")
+    return image.png
+
+
+def _case_number(uow: UnitOfWork, case_id: str) -> str:
+    case = uow.cases.get(case_id)
+    if case is None:
+        raise not_found("case", case_id, "case_id")
+    return case.number

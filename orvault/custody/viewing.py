@@ -1,0 +1,230 @@
+"""Who sees what of a picture, now: the quick mask, viewing grants, and the one function that decides a view.
+
+Pure. What no rule opens is masked, and what no role includes is denied. Masking itself is `orvault.viewing`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from orvault.clock import US_PER_S
+from orvault.custody.access import Right, may
+from orvault.custody.account import Account, Role
+from orvault.custody.recorded import StoredSegment
+from orvault.errors import ErrorKind, OrvaultError
+
+EVERYWHERE = "*"  # the scope of a switch for all cameras; no camera's id can be this
+MINUTE_US = 60 * US_PER_S
+LONGEST_PERIOD_US = 24 * 60 * MINUTE_US  # of stored video in one view
+
+
+class ViewKind(StrEnum):
+    """Pictures of this moment, or of a recording."""
+
+    LIVE = "live"
+    STORED = "stored"
+
+
+class Showing(StrEnum):
+    """How much of a picture is shown; each is made on the server, from the least to the most."""
+
+    MASKED = "masked"  # the whole picture: a coarse mosaic
+    PEOPLE = "people-masked"
+    CLEAR = "clear"
+
+
+_ORDER = tuple(Showing)
+_RIGHT = {ViewKind.LIVE: Right.LIVE_VIEW, ViewKind.STORED: Right.STORED_VIEW}
+
+
+def least(first: Showing, second: Showing) -> Showing:
+    """The one of the two that shows less."""
+    return min(first, second, key=_ORDER.index)
+
+
+def shows_more(first: Showing, second: Showing) -> bool:
+    """Whether the first shows anything that the second does not."""
+    return _ORDER.index(first) > _ORDER.index(second)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPolicy:
+    """What a site decides. `clinical_live`: what clinical staff see live of a room whose case is armed, while the
+    quick mask there is lifted. Times in microseconds.
+    """
+
+    clinical_live: Showing = Showing.MASKED
+    longest_lift_us: int = 30 * MINUTE_US
+    view_us: int = 60 * MINUTE_US
+
+
+@dataclass(frozen=True, slots=True)
+class MaskAct:
+    """The newest act on the quick mask of one scope (a camera, or EVERYWHERE).
+
+    `number` grows with every act of the site: which of two came later never hangs on a clock.
+    `lifted_until_us` is None for an act that masked.
+    """
+
+    scope: str
+    number: int
+    lifted_until_us: int | None
+    at_us: int
+    by: str
+    reason: str
+
+
+def lifted_until(acts: Iterable[MaskAct], camera_id: str) -> int | None:
+    """Until when the quick mask of this camera is lifted, by the newest act that covers it; None: it is not."""
+    covering = [act for act in acts if act.scope in (camera_id, EVERYWHERE)]
+    return max(covering, key=lambda act: act.number).lifted_until_us if covering else None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewingGrant:
+    """What one account may see of one camera for a time, decided by two others. Stored ones name case and period."""
+
+    grant_id: str
+    account_id: str
+    kind: ViewKind
+    camera_id: str
+    showing: Showing
+    basis: str
+    from_us: int
+    until_us: int
+    granted_by: str
+    approved_by: str
+    case_id: str | None = None
+    footage_from_us: int | None = None
+    footage_to_us: int | None = None
+    revoked_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One view that was asked for: by whom, of what, how much of it at the most. Its link carries `view_id`.
+
+    Live ones have neither case nor period. `client` is the address that the link is good for.
+    """
+
+    view_id: str
+    kind: ViewKind
+    account_id: str
+    session_id: str
+    camera_id: str
+    wanted: Showing
+    client: str
+    issued_us: int
+    expires_us: int
+    case_id: str | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is so at this moment, round one view: `in_operation` says that the camera's room has an armed case."""
+
+    acts: Sequence[MaskAct]
+    grants: Sequence[ViewingGrant]
+    in_operation: bool
+    policy: ViewPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class ViewDecision:
+    """What a view shows, why, and until when that holds if nothing changes (UTC microseconds, exclusive)."""
+
+    allowed: bool
+    showing: Showing
+    reason: str
+    until_us: int
+
+
+def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -> ViewDecision:
+    """Decide a view at this moment. Raises nothing; asked again whenever anything may have changed.
+
+    1. the role must include viewing of this kind, else it is denied; 2. a grant, or live the site's rule for clinical
+    staff, says how much may be shown at the most; 3. while the quick mask is on, everything is masked for everybody.
+    """
+    right = may(account, _RIGHT[view.kind])
+    if not right.allowed:
+        return ViewDecision(False, Showing.MASKED, right.reason, now_us)
+    if now_us >= view.expires_us:
+        return ViewDecision(False, Showing.MASKED, "This view is over.", now_us)
+    most, reason, ends_us = _most(account, view, now, now_us)
+    until_us = min(view.expires_us, ends_us)
+    if most is Showing.MASKED:
+        return ViewDecision(True, Showing.MASKED, reason, until_us)
+    if view.wanted is Showing.MASKED:
+        return ViewDecision(True, Showing.MASKED, "It was asked for masked.", until_us)
+    lifted_us = lifted_until(now.acts, view.camera_id)
+    if lifted_us is None or now_us >= lifted_us:
+        return ViewDecision(True, Showing.MASKED, "The quick mask of this camera is on.", until_us)
+    return ViewDecision(True, least(most, view.wanted), reason, min(until_us, lifted_us))
+
+
+def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tuple[Showing, str, int]:
+    """The most that may be shown, the reason, and until when."""
+    held = [grant for grant in now.grants if _covers(grant, account, view, now_us)]
+    if held:
+        best = max(held, key=lambda grant: (_ORDER.index(grant.showing), grant.until_us))
+        return best.showing, f"Viewing grant {best.grant_id} covers this.", best.until_us
+    clinical = account.role is Role.CLINICAL_STAFF and view.kind is ViewKind.LIVE
+    if clinical and now.in_operation and now.policy.clinical_live is not Showing.MASKED:
+        reason = "The site shows clinical staff the room of an armed case."
+        return now.policy.clinical_live, reason, view.expires_us
+    return Showing.MASKED, "This account holds no viewing grant that covers this.", view.expires_us
+
+
+def _covers(grant: ViewingGrant, account: Account, view: View, now_us: int) -> bool:
+    if grant.revoked_us is not None or not grant.from_us <= now_us < grant.until_us:
+        return False
+    if (grant.account_id, grant.kind, grant.camera_id) != (account.account_id, view.kind, view.camera_id):
+        return False
+    if view.kind is ViewKind.LIVE:
+        return True
+    begin, end = grant.footage_from_us, grant.footage_to_us
+    if grant.case_id != view.case_id or begin is None or end is None:
+        return False
+    assert view.from_us is not None and view.to_us is not None, "a stored view has its period"
+    return begin <= view.from_us and view.to_us <= end
+
+
+def check_minutes(minutes: int, policy: ViewPolicy) -> int:
+    """How long a lift lasts, in microseconds. Errors: BAD_REQUEST outside of 1 minute and the site's longest."""
+    longest = policy.longest_lift_us // MINUTE_US
+    if not 1 <= minutes <= longest:
+        raise OrvaultError(
+            ErrorKind.BAD_REQUEST,
+            f"The quick mask is lifted for 1 to {longest} minutes at a time.",
+            where="minutes",
+            advice="Then it is on again by itself; lift it once more where the need goes on.",
+        )
+    return minutes * MINUTE_US
+
+
+class MaskRows(Protocol):
+    """The newest act on the quick mask of each scope."""
+
+    def all(self) -> Sequence[MaskAct]: ...  # noqa: D102 - repositories: names say it
+    def put(self, act: MaskAct) -> None: ...  # noqa: D102
+
+
+class ViewRows(Protocol):
+    """Views that were asked for, and viewing grants."""
+
+    def add(self, view: View) -> None: ...  # noqa: D102
+    def get(self, view_id: str) -> View | None: ...  # noqa: D102
+    def add_grant(self, grant: ViewingGrant) -> None: ...  # noqa: D102
+    def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]: ...  # noqa: D102
+    def segments(self, view: View) -> Sequence[StoredSegment]:
+        """What the camera recorded of the view's case in its period, in order of time."""
+        ...
+
+    def covered(self, view: View, segment_ids: Collection[str]) -> set[str]:
+        """Those of the ids that belong to the view's case, camera and period."""
+        ...

@@ -1,0 +1,88 @@
+"""Packages that wait for a reviewer after a second look, and workers that got further before they died."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.mysql import LONGTEXT
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+LONG = sa.Text().with_variant(LONGTEXT(), "mysql")
+# Each constraint as it was and as it is.
+CHECKS = {
+    "state": (
+        "state IN ('submitted','approved','rendering','ready','refused','failed','expired')",
+        "state IN ('submitted','approved','rendering','review','ready','refused','failed','expired')",
+    ),
+    "approved_by_somebody": (
+        "state NOT IN ('approved','rendering','ready','failed') OR decided_by IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','failed') OR decided_by IS NOT NULL",
+    ),
+    "approved_names_package": (
+        "state NOT IN ('approved','rendering','ready','failed') OR package_id IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','failed') OR package_id IS NOT NULL",
+    ),
+    "ready_has_package": (
+        "state <> 'ready' OR package_sha256 IS NOT NULL",
+        "state NOT IN ('review','ready') OR package_sha256 IS NOT NULL",
+    ),
+}
+
+
+def upgrade() -> None:
+    claim = "last claim whose worker finished a piece; 0: none"
+    columns = (
+        sa.Column("advanced_epoch", sa.Integer(), nullable=False, server_default="0", comment=claim),
+        sa.Column("second_look", LONG, comment="what was looked for and found in what would leave, JSON"),
+        sa.Column(
+            "reviewed_by",
+            sa.String(36),
+            comment="account that released or refused it after that; never the requester",
+        ),
+        sa.Column("reviewed_us", sa.BigInteger(), comment="UTC microseconds since 1970; when that was"),
+    )
+    for column in columns:
+        op.add_column("requests", column)
+    _exchange(CHECKS)
+
+
+def downgrade() -> None:
+    # What waits for a reviewer would be handed out by a version that does not know of it.
+    op.execute(
+        "UPDATE requests SET state = 'failed', failure = 'It waited for a reviewer.' WHERE state = 'review'"
+    )
+    _exchange({name: (new, old) for name, (old, new) in CHECKS.items()})
+    for name in ("reviewed_us", "reviewed_by", "second_look", "advanced_epoch"):
+        op.drop_column("requests", name)
+
+
+def _exchange(checks: dict[str, tuple[str, str]]) -> None:
+    if op.get_bind().dialect.name != "sqlite":
+        for name, (_, new) in checks.items():
+            op.drop_constraint(op.f(f"ck_requests_{name}"), "requests", type_="check")
+            op.create_check_constraint(op.f(f"ck_requests_{name}"), "requests", new)
+        return
+    _exchange_in_sqlite(checks)
+
+
+def _exchange_in_sqlite(checks: dict[str, tuple[str, str]]) -> None:
+    """SQLite cannot change a constraint: the table's text is changed in place, as its manual says for those changes
+    that touch no stored row ("Making Other Kinds Of Table Schema Changes").
+    """
+    bind = op.get_bind()
+    read = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'requests'")
+    text = str(bind.execute(read).scalar_one())
+    for old, new in checks.values():
+        if text.count(f"({old})") != 1:
+            raise RuntimeError("the table 'requests' is not as an earlier version left it")
+        text = text.replace(f"({old})", f"({new})")
+    version = int(bind.execute(sa.text("PRAGMA schema_version")).scalar_one())
+    bind.execute(sa.text("PRAGMA writable_schema = ON"))
+    write = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = 'requests'")
+    bind.execute(write, {"sql": text})
+    bind.execute(sa.text(f"PRAGMA schema_version = {version + 1}"))
+    bind.execute(sa.text("PRAGMA writable_schema = OFF"))

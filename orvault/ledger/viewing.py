@@ -1,0 +1,170 @@
+"""The quick mask, views and viewing grants in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import Connection, delete, insert, select
+
+from orvault.custody.recorded import StoredSegment
+from orvault.custody.viewing import MaskAct, Showing, View, ViewingGrant, ViewKind
+from orvault.ledger import tables as base
+from orvault.ledger import tables_viewing as t
+from orvault.ledger.recordings import Segments
+from orvault.ledger.rows import Row
+
+_IDS_AT_ONCE = 500
+
+
+class Masks:
+    """`MaskRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def all(self) -> Sequence[MaskAct]:
+        """The newest act of each scope."""
+        return [
+            MaskAct(
+                scope=row["scope"],
+                number=row["number"],
+                lifted_until_us=row["lifted_until_us"],
+                at_us=row["at_us"],
+                by=row["by_actor"],
+                reason=row["reason"],
+            )
+            for row in self._db.execute(select(t.quick_masks)).mappings()
+        ]
+
+    def put(self, act: MaskAct) -> None:
+        """Write it in place of the scope's last one."""
+        self._db.execute(delete(t.quick_masks).where(t.quick_masks.c.scope == act.scope))
+        self._db.execute(
+            insert(t.quick_masks).values(
+                scope=act.scope,
+                number=act.number,
+                lifted_until_us=act.lifted_until_us,
+                at_us=act.at_us,
+                by_actor=act.by,
+                reason=act.reason,
+            )
+        )
+
+
+class Views:
+    """`ViewRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, view: View) -> None:
+        """Insert a view; its id must be new."""
+        self._db.execute(
+            insert(t.views).values(
+                id=view.view_id,
+                kind=view.kind.value,
+                account_id=view.account_id,
+                session_id=view.session_id,
+                camera_id=view.camera_id,
+                case_id=view.case_id,
+                from_us=view.from_us,
+                to_us=view.to_us,
+                wanted=view.wanted.value,
+                client=view.client,
+                issued_us=view.issued_us,
+                expires_us=view.expires_us,
+            )
+        )
+
+    def get(self, view_id: str) -> View | None:
+        """The view with this id."""
+        row = self._db.execute(select(t.views).where(t.views.c.id == view_id)).mappings().first()
+        return None if row is None else _view(row)
+
+    def add_grant(self, grant: ViewingGrant) -> None:
+        """Insert a grant."""
+        self._db.execute(
+            insert(t.viewing_grants).values(
+                id=grant.grant_id,
+                account_id=grant.account_id,
+                kind=grant.kind.value,
+                camera_id=grant.camera_id,
+                case_id=grant.case_id,
+                footage_from_us=grant.footage_from_us,
+                footage_to_us=grant.footage_to_us,
+                showing=grant.showing.value,
+                basis=grant.basis,
+                from_us=grant.from_us,
+                until_us=grant.until_us,
+                granted_by=grant.granted_by,
+                approved_by=grant.approved_by,
+                revoked_us=grant.revoked_us,
+            )
+        )
+
+    def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]:
+        """An account's grants over a camera, also those that are over."""
+        g = t.viewing_grants.c
+        query = select(t.viewing_grants).where(g.account_id == account_id, g.camera_id == camera_id)
+        return [_grant(row) for row in self._db.execute(query).mappings()]
+
+    def segments(self, view: View) -> Sequence[StoredSegment]:
+        """What a stored view is made of."""
+        case_id, from_us, to_us = _period(view)
+        return Segments(self._db).of(case_id, view.camera_id, from_us, to_us)
+
+    def covered(self, view: View, segment_ids: Collection[str]) -> set[str]:
+        """Those of the ids that belong to it."""
+        s, (case_id, from_us, to_us) = base.segments.c, _period(view)
+        ids, found = sorted(segment_ids), set[str]()
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            query = select(s.id).where(
+                s.id.in_(ids[start : start + _IDS_AT_ONCE]),
+                s.case_id == case_id,
+                s.camera_id == view.camera_id,
+                s.start_us < to_us,
+                s.end_us > from_us,
+            )
+            found.update(self._db.execute(query).scalars())
+        return found
+
+
+def _period(view: View) -> tuple[str, int, int]:
+    assert view.case_id is not None and view.from_us is not None and view.to_us is not None, "of stored ones"
+    return view.case_id, view.from_us, view.to_us
+
+
+def _view(row: Row) -> View:
+    return View(
+        view_id=row["id"],
+        kind=ViewKind(row["kind"]),
+        account_id=row["account_id"],
+        session_id=row["session_id"],
+        camera_id=row["camera_id"],
+        wanted=Showing(row["wanted"]),
+        client=row["client"],
+        issued_us=row["issued_us"],
+        expires_us=row["expires_us"],
+        case_id=row["case_id"],
+        from_us=row["from_us"],
+        to_us=row["to_us"],
+    )
+
+
+def _grant(row: Row) -> ViewingGrant:
+    return ViewingGrant(
+        grant_id=row["id"],
+        account_id=row["account_id"],
+        kind=ViewKind(row["kind"]),
+        camera_id=row["camera_id"],
+        showing=Showing(row["showing"]),
+        basis=row["basis"],
+        from_us=row["from_us"],
+        until_us=row["until_us"],
+        granted_by=row["granted_by"],
+        approved_by=row["approved_by"],
+        case_id=row["case_id"],
+        footage_from_us=row["footage_from_us"],
+        footage_to_us=row["footage_to_us"],
+        revoked_us=row["revoked_us"],
+    )

@@ -1,0 +1,111 @@
+"""Joins pieces of encoded video, one after the other, into one fragmented MP4, and takes such a video apart.
+
+Nothing is decoded: packets keep their bytes and get their place in the whole.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, cast
+
+import av
+from av.container import OutputContainer
+from av.video.stream import VideoStream
+
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.codec import CLOCK_90K, FRAGMENTED, Sink, WriteOnly
+
+_BASE = Fraction(1, CLOCK_90K)
+_MEDIA = b"mdat"
+_BEFORE = (b"ftyp", b"moov")
+
+
+class Joiner:
+    """Takes what `Mp4Encoder` wrote, all with the same settings; the sink stays open at the end."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._parameters = b""
+
+    def add(self, piece: bytes, first_90k: int) -> None:
+        """One piece; its first picture is shown at `first_90k` of the whole, behind all before it.
+
+        Errors: INTERNAL for a piece that was encoded otherwise than the first, or is no video.
+        """
+        try:
+            with av.open(io.BytesIO(piece), mode="r", format="mp4") as source:
+                video = source.streams.video[0]
+                container, stream = self._output(video)
+                for packet in source.demux(video):
+                    if packet.dts is None or packet.pts is None or packet.time_base is None:
+                        continue  # the end
+                    shift = round(first_90k / CLOCK_90K / packet.time_base)
+                    packet.pts += shift
+                    packet.dts += shift
+                    packet.stream = stream
+                    container.mux(packet)
+        except (av.FFmpegError, IndexError) as error:
+            raise _unfit(type(error).__name__) from error
+
+    def _output(self, video: VideoStream) -> tuple[OutputContainer, VideoStream]:
+        parameters = bytes(video.codec_context.extradata or b"")
+        if self._container is None or self._stream is None:
+            self._container = av.open(
+                cast(Any, WriteOnly(self._sink)), mode="w", format="mp4", options=FRAGMENTED
+            )
+            self._stream = self._container.add_stream_from_template(video)
+            self._stream.time_base = _BASE
+            self._parameters = parameters
+        if parameters != self._parameters:
+            raise _unfit("it was encoded otherwise")
+        return self._container, self._stream
+
+    def close(self) -> None:
+        """Write what is still held back."""
+        if self._container is not None:
+            container, self._container = self._container, None
+            container.close()
+
+
+def _unfit(why: str) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.INTERNAL, f"A piece of the video cannot be joined: {why}.", where="rendition"
+    )
+
+
+def parts_of(video: bytes, most_bytes: int) -> Iterator[bytes]:
+    """What `Mp4Encoder` wrote as several videos that play alone, each no larger than `most_bytes` where that can be.
+
+    It is cut where its fragments begin, which is at keyframes; pictures keep their times.
+    """
+    head, part = b"", b""
+    fragment = b""
+    for name, box in _boxes(video):
+        if name in _BEFORE:
+            head += box
+            continue
+        fragment += box
+        if name != _MEDIA:
+            continue
+        if part and len(head) + len(part) + len(fragment) > most_bytes:
+            yield head + part
+            part = b""
+        part, fragment = part + fragment, b""
+    if part:
+        yield head + part
+
+
+def _boxes(video: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and bytes of each box at the top (ISO/IEC 14496-12, section 4.2)."""
+    at = 0
+    while at + 8 <= len(video):
+        size, name = struct.unpack_from(">I4s", video, at)
+        if size < 8 or at + size > len(video):
+            raise _unfit("its boxes do not fit")
+        yield name, video[at : at + size]
+        at += size

@@ -1,0 +1,114 @@
+"""Stored video as HLS: what a view is made of, segment by segment, each made when it is asked for.
+
+Every segment has one size and one description whatever it shows, so that the switch takes effect with the next one
+and any player follows. Opening what was recorded is the actor's part (actors/stored_views.py).
+Source: RFC 8216 (playlist), ISO/IEC 14496-12 (fragments).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+
+from orvault.clock import US_PER_S
+from orvault.custody.recorded import StoredSegment
+from orvault.custody.viewing import Showing
+from orvault.video.codec import Image, decode_fragment
+from orvault.video.live import StreamEncoder
+from orvault.video.timeline import to_90k
+from orvault.viewing.dressing import Dressing, mosaic
+
+MOST_WIDE = 1920
+_NUMBERS_EACH = 10_000  # fragment numbers of one segment; it holds a picture each
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One recorded segment's part of the view: times of recording (UTC us), and its place in the playlist."""
+
+    segment: StoredSegment
+    from_us: int
+    to_us: int
+    at_us: int
+
+    @property
+    def length_us(self) -> int:
+        """How long it is shown."""
+        return self.to_us - self.from_us
+
+
+class StoredVideo:
+    """One view's segments in from-to (UTC us). What was not recorded takes no time in it."""
+
+    def __init__(self, segments: Sequence[StoredSegment], from_us: int, to_us: int) -> None:
+        self.stretches: list[Stretch] = []
+        at_us = 0
+        for segment in segments:
+            meta = segment.header.meta
+            stretch = Stretch(segment, max(from_us, meta.start_us), min(to_us, meta.end_us), at_us)
+            if stretch.length_us > 0:
+                self.stretches.append(stretch)
+                at_us += stretch.length_us
+
+    def playlist(self) -> str:
+        """The media playlist; its addresses are relative."""
+        longest_us = max(stretch.length_us for stretch in self.stretches)
+        lines = [
+            "#EXTM3U",
+            "#EXT-X-VERSION:7",
+            f"#EXT-X-TARGETDURATION:{math.ceil(longest_us / US_PER_S)}",
+            "#EXT-X-MEDIA-SEQUENCE:0",
+            "#EXT-X-PLAYLIST-TYPE:VOD",
+            "#EXT-X-INDEPENDENT-SEGMENTS",
+            '#EXT-X-MAP:URI="init.mp4"',
+        ]
+        for number, stretch in enumerate(self.stretches):
+            lines += [f"#EXTINF:{stretch.length_us / US_PER_S:.6f},", f"{number}.m4s"]
+        return "\n".join([*lines, "#EXT-X-ENDLIST", ""])
+
+    @cached_property
+    def init(self) -> bytes:
+        """The description of every segment, whatever it shows."""
+        return self._encoder(0).init
+
+    @property
+    def codec(self) -> str:
+        """RFC 6381."""
+        return self._encoder(0).codec
+
+    def segment(self, number: int, fragment: bytes, showing: Showing, name: str) -> bytes:
+        """One segment of the playlist out of its opened fragment: a mosaic, or clear with the viewer's name.
+
+        People-masked views are made live and in exports only: here they are a mosaic. Errors: BAD_MEDIA.
+        """
+        stretch, encoder = self.stretches[number], self._encoder(number)
+        clear = Dressing(showing, name, encoder.width, encoder.height) if showing is Showing.CLEAR else None
+        start_us, first_90k = stretch.segment.header.meta.start_us, None
+        pieces: list[bytes] = []
+        for frame in decode_fragment(fragment):
+            first_90k = frame.pts_90k if first_90k is None else first_90k
+            taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
+            if stretch.from_us <= taken_us < stretch.to_us:
+                bgr = _sized(frame.bgr, encoder.width, encoder.height)
+                shown = mosaic(bgr) if clear is None else clear.dress(bgr, None)
+                at_90k = to_90k(stretch.at_us + taken_us - stretch.from_us)
+                pieces.append(encoder.encode(shown, at_90k, not pieces).data)
+        return b"".join(pieces)
+
+    def _encoder(self, number: int) -> StreamEncoder:
+        meta = self.stretches[0].segment.header.meta
+        scale = min(1.0, MOST_WIDE / meta.width)
+        width, height = (max(16, round(side * scale) & ~1) for side in (meta.width, meta.height))
+        fps = meta.frames * US_PER_S / max(1, meta.end_us - meta.start_us)
+        return StreamEncoder(width, height, min(120.0, max(1.0, fps)), number=number * _NUMBERS_EACH)
+
+
+def _sized(bgr: Image, width: int, height: int) -> Image:
+    if bgr.shape[:2] == (height, width):
+        return bgr
+    return np.ascontiguousarray(cv2.resize(bgr, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

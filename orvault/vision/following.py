@@ -1,0 +1,123 @@
+"""Follows everybody through a whole clip, forwards and backwards: findings in, `MaskTrack`s out.
+
+1. what each look says of where people are (candidates.py); 2. pieces that plainly continue each other (pieces.py);
+3. pieces linked over the times in which nobody was found (linking.py); 4. tracks completed between, before and
+  after (completing.py). Time and memory grow with the length of the clip; no picture is held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from orvault.vision.boxes import Floats
+from orvault.vision.candidates import Candidate, candidates, things_in
+from orvault.vision.completing import HoldRules, Scene, complete
+from orvault.vision.detection import SKIPPED, FrameDetections
+from orvault.vision.linking import LinkRules, link
+from orvault.vision.modes import MaskMode
+from orvault.vision.pieces import Piece, follow
+from orvault.vision.staying import StayRules, left_places
+from orvault.vision.tracks import Ints, MaskTrack, TrackKind
+
+_TWICE_LOOKS = 3  # two tracks side by side for so many looks are two findings of one person
+
+
+@dataclass(frozen=True)
+class FollowRules:
+    """All that decides how findings are carried through time."""
+
+    hold: HoldRules = field(default_factory=HoldRules)
+    links: LinkRules = field(default_factory=LinkRules)
+    stays: StayRules = field(default_factory=StayRules)
+
+
+def find_tracks(
+    frames: Iterable[FrameDetections],
+    mode: MaskMode,
+    width: int,
+    height: int,
+    *,
+    fps: float = 15.0,
+    objects: frozenset[str] = frozenset(),
+    rules: FollowRules | None = None,
+) -> list[MaskTrack]:
+    """The tracks of a clip, in the order of their first pictures, numbered from 1.
+
+    `frames` are the findings of all its pictures in the order of showing (a generator will do): `SKIPPED` where
+    nobody looked, None where there is no trustworthy result. `width` and `height` of the pictures in pixels;
+    `objects` are the classes to follow besides people.
+    """
+    rules = rules or FollowRules()
+    people: list[tuple[int, Sequence[Candidate]]] = []
+    things: dict[str, list[tuple[int, Sequence[Candidate]]]] = {}
+    count = 0
+    for count, found in enumerate(frames, 1):
+        if found is None or found is SKIPPED:
+            continue
+        people.append((count - 1, candidates(found, mode)))
+        for name, seen in things_in(found, objects).items():
+            things.setdefault(name, []).append((count - 1, seen))
+    scene = Scene(width, height, fps, count)
+    looks = np.array([frame for frame, _ in people], np.int32)
+    tracks = _tracks(people, looks, scene, rules)
+    for name in sorted(things):
+        tracks += [replace(t, kind=TrackKind.OBJECT) for t in _tracks(things[name], looks, scene, rules)]
+    tracks.sort(key=lambda t: (t.first, t.found_first, t.boxes[0].tolist()))
+    return [replace(track, track_id=number) for number, track in enumerate(tracks, 1)]
+
+
+def _tracks(
+    seen: Sequence[tuple[int, Sequence[Candidate]]], looks: Ints, scene: Scene, rules: FollowRules
+) -> list[MaskTrack]:
+    chains = link(follow(seen, scene.fps), looks, scene.fps, rules.links)
+    chains = [chain for chain in chains if chain.firm]  # of nobody, if all that was found is faint
+    scene = replace(scene, usual_px=_usual_px(chains, rules))
+    doubles = _doubles(chains, looks, rules)
+    tracks = [
+        complete(chain, looks, scene, rules.hold, rules.links, double=double)
+        for chain, double in zip(chains, doubles, strict=True)
+    ]
+    return [*tracks, *left_places(chains, tracks, scene, rules.stays)]
+
+
+def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:
+    sizes = [
+        float((boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean())
+        for chain in chains
+        if sum(chain.sure) >= rules.hold.believed_looks and (boxes := chain.arrays()[1]).size
+    ]
+    return float(np.median(sizes)) if sizes else math.inf
+
+
+def _doubles(chains: Sequence[Piece], looks: Ints, rules: FollowRules) -> list[tuple[bool, bool]]:
+    """For each chain whether another one was at its place for some looks as it began, and as it ended."""
+    arrays = [chain.arrays() for chain in chains]
+    firsts = np.array([c.first for c in chains], np.int64)
+    lasts = np.array([c.last for c in chains], np.int64)
+    result = []
+    for i, (frames, boxes) in enumerate(arrays):
+        sides = []
+        for at, other_way in ((frames[:_TWICE_LOOKS], -1), (frames[-_TWICE_LOOKS:], 1)):
+            beside = (firsts <= at[0]) & (lasts >= at[-1])
+            beside &= (firsts < at[0]) if other_way < 0 else (lasts > at[-1])
+            beside[i] = False
+            mine = boxes[:_TWICE_LOOKS] if other_way < 0 else boxes[-_TWICE_LOOKS:]
+            sides.append(
+                len(at) == _TWICE_LOOKS
+                and any(
+                    _together(mine, at, arrays[j], rules.links.same_place) for j in np.flatnonzero(beside)
+                )
+            )
+        result.append((sides[0], sides[1]))
+    return result
+
+
+def _together(mine: Floats, at: Ints, other: tuple[Ints, Floats], same_place: float) -> bool:
+    theirs = np.stack([np.interp(at, other[0], other[1][:, k]) for k in range(4)], axis=1)
+    size = np.maximum((mine[:, 2:] - mine[:, :2]).max(axis=1), 1.0)
+    apart = np.abs(mine[:, :2] + mine[:, 2:] - theirs[:, :2] - theirs[:, 2:]).max(axis=1) / 2
+    return bool((apart <= same_place * size).all())

@@ -1,0 +1,141 @@
+"""Links pieces of tracks over the times in which nobody was found: hidden, missed, or seen only now and then.
+
+Pieces at one place belong together however long nothing was seen there: whoever lies is found rarely. Pieces at two
+places belong together if somebody could have gone from one to the other in the time between.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orvault.vision.pieces import Piece
+from orvault.vision.tracks import Ints
+
+_MOST_OPEN = 512  # ends that wait for a beginning; the oldest are given up first (their holds stay)
+_SPEED_LOOKBACK_S = 0.7
+
+
+@dataclass(frozen=True)
+class LinkRules:
+    """How far and how long a link reaches; sizes are the region's longer side."""
+
+    gap_s: float = 2.5  # between two places
+    sizes_per_s: float = 4.0  # a person who walks across the picture
+    most_sizes: float = 4.0
+    same_place: float = 0.7  # sizes: centres this close are one place
+    size_ratio: float = 2.2
+    rare_share: float = 0.4  # found in fewer of the looks: somebody who is seen only now and then
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """One end of a piece: picture number, centre, size, speed in pixels per picture (forwards in time)."""
+
+    frame: int
+    x: float
+    y: float
+    size: float
+    vx: float
+    vy: float
+
+
+def tip(piece: Piece, fps: float, *, end: bool) -> Tip:
+    """The last (or first) finding of a piece, and how it moved there."""
+    frames, boxes = piece.frames, piece.boxes
+    order = range(len(frames) - 1, -1, -1) if end else range(len(frames))
+    at = order[0]
+    past = at
+    for i in order:
+        if abs(frames[i] - frames[at]) > _SPEED_LOOKBACK_S * fps:
+            break
+        past = i
+    (x, y), (px, py) = _centre(boxes[at]), _centre(boxes[past])
+    frames_between = frames[at] - frames[past] or 1
+    size = max(boxes[at][2] - boxes[at][0], boxes[at][3] - boxes[at][1], 1.0)
+    return Tip(frames[at], x, y, size, (x - px) / frames_between, (y - py) / frames_between)
+
+
+def is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
+    """Found mainly in turned pictures, or rarely and at one place: nothing that walks is so."""
+    if sum(piece.turned) * 2 > len(piece.frames):
+        return True
+    if sum(piece.sure) < 2 or not stays(piece, rules.same_place):
+        return False
+    span = np.searchsorted(looks, piece.last, "right") - np.searchsorted(looks, piece.first)
+    return bool(len(piece.frames) < rules.rare_share * span)
+
+
+def stays(piece: Piece, sizes: float) -> bool:
+    """Whether all findings lie at one place."""
+    boxes = piece.arrays()[1]
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    size = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
+    return bool(np.ptp(centres, axis=0).max() <= 2 * sizes * max(size, 1.0))
+
+
+def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> list[Piece]:
+    """The pieces, linked: each is in one result. The cheapest link goes first."""
+    pieces = sorted(pieces, key=lambda p: p.first)
+    ends = [tip(p, fps, end=True) for p in pieces]
+    starts = [tip(p, fps, end=False) for p in pieces]
+    lying = [is_lying(p, looks, rules) for p in pieces]
+    firm = [2 * sum(p.sure) > len(p.frames) for p in pieces]
+    pairs: list[tuple[float, int, int]] = []
+    waiting: list[int] = []
+    for b, start in enumerate(starts):
+        for a in waiting:
+            if ends[a].frame >= start.frame:
+                continue
+            # Tops of bodies seen now and then at one place are chance, or a table's drape; heads are a patient.
+            if start.frame - ends[a].frame > rules.gap_s * fps and not (firm[a] and firm[b]):
+                continue
+            cost = _cost(ends[a], start, fps, rules, bound=lying[a] or lying[b])
+            if math.isfinite(cost):
+                pairs.append((cost, a, b))
+        waiting = [*waiting, b][-_MOST_OPEN:]
+    return _chained(pieces, sorted(pairs))
+
+
+def _cost(a: Tip, b: Tip, fps: float, rules: LinkRules, *, bound: bool) -> float:
+    """Seconds and sizes apart, together; infinite if nobody goes that way. `bound`: one of them does not walk."""
+    size = min(a.size, b.size)
+    if max(a.size, b.size) > rules.size_ratio * size:
+        return math.inf
+    gap_s = (b.frame - a.frame) / fps
+    apart = math.hypot(b.x - a.x, b.y - a.y) / max(a.size, b.size)
+    if apart <= rules.same_place:
+        return apart + min(gap_s, 60.0) / 10
+    if bound or gap_s > rules.gap_s:
+        return math.inf
+    # Where both would have been half way, had they kept their speed.
+    half = min(b.frame - a.frame, round(fps)) / 2
+    foreseen = math.hypot(b.x - b.vx * half - a.x - a.vx * half, b.y - b.vy * half - a.y - a.vy * half)
+    reach = min(rules.most_sizes, 0.5 + rules.sizes_per_s * gap_s)
+    nearest = min(apart, foreseen / max(a.size, b.size))
+    return nearest + gap_s if nearest <= reach and apart <= 1.5 * reach else math.inf
+
+
+def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -> list[Piece]:
+    after: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, a, b in pairs:
+        if a not in after and b not in taken:
+            after[a] = b
+            taken.add(b)
+    result = []
+    for first in range(len(pieces)):
+        if first in taken:
+            continue
+        chain = [first]
+        while chain[-1] in after:
+            chain.append(after[chain[-1]])
+        result.append(Piece.chained([pieces[i] for i in chain]))
+    return result
+
+
+def _centre(box: tuple[float, float, float, float]) -> tuple[float, float]:
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

@@ -1,0 +1,149 @@
+"""From tracks to what of each picture is covered. What was found where is following.py's, painting is mask.py's."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orvault.vision.boxes import Floats
+from orvault.vision.detection import SKIPPED, FrameDetections
+from orvault.vision.following import FollowRules, find_tracks
+from orvault.vision.modes import FixedRegion, MaskMode, MaskPolicy
+from orvault.vision.tracks import KeyedRegion, MaskTrack, boxes_at
+
+Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels, x2 and y2 exclusive, inside the picture
+Polygon = tuple[tuple[int, int], ...]  # corners in pixels
+LONGEST_SKIP_S = 1.0  # between two looks; a detector that looks less often tells too little
+
+
+@dataclass(frozen=True, slots=True)
+class FramePlan:
+    """What of one picture is covered: all of it, or `boxes` and `polygons`."""
+
+    whole: bool
+    boxes: tuple[Box, ...] = ()
+    polygons: tuple[Polygon, ...] = ()
+
+
+WHOLE = FramePlan(whole=True)
+
+
+def plan_regions(
+    frames: Sequence[FrameDetections],
+    policy: MaskPolicy,
+    width: int,
+    height: int,
+    *,
+    fps: float = 15.0,
+    rules: FollowRules | None = None,
+) -> list[FramePlan]:
+    """One plan for each picture of a clip, in order; `width` and `height` are the pictures' in pixels.
+
+    Give it all pictures of a clip at once: tracks are completed forwards **and** backwards, over the borders of
+    fragments too. A picture without a trustworthy result (None, or a box that is not a number) is covered whole.
+    """
+    if policy.mode is MaskMode.PICTURE:
+        return [WHOLE] * len(frames)
+    judged = trusted(frames, fps)
+    tracks = find_tracks(judged, policy.mode, width, height, fps=fps, objects=policy.objects, rules=rules)
+    blind = [index for index, found in enumerate(judged) if found is None]
+    return list(plan_tracks(tracks, (0, len(frames)), policy, width, height, blind=blind))
+
+
+def trusted(frames: Sequence[FrameDetections], fps: float) -> list[FrameDetections]:
+    """The findings, and None for every picture that they say too little about.
+
+    Those whose result is broken; those skipped that lie beside a broken one, or too far from the looks beside them
+    (before the first look and after the last one half as far).
+    """
+    result = [
+        None if f is None or (f is not SKIPPED and not all(d.plausible for d in f)) else f for f in frames
+    ]
+    longest = LONGEST_SKIP_S * fps
+    looked = [-1, *(index for index, found in enumerate(result) if found is not SKIPPED), len(result)]
+    for before, after in itertools.pairwise(looked):
+        at_the_edge = before < 0 or after == len(result)
+        blind = any(0 <= i < len(result) and result[i] is None for i in (before, after))
+        if blind or after - before > (longest / 2 if at_the_edge else longest) + 1:
+            result[before + 1 : after] = [None] * (after - before - 1)
+    return result
+
+
+def plan_tracks(
+    tracks: Iterable[MaskTrack],
+    span: tuple[int, int],
+    policy: MaskPolicy,
+    width: int,
+    height: int,
+    *,
+    blind: Iterable[int] = (),
+    drawn: Iterable[KeyedRegion] = (),
+) -> Iterator[FramePlan]:
+    """The plans of pictures `span[0]` up to, without, `span[1]`, one after the other.
+
+    `blind` are the pictures without a trustworthy result: they are covered whole. `drawn` regions get no margin:
+    whoever drew them saw what they cover. A long clip is planned span by span; the plans fit together.
+    """
+    first, end = span
+    hidden = set(blind)
+    polygons = tuple(_corners(region, width, height) for region in policy.fixed)
+    whole_picture = policy.mode is MaskMode.PICTURE
+    regions: list[list[Box]] = [[] for _ in range(max(0, end - first))]
+    for track in tracks:
+        _spread(track, regions, first, policy.margin, (width, height))
+    for region in drawn:
+        for index in range(first, end):
+            box = region.box_at(index)
+            whole = _clip(np.array([box], np.float32), 0.0, width, height)[0] if box else None
+            if whole is not None:
+                regions[index - first].append(whole)
+    for index in range(first, end):
+        if whole_picture or index in hidden:
+            yield WHOLE
+        else:
+            yield FramePlan(whole=False, boxes=_outermost(regions[index - first]), polygons=polygons)
+
+
+def _spread(
+    track: MaskTrack, regions: list[list[Box]], first: int, margin: float, size: tuple[int, int]
+) -> None:
+    begin, end = max(track.first, first), min(track.last + 1, first + len(regions))
+    if begin >= end:
+        return
+    boxes = boxes_at(track.frames, track.boxes, np.arange(begin, end))
+    for index, box in enumerate(_clip(boxes, margin, *size), begin - first):
+        if box is not None:
+            regions[index].append(box)
+
+
+def _clip(boxes: Floats, margin: float, width: int, height: int) -> list[Box | None]:
+    """With their margin, rounded outwards, clipped to the picture; None for those that lie outside."""
+    more = margin * (boxes[:, 2:] - boxes[:, :2])
+    limit = np.array([width, height], np.float64)
+    low = np.clip(np.floor(boxes[:, :2].astype(np.float64) - more), 0, limit).astype(np.int64)
+    high = np.clip(np.ceil(boxes[:, 2:].astype(np.float64) + more), 0, limit).astype(np.int64)
+    inside = np.all(low < high, axis=1)
+    rows = np.concatenate([low, high], axis=1).tolist()
+    return [tuple(row) if good else None for row, good in zip(rows, inside.tolist(), strict=True)]
+
+
+def _outermost(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Without those that lie wholly inside another: less to paint, the same pixels covered."""
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda b: (b[0] - b[2]) * (b[3] - b[1])):
+        if not any(k[0] <= box[0] and k[1] <= box[1] and k[2] >= box[2] and k[3] >= box[3] for k in kept):
+            kept.append(box)
+    return tuple(kept)
+
+
+def _corners(region: FixedRegion, width: int, height: int) -> Polygon:
+    """In pixels, rounded to the nearest, of a rectangle all four."""
+    points = region.points
+    if len(points) == 2:
+        (x1, y1), (x2, y2) = points
+        points = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+    return tuple((math.floor(x * width / 100 + 0.5), math.floor(y * height / 100 + 0.5)) for x, y in points)

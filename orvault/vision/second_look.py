@@ -1,0 +1,228 @@
+"""The second look: what is still to be seen of people in the pictures that will leave, judged by other eyes.
+
+It looks at the encoded output, decoded again, and differs from the first pass in all that can be chosen: the
+pictures are mirrored, the models run at other sizes and with thresholds of their own, faces before bodies, and
+nothing is carried from picture to picture. The networks are the same: what none of them can see at any size, it
+misses too. It changes nothing; what follows from its findings is custody's decision.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.codec import CLOCK_90K, Frame, Image, Mp4Encoder, decode_fragment
+from orvault.vision import face, pose, small_face
+from orvault.vision.detection import Detection, Kind
+from orvault.vision.detector import head_of_face
+from orvault.vision.mask import SOLID_BGR, FramePlan, MaskPolicy, MaskStyle
+from orvault.vision.mask_planes import apply_mask_planes
+from orvault.vision.session import Session, open_session
+
+_NEAR = 40  # levels of a channel: what the encoder and an invisible mark change of a solid colour
+_BORDER = 0.2  # of a box's side
+_BESIDE, _BESIDE_SHARE = 1.0, 0.1
+_WHOLE_SHARE = (
+    0.4  # of a picture masked whole that must have the mask's colour: a tiled watermark covers the rest
+)
+
+
+@dataclass(frozen=True)
+class SecondLookRules:
+    """How it looks: seconds between looks, long sides in model pixels, scores 0..1, and when a finding counts.
+
+    First pass, for comparison: a look every 0.28 s, faces at 1280 and 640 from 0.5 and 0.3 on, poses at 384 from 0.15
+    on (`DetectorProfile`). A finding counts when less than `covered` of its middle is masked.
+    """
+
+    every_s: float = 1.0
+    face_side: int = 960
+    face_score: float = 0.6
+    small_face_side: int = 800
+    small_face_score: float = 0.45
+    pose_side: int = 320
+    pose_score: float = 0.35
+    pose_point: float = 0.3
+    covered: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One finding that is not masked: when it is shown, where (pixels), how sure, and whose eyes."""
+
+    pts_90k: int
+    box: tuple[int, int, int, int]
+    score: float
+    source: str
+
+
+class Trial(StrEnum):
+    """What became of the mask that was left out on purpose."""
+
+    SEEN = "seen"
+    MISSED = "missed"
+    NOBODY = "nobody"  # there was no mask to leave out
+
+
+class SecondLook:
+    """The models of the second look; `models_folder`, `provider` and `threads` as for EnsembleDetector."""
+
+    def __init__(
+        self,
+        models_folder: Path,
+        provider: str = "auto",
+        *,
+        rules: SecondLookRules | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.rules = use = rules or SecondLookRules()
+
+        def session(file: str) -> Session:
+            return open_session(models_folder / file, provider, threads=threads)
+
+        self._small_face = small_face.SmallFaceDetector(
+            session("centerface.onnx"), use.small_face_side, use.small_face_score
+        )
+        self._face = face.FaceDetector(session("yunet_2023mar_dyn.onnx"), use.face_side, use.face_score)
+        self._pose = pose.PoseDetector(
+            session("movenet_multipose_lightning.onnx"), use.pose_side, use.pose_score, use.pose_point
+        )
+
+    def find(self, bgr: Image) -> list[Detection]:
+        """Faces, enlarged to heads, and heads in one picture (h, w, 3); UNAVAILABLE if a model fails."""
+        mirrored = np.ascontiguousarray(bgr[:, ::-1])
+        faces = [*self._small_face.detect(mirrored), *self._face.detect(mirrored)]
+        found = [*map(head_of_face, faces), *(d for d in self._pose.detect(mirrored) if d.kind is Kind.HEAD)]
+        return [_turned_back(d, bgr.shape[1]) for d in found if d.plausible and not d.faint]
+
+    def left(self, bgr: Image, plan: FramePlan, policy: MaskPolicy) -> list[Detection]:
+        """Those findings of one picture of the output that are not masked in it."""
+        covered = covered_pixels(bgr, plan, policy)
+        if plan.whole:
+            good = covered.mean() >= _WHOLE_SHARE
+            height, width = bgr.shape[:2]
+            return [] if good else [Detection(Kind.HEAD, 0, 0, width, height, 1.0, "clear-picture")]
+        return [d for d in self.find(bgr) if not self._is_covered(d, covered)]
+
+    def _is_covered(self, found: Detection, covered: npt.NDArray[np.bool_]) -> bool:
+        if _share(_grown(found, -_BORDER), covered) >= self.rules.covered:
+            return True
+        # From a body whose head is hidden the pose model guesses a head beside the mask.
+        return found.source == pose.SOURCE and _share(_grown(found, _BESIDE), covered) >= _BESIDE_SHARE
+
+    def review(
+        self, output: bytes, plans: Mapping[int, FramePlan], policy: MaskPolicy
+    ) -> tuple[int, list[Left]]:
+        """Look through a piece of the output (MP4): pictures looked at, and what is left in them.
+
+        `plans`: those of its pictures, by their times. BAD_MEDIA if it cannot be decoded; INTERNAL for a picture
+        without a plan.
+        """
+        looked, found = 0, []
+        for frame in _now_and_then(decode_fragment(output), self.rules.every_s):
+            plan = plans.get(frame.pts_90k)
+            if plan is None:
+                message = "The output holds a picture that nobody planned."
+                raise OrvaultError(ErrorKind.INTERNAL, message, where="second look")
+            looked += 1
+            found += [_left(d, frame.pts_90k) for d in self.left(frame.bgr, plan, policy)]
+        return looked, found
+
+    def try_without(
+        self, pictures: Iterable[tuple[Frame, FramePlan, int]], policy: MaskPolicy, crf: int, preset: str
+    ) -> Trial:
+        """The self-test: masks all but one region, encodes, and looks. SEEN as soon as it sees one of those.
+
+        `pictures`: clear ones, each with its plan and the number of the box to leave out. Nothing of them is kept.
+        """
+        outcome = Trial.NOBODY
+        for frame, plan, number in pictures:
+            outcome = Trial.MISSED
+            rest = FramePlan(False, plan.boxes[:number] + plan.boxes[number + 1 :], plan.polygons)
+            shown = _as_put_out(frame, rest, policy, crf, preset)
+            region = _mask_of([plan.boxes[number]], shown.shape[:2])
+            if any(_share(d, region) > 0 for d in self.left(shown, rest, policy)):
+                return Trial.SEEN
+        return outcome
+
+
+def _turned_back(found: Detection, width: int) -> Detection:
+    return replace(found, x1=width - found.x2, x2=width - found.x1)
+
+
+def _grown(found: Detection, share: float) -> Detection:
+    """Its box, larger on each side by a share of it; smaller by a negative one: boxes of heads are generous."""
+    wide, high = share * (found.x2 - found.x1), share * (found.y2 - found.y1)
+    return replace(found, x1=found.x1 - wide, x2=found.x2 + wide, y1=found.y1 - high, y2=found.y2 + high)
+
+
+def _left(found: Detection, pts_90k: int) -> Left:
+    box = (round(found.x1), round(found.y1), round(found.x2), round(found.y2))
+    return Left(pts_90k, box, round(float(found.score), 3), found.source)
+
+
+def _now_and_then(pictures: Iterable[Frame], every_s: float) -> Iterator[Frame]:
+    """The first picture, and each that comes at least so much later than the last one handed out."""
+    due_90k = 0.0
+    for frame in pictures:
+        if frame.pts_90k >= due_90k:
+            due_90k = frame.pts_90k + every_s * CLOCK_90K
+            yield frame
+
+
+def covered_pixels(bgr: Image, plan: FramePlan, policy: MaskPolicy) -> npt.NDArray[np.bool_]:
+    """(h, w): which pixels are masked in a picture of the output.
+
+    Where a plan has a region; and, where the style has one colour, only if the picture really shows it there: a mask
+    that was planned and not painted covers nothing.
+    """
+    height, width = bgr.shape[:2]
+    if plan.whole:
+        planned = np.ones((height, width), bool)
+    else:
+        planned = _mask_of(plan.boxes, (height, width))
+        for corners in plan.polygons:
+            _fill_polygon(planned, corners)
+    if policy.style is MaskStyle.SOLID or plan.whole:
+        low, high = (np.clip(np.array(SOLID_BGR) + by, 0, 255) for by in (-_NEAR, _NEAR))
+        planned &= np.asarray(cv2.inRange(bgr, low, high), np.uint8) > 0
+    return planned
+
+
+def _mask_of(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(shape, bool)
+    for x1, y1, x2, y2 in boxes:
+        mask[max(0, y1) : y2, max(0, x1) : x2] = True
+    return mask
+
+
+def _fill_polygon(mask: npt.NDArray[np.bool_], corners: Sequence[tuple[int, int]]) -> None:
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.fillPoly(filled, [np.array(corners, np.int32)], 1)
+    mask |= filled > 0
+
+
+def _share(found: Detection, mask: npt.NDArray[np.bool_]) -> float:
+    """How much of a finding's box, as far as it lies in the picture, the mask covers; 1 for a box outside."""
+    x1, y1 = max(0, round(found.x1)), max(0, round(found.y1))
+    area = mask[y1 : max(y1, round(found.y2)), x1 : max(x1, round(found.x2))]
+    return float(area.mean()) if area.size else 1.0
+
+
+def _as_put_out(frame: Frame, plan: FramePlan, policy: MaskPolicy, crf: int, preset: str) -> Image:
+    """One picture as the output has it: masked, encoded and decoded again."""
+    planes, sink = frame.planes(), io.BytesIO()
+    apply_mask_planes(planes, plan, policy, bt709=frame.bt709)
+    width, height = frame.size
+    encoder = Mp4Encoder(sink, width, height, 25, crf=crf, preset=preset, threads=1, bt709=frame.bt709)
+    encoder.write_planes(planes, 0)
+    encoder.close()
+    return next(decode_fragment(sink.getvalue())).bgr

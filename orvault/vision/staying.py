@@ -1,0 +1,121 @@
+"""Places that somebody may still be at, although the track that was there has gone on.
+
+Where a person passes another, a track may leave with the wrong one of them: the patient's region would walk away
+with a nurse. So a place at which somebody stayed is held on when its track left it while another was near; and one
+where a face lay, in any case. It is released when it is known to be empty: the track left it with nobody near, or
+the time is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from orvault.vision.boxes import Floats
+from orvault.vision.completing import Scene
+from orvault.vision.pieces import Piece
+from orvault.vision.tracks import Ints, MaskTrack, Region, TrackKind, boxes_at
+
+
+@dataclass(frozen=True)
+class StayRules:
+    """Times in seconds, distances in sizes (the longer side of the region)."""
+
+    same_sizes: float = 0.35  # centres this close are one place
+    least_looks: int = 5
+    least_s: float = 1.5
+    near_sizes: float = 1.2  # another person this near makes it doubtful who left
+    near_s: float = 1.0  # before and after
+    doubt_s: float = 60.0  # a place left in doubt is held so long; one where a face lay, to the end
+
+
+@dataclass(frozen=True, slots=True)
+class _Stay:
+    first: int
+    last: int
+    box: Region
+    looks: int
+    turned: bool
+    before: bool  # the track was elsewhere before, or ...
+    after: bool  # ... is so after
+
+
+def left_places(
+    chains: Sequence[Piece], tracks: Sequence[MaskTrack], scene: Scene, rules: StayRules
+) -> Iterator[MaskTrack]:
+    """Tracks (id 0) of the places that are held on; `tracks` are those of the `chains`, in the same order."""
+    firsts = np.array([track.first for track in tracks], np.int64)
+    lasts = np.array([track.last for track in tracks], np.int64)
+    for own, chain in enumerate(chains):
+        for stay in _stays(chain, scene.fps, rules):
+            for at, way in ((stay.first, -1), (stay.last, 1)):
+                if not (stay.after if way > 0 else stay.before):
+                    continue
+                reach = round(rules.near_s * scene.fps)
+                there = np.flatnonzero((firsts <= at + reach) & (lasts >= at - reach))
+                others = [tracks[i] for i in there.tolist() if i != own]
+                if stay.turned or any(_near(track, stay, at, reach, rules) for track in others):
+                    yield _place(chain, stay, way, scene, rules)
+
+
+def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
+    """The stretches of a track in which it did not leave the place where it was found first."""
+    frames, boxes = chain.arrays()
+    begin = 0
+    for i in range(1, len(frames) + 1):
+        if i < len(frames) and _same_place(boxes[begin], boxes[i], rules.same_sizes):
+            continue
+        long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
+        turned = any(chain.turned[begin:i])
+        if turned or (long and any(chain.sure[begin:i])):
+            yield _Stay(
+                int(frames[begin]),
+                int(frames[i - 1]),
+                _round_all(boxes[begin:i]),
+                i - begin,
+                turned,
+                before=begin > 0,
+                after=i < len(frames),
+            )
+        begin = i
+
+
+def _same_place(one: Floats, other: Floats, sizes: float) -> bool:
+    size = max(float((one[2:] - one[:2]).max()), 1.0)
+    return bool(np.abs(one[:2] + one[2:] - other[:2] - other[2:]).max() / 2 <= sizes * size)
+
+
+def _round_all(boxes: Floats) -> Region:
+    x1, y1 = boxes[:, :2].min(axis=0).tolist()
+    x2, y2 = boxes[:, 2:].max(axis=0).tolist()
+    return (x1, y1, x2, y2)
+
+
+def _near(track: MaskTrack, stay: _Stay, at: int, reach: int, rules: StayRules) -> bool:
+    begin, end = max(track.first, at - reach), min(track.last, at + reach)
+    if begin > end:
+        return False
+    boxes = boxes_at(track.frames, track.boxes, np.arange(begin, end + 1))
+    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
+    x1, y1, x2, y2 = stay.box
+    apart = np.abs(middle - ((x1 + x2) / 2, (y1 + y2) / 2)).max(axis=1)
+    return bool(apart.min() <= rules.near_sizes * max(x2 - x1, y2 - y1))
+
+
+def _place(chain: Piece, stay: _Stay, way: int, scene: Scene, rules: StayRules) -> MaskTrack:
+    reach = scene.count if stay.turned else round(rules.doubt_s * scene.fps)
+    first = stay.first if way > 0 else max(0, stay.first - reach)
+    last = stay.last if way < 0 else min(scene.count - 1, stay.last + reach)
+    frames: Ints = np.array([first, last] if last > first else [first], np.int32)
+    return MaskTrack(
+        track_id=0,
+        kind=TrackKind.LYING if stay.turned else TrackKind.PERSON,
+        frames=frames,
+        boxes=np.array([stay.box] * len(frames), np.float32),
+        found_first=stay.first,
+        found_last=stay.last,
+        looks=stay.looks,
+        sources=frozenset(chain.sources),
+    )

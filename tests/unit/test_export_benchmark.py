@@ -1,0 +1,33 @@
+"""The export benchmark: it refuses a GPU that is not there, and its footage is what it says."""
+
+from __future__ import annotations
+
+import onnxruntime as ort
+import pytest
+
+from benchmarks import export
+from benchmarks.export_footage import FPS, HEIGHT, SEGMENT_PICTURES, WIDTH, fragments, track_of
+from orvault.errors import EXIT_CODES, ErrorKind
+from orvault.video.codec import decode_fragment
+from orvault.vision.session import CUDA
+
+
+@pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="this machine has one")
+def test_without_cuda_the_gpu_is_refused_and_nothing_falls_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["export", "--gpu"])
+    monkeypatch.setattr(export, "_measure", lambda *_: pytest.fail("it went on"))
+    assert export.main() == EXIT_CODES[ErrorKind.PROVIDER_MISSING]
+    assert capsys.readouterr().out == ""
+
+
+def test_the_footage_is_1080p_at_30_pictures_a_second() -> None:
+    (fragment,) = fragments(2)
+    frames = list(decode_fragment(fragment))
+    assert len(frames) == SEGMENT_PICTURES == 2 * FPS
+    assert {frame.size for frame in frames} == {(WIDTH, HEIGHT)}
+    assert [frame.pts_90k for frame in frames] == [n * 3000 for n in range(60)]
+    assert (frames[0].bgr != frames[1].bgr).mean() > 0.3  # no picture is shown twice
+    (segment,) = track_of(1).segments
+    assert segment.header.meta.frames == SEGMENT_PICTURES

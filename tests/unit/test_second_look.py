@@ -1,0 +1,140 @@
+"""The second look, with the real models: it sees a mask that is missing, and nothing where all is masked."""
+
+from __future__ import annotations
+
+import functools
+import io
+
+import numpy as np
+import pytest
+
+from actors.second_looking import TrialOrder, look_again, orders, picks, together
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.codec import Frame, Mp4Encoder
+from orvault.vision.detection import SKIPPED, Detection, Kind
+from orvault.vision.detector import SOURCE_PERSON_TOP, DetectorProfile
+from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle
+from orvault.vision.mask_planes import apply_mask_planes
+from orvault.vision.second_look import SecondLook, SecondLookRules, Trial, covered_pixels
+from tests.unit.vision_media import HEIGHT, MODELS, WIDTH, encoded, pictures, truth
+
+POLICY = MaskPolicy(MaskMode.HEAD)
+CLIP, FIRST, COUNT = "crossing", 60, 3
+
+
+@functools.cache
+def eyes() -> SecondLook:
+    return SecondLook(MODELS, "cpu", rules=SecondLookRules(every_s=0.05), threads=2)
+
+
+def plan_of(number: int) -> FramePlan:
+    """Every person's head with a margin, by the truth."""
+    heads = [person["head_box"] for person in truth(CLIP)[FIRST + number] if person["head_box"]]
+    boxes = [tuple(round(v) for v in (h[0] - 12, h[1] - 12, h[2] + 12, h[3] + 12)) for h in heads]
+    return FramePlan(False, tuple(boxes))  # type: ignore[arg-type]
+
+
+def output(plans: list[FramePlan], policy: MaskPolicy = POLICY) -> bytes:
+    sink = io.BytesIO()
+    encoder = Mp4Encoder(sink, WIDTH, HEIGHT, 15, crf=21)
+    for number, (image, plan) in enumerate(zip(pictures(CLIP, FIRST, COUNT), plans, strict=True)):
+        planes = Frame(image, 0).planes()
+        apply_mask_planes(planes, plan, policy)
+        encoder.write_planes(planes, number * 6000)
+    encoder.close()
+    return sink.getvalue()
+
+
+def timed(plans: list[FramePlan]) -> dict[int, FramePlan]:
+    return {number * 6000: plan for number, plan in enumerate(plans)}
+
+
+def test_it_differs_from_the_first_pass_in_every_setting() -> None:
+    first, second = DetectorProfile(), SecondLookRules()
+    for name in (
+        "face_side",
+        "face_score",
+        "small_face_side",
+        "small_face_score",
+        "pose_side",
+        "pose_score",
+        "pose_point",
+    ):
+        assert getattr(first, name) != getattr(second, name), name
+
+
+@pytest.mark.parametrize("style", MaskStyle)
+def test_where_all_heads_are_masked_nothing_is_left(style: MaskStyle) -> None:
+    policy, plans = MaskPolicy(MaskMode.HEAD, style), [plan_of(n) for n in range(COUNT)]
+    looked, left = eyes().review(output(plans, policy), timed(plans), policy)
+    assert (looked, left) == (COUNT, [])
+
+
+def test_a_mask_that_was_planned_and_not_painted_is_found() -> None:
+    plans = [plan_of(n) for n in range(COUNT)]
+    looked, left = eyes().review(output([FramePlan(False)] * COUNT), timed(plans), POLICY)
+    assert looked == COUNT and left
+    first = truth(CLIP)[FIRST]
+    heads = [person["head_box"] for person in first if person["head_box"]]
+    at_once = [found.box for found in left if found.pts_90k == 0]
+    assert any(_touch(box, head) for box in at_once for head in heads), "mirrored back to where the heads are"
+
+
+def _touch(a: tuple[float, ...], b: list[float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def test_a_picture_that_should_be_covered_whole_and_is_not_is_found() -> None:
+    whole = [FramePlan(True)] * COUNT
+    assert eyes().review(output(whole), timed(whole), POLICY)[1] == []
+    _, left = eyes().review(output([FramePlan(False)] * COUNT), timed(whole), POLICY)
+    assert [found.source for found in left] == ["clear-picture"] * COUNT
+
+
+def test_the_self_test_sees_a_mask_left_out_on_purpose() -> None:
+    images = pictures(CLIP, FIRST, COUNT)
+    every = tuple((n, plan_of(n), box) for n in range(COUNT) for box in range(len(plan_of(n).boxes)))
+    seen = [
+        eyes().try_without([(Frame(images[n], 0), plan, box)], POLICY, 21, "superfast")
+        for n, plan, box in every
+    ]
+    assert Trial.SEEN in seen and set(seen) <= {Trial.SEEN, Trial.MISSED}
+    trial = TrialOrder(encoded(images), every[: seen.index(Trial.SEEN) + 1], 21, "superfast")
+    plans = [plan_of(n) for n in range(COUNT)]
+    asked = list(orders(output(plans), timed(plans), POLICY, trial))
+    assert all(order.trial is None or order.output == b"" for order in asked)
+    answer = together([look_again(order, eyes()) for order in asked])
+    assert answer.trial is Trial.SEEN and answer.left == () and answer.pictures == COUNT
+
+
+def test_a_picture_without_a_plan_is_an_error() -> None:
+    with pytest.raises(OrvaultError) as caught:
+        eyes().review(output([FramePlan(True)] * COUNT), {0: FramePlan(True)}, POLICY)
+    assert caught.value.kind is ErrorKind.INTERNAL
+
+
+def test_without_anybody_there_is_nothing_to_leave_out() -> None:
+    assert eyes().try_without([], POLICY, 21, "superfast") is Trial.NOBODY
+    person_top = Detection(Kind.HEAD, 10, 10, 60, 60, 0.9, SOURCE_PERSON_TOP)
+    plan = FramePlan(False, ((0, 0, 80, 80),))
+    for found in (None, SKIPPED, [], [person_top]):
+        assert picks([found], [plan]) == ()
+    with pytest.raises(OrvaultError):
+        picks([[]], [])
+
+
+def test_only_a_box_that_alone_covers_a_head_is_left_out() -> None:
+    head = Detection(Kind.HEAD, 10, 10, 60, 60, 0.9, "movenet")
+    alone, twice = (
+        FramePlan(False, ((0, 0, 80, 80), (200, 200, 220, 220))),
+        FramePlan(False, ((0, 0, 80, 80), (5, 5, 90, 90))),
+    )
+    assert picks([[head]], [alone]) == ((0, alone, 0),)
+    assert picks([[head]], [twice]) == picks([[head]], [FramePlan(True)]) == ()
+
+
+def test_solid_counts_as_covered_only_where_the_picture_shows_it() -> None:
+    picture = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
+    plan = FramePlan(False, ((100, 100, 200, 200),))
+    assert not covered_pixels(picture, plan, POLICY).any()
+    assert covered_pixels(picture, plan, MaskPolicy(MaskMode.HEAD, MaskStyle.MOSAIC)).sum() == 100 * 100

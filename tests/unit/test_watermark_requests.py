@@ -1,0 +1,239 @@
+"""Watermarks from the request to the approved job: fields fixed at submit, images by digest, previews, old rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from sqlalchemy import text, update
+
+from actors.watermarks import check_watermark, marks_of
+from orvault.clock import utc_iso
+from orvault.container.canonical import to_base64
+from orvault.custody import watermark
+from orvault.custody.account import Role
+from orvault.custody.service import CustodyService
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.custody.watermark import ImageMark, Layout, Position
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.tables_exports import requests, watermark_images
+from orvault.vision import watermark as painted
+from orvault.vision.watermark import Anchor, ImageWatermark, TextWatermark
+from orvault.vision.watermark_image import clean_png
+from tests.fakes import World, cheap_passwords, make_world, sqlite_url
+from tests.unit.api_support import Api, export_body, is_problem, make_api
+from tests.unit.watermark_images import PNG, logo
+
+MANAGER = Role.RECORDS_MANAGER
+ALL_FIELDS = "{hospital} {case} {recipient} {request} {time}"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(sqlite_url(tmp_path))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
+    return make_api(tmp_path_factory.mktemp("watermarks"))
+
+
+def asked(world: World, **changes: Any) -> Redaction:
+    plain = Redaction(Masking.HEAD, Style.SOLID, "Kim", Position.BOTTOM)
+    return replace(plain, **changes)
+
+
+def kept_image(world: World) -> str:
+    return world.custody.add_watermark_image(world.manager, "Seal", clean_png(PNG), (96, 48)).digest
+
+
+def test_words_and_bounds_are_those_of_the_painter() -> None:
+    assert [p.value for p in Position] == [a.value for a in Anchor]
+    assert watermark.DRAWN_CHARACTERS == painted.MAX_CHARACTERS
+    for ours, theirs in (
+        (watermark.TEXT_SIZE_PERMILLE, painted.TEXT_SIZES),
+        (watermark.IMAGE_SIZE_PERMILLE, painted.IMAGE_SIZES),
+    ):
+        assert tuple(size / 1000 for size in ours) == theirs
+
+
+def test_fields_are_fixed_at_submit(world: World) -> None:
+    case = world.recorded_case(number="2026-9")
+    wish = world.wish(case, redaction=asked(world, watermark=ALL_FIELDS))
+    made = world.custody.submit_export(world.manager, wish)
+    found = world.custody.export(world.manager, made.request_id).wish.redaction
+    assert found.drawn == f"서울병원 2026-9 Court {made.request_id} {{time}}"
+    assert found.watermark == ALL_FIELDS
+    (entry,) = world.custody.history(world.officer, act="export-submitted")
+    assert found.drawn in entry.detail
+
+
+def test_everything_that_is_asked_for_reaches_the_job(world: World) -> None:
+    layout = Layout(opacity_permille=500, size_permille=40, at_permille=(100, 900))
+    image = ImageMark(kept_image(world), Position.TOP, Layout(300, 100, tiled=True))
+    redaction = asked(world, watermark="{time}", layout=layout, utc_offset_min=540, image=image)
+    case = world.recorded_case()
+    request = world.custody.submit_export(world.manager, world.wish(case, redaction=redaction))
+    world.custody.approve_export(world.officer, request.request_id)
+    job = world.claimed()
+    assert job.request.wish.redaction == replace(redaction, drawn="{time}")
+    below, above = marks_of(job.request.wish.redaction, job.watermark_image)
+    assert isinstance(below, ImageWatermark) and (below.bgra[:, :, 3] == logo()[:, :, 3]).all()
+    assert (below.opacity, below.size, below.tiled, below.position) == (0.3, 0.1, True, Anchor.TOP)
+    assert above == TextWatermark("{time}", Anchor.BOTTOM, 0.5, 0.04, (0.1, 0.9), False, 540)
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"watermark": "{hospital} {nobody}"}, "watermark.text"),
+        ({"watermark": "{"}, "watermark.text"),
+        ({"watermark": ""}, "watermark.text"),
+        ({"layout": Layout(opacity_permille=50)}, "watermark.opacity"),
+        ({"layout": Layout(at_permille=(0, 1001))}, "watermark.x, watermark.y"),
+        ({"layout": Layout(at_permille=(0, 0), tiled=True)}, "watermark.tiled"),
+        ({"utc_offset_min": 841}, "watermark.utc_offset_min"),
+        ({"image": ImageMark("../seal")}, "watermark.image.id"),
+        ({"image": ImageMark("0" * 64)}, "watermark.image.id"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_submit(world: World, change: dict[str, Any], where: str) -> None:
+    wish = world.wish(world.recorded_case(), redaction=asked(world, **change))
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.submit_export(world.manager, wish)
+    assert caught.value.where == where
+    assert "export-submitted" not in world.acts()
+
+
+def test_a_value_that_cannot_be_drawn_is_refused(world: World) -> None:
+    nameless = CustodyService(
+        world.ledger.uow, world.clock, world.recorders, world.case_keys, world.renderers, cheap_passwords()
+    )
+    wish = world.wish(world.recorded_case(), redaction=asked(world, watermark="{hospital}"))
+    with pytest.raises(OrvaultError, match="hospital"):
+        nameless.submit_export(world.manager, wish)
+    many = tuple(replace(wish.recipients[0], name=f"{n}" + "n" * 70) for n in range(5))
+    long = replace(wish, recipients=many, redaction=asked(world, watermark="{recipient}"))
+    with pytest.raises(OrvaultError, match="fewer recipients"):
+        world.custody.submit_export(world.manager, long)
+    braced = replace(wish.recipients[0], name="a {time}")
+    with pytest.raises(OrvaultError, match="recipient"):
+        world.custody.submit_export(
+            world.manager,
+            replace(wish, recipients=(braced,), redaction=asked(world, watermark="{recipient}")),
+        )
+
+
+def test_requests_from_before_are_read_and_drawn_as_they_were(world: World) -> None:
+    request = world.approved(world.recorded_case())
+    with world.ledger.engine.connect() as connection:
+        connection.execute(update(requests).values(watermark_more=None))
+        connection.commit()
+    job = world.claimed()
+    assert job.request.request_id == request.request_id
+    (mark,) = marks_of(job.request.wish.redaction, job.watermark_image)
+    assert mark == TextWatermark("Hospital 2026-77", Anchor.BOTTOM_RIGHT)
+
+
+@pytest.mark.parametrize("more", ["", "[]", "{}", '{"drawn": 1}', '{"drawn": "x", "image": 7}'])
+def test_a_row_that_nobody_wrote_is_told(world: World, more: str) -> None:
+    request = world.approved(world.recorded_case())
+    with world.ledger.engine.connect() as connection:
+        connection.execute(text("UPDATE requests SET watermark_more = :more"), {"more": more})
+        connection.commit()
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.export(world.manager, request.request_id)
+    assert caught.value.kind is ErrorKind.INTERNAL
+
+
+def test_an_image_that_was_exchanged_in_the_ledger_is_not_drawn(world: World) -> None:
+    redaction = asked(world, image=ImageMark(kept_image(world)))
+    wish = world.wish(world.recorded_case(), redaction=redaction)
+    request = world.custody.submit_export(world.manager, wish)
+    world.custody.approve_export(world.officer, request.request_id)
+    with world.ledger.engine.connect() as connection:
+        connection.execute(update(watermark_images).values(png=b"another"))
+        connection.commit()
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.claim_render()
+    assert caught.value.kind is ErrorKind.ALTERED
+
+
+def test_an_image_is_kept_once_and_told_to_history(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kept_image(world) == kept_image(world)
+    assert world.acts().count("watermark-image-added") == 1
+    assert [image.name for image in world.custody.watermark_images(world.manager)] == ["Seal"]
+    monkeypatch.setattr("orvault.custody.desks.watermarks.MAX_IMAGES", 1)
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.add_watermark_image(world.manager, "Other", b"png", (8, 8))
+    assert caught.value.kind is ErrorKind.CONFLICT
+    for role in (Role.CLINICAL_STAFF, Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR):
+        with pytest.raises(OrvaultError) as caught:
+            world.custody.watermark_images(world.accounts[role])
+        assert caught.value.kind is ErrorKind.FORBIDDEN
+
+
+def test_a_text_that_does_not_fit_is_refused_for_its_size() -> None:
+    redaction = Redaction(Masking.HEAD, Style.SOLID, "W" * 64, Position.TOP)
+    with pytest.raises(OrvaultError, match="does not fit"):
+        check_watermark(redaction, None, 320, 180)
+
+
+# --- over HTTP ---
+
+
+def shown(api: Api, **body: Any) -> np.ndarray:
+    answer = api.post("watermark-preview", MANAGER, json=body)
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/png", answer.text
+    return np.asarray(cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_UNCHANGED))
+
+
+def test_a_preview_shows_the_watermark_on_nobodys_picture(api: Api) -> None:
+    plain = shown(api, watermark={"text": "가", "opacity": 10}, width=640, height=360)
+    assert plain.shape == (360, 640, 3)
+    marked = shown(
+        api, watermark={"text": ALL_FIELDS, "position": "top", "utc_offset_min": 540}, width=640, height=360
+    )
+    assert (marked[:60] != plain[:60]).any() and (marked[100:300] == plain[100:300]).all()
+    at_place = shown(api, watermark={"text": "Kim", "x": 0, "y": 50}, width=640, height=360)
+    assert (at_place[150:210, :120] != plain[150:210, :120]).any()
+
+
+def test_a_preview_refuses_what_a_request_could_not_have(api: Api) -> None:
+    for wrong, kind, status in (
+        ({"watermark": {"text": "\U0001f600"}}, "bad-request", 400),
+        ({"watermark": {"text": "x"}, "case_id": "unknown"}, "not-found", 404),
+        ({"watermark": {"text": "x"}, "width": 99_999}, "bad-request", 400),
+        ({"watermark": {"text": "", "image": {"id": "0" * 64}}}, "not-found", 404),
+    ):
+        assert is_problem(api.post("watermark-preview", MANAGER, json=wrong), status, kind)
+
+
+def test_an_image_is_sent_listed_previewed_and_asked_for(api: Api) -> None:
+    sent = api.post("watermark-images", MANAGER, json={"name": "Seal", "png": to_base64(PNG)})
+    assert sent.status_code == 201, sent.text
+    image = sent.json()
+    assert (image["width"], image["height"]) == (96, 48)
+    assert [row["id"] for row in api.get("watermark-images", MANAGER).json()] == [image["id"]]
+    seal = {"id": image["id"], "position": "centre", "size": 30, "opacity": 100}
+    picture = shown(api, watermark={"image": seal})
+    assert picture[360, 640] == pytest.approx([40, 40, 220], abs=3)
+    case = api.world.recorded_case()
+    assert case.armed_us is not None
+    period = utc_iso(case.armed_us), utc_iso(api.world.clock.now_us())
+    body = export_body(case.case_id, *period, watermark={"text": "{case} {time}", "size": 5, "image": seal})
+    made = api.post("exports", MANAGER, json=body).json()
+    assert made["watermark"]["drawn"] == "2026-1 {time}" and made["watermark"]["size"] == 5
+    assert made["watermark"]["image"] == seal | {"x": None, "y": None, "tiled": False}
+
+
+@pytest.mark.parametrize("png", ["", "%%%", to_base64(b"GIF89a"), to_base64(PNG)[:-8]])
+def test_what_is_no_image_is_refused(api: Api, png: str) -> None:
+    before = len(api.get("watermark-images", MANAGER).json())
+    answer = api.post("watermark-images", MANAGER, json={"name": "Seal", "png": png})
+    assert is_problem(answer, 400, "bad-request")
+    assert len(api.get("watermark-images", MANAGER).json()) == before
