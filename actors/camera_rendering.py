@@ -21,7 +21,8 @@ from orvault.custody.service import Track
 from orvault.marks.keys import MarkKey
 from orvault.marks.painter import MarkPainter
 from orvault.rendition import CopySink, Rendition, RenditionReport
-from orvault.video.codec import Sink, decode_fragment
+from orvault.video.codec import decode_fragment
+from orvault.video.encoding import Sink
 from orvault.video.joining import Joiner
 from orvault.vision.detection import FrameDetections
 from orvault.vision.following import find_tracks
@@ -99,9 +100,13 @@ class CameraRendering:
             planned = [[next(plans) for _ in fragment] for fragment in fragments]
             kept = self._kept(number)
             if kept is not None:
+                if pending is not None:  # a piece before it was spoiled: they stay in their order
+                    self._keep(pending)
+                    pending = None
                 self.pieces.append(kept)
                 self._trials.append(kept.trial)
-                self._step_through(number, f"masking {self._title}", advanced=True)
+                self._step_through(number, f"masking {self._title}")
+                self._step(f"masking {self._title}")  # no advance: only what is made now is one
                 continue
             # The second look at a piece is taken while the next one is rendered.
             rendered = self._render(number, fragments, planned, pending)

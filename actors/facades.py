@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from actors import handover
-from actors.handles import CALL_S, START_S, call, submit, wait
+from actors.handles import CALL_S, call, submit, wait
 from orvault.clock import SystemClock
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot, PublicKey
@@ -26,7 +26,7 @@ from orvault.custody.ports import (
 )
 from orvault.custody.recorded import SegmentLike
 from orvault.custody.viewing import Showing
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError
 from orvault.recording.recorder import RecordingOrder
 from orvault.recording.records import SegmentRecord, Tail
 
@@ -34,20 +34,15 @@ if TYPE_CHECKING:
     # Every actor's process loads this module: it must not load the vision libraries with it.
     from actors.notices import NoticeStatus
     from actors.outbox import Indexed
-    from actors.render_tools import Answer, Looking
-    from actors.second_looking import LookAnswer, LookOrder
     from orvault.custody.control import Signal
     from orvault.custody.service import Alarm, SignalOutcome
     from orvault.marks.keys import MarkKey
     from orvault.recording.unconfirmed import Landmark
-    from orvault.vision.mask import FrameDetections
 
 INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
 VIEWING = "viewing"
-SWITCHED_S = 2.0  # the viewing actor looks by itself four times a second
 ARM_S = 3.0  # nobody is to wait for it: it is told again
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
-DETECT_S = 600.0  # one fragment on the slowest supported CPU
 
 
 def camera_name(camera_id: str) -> str:
@@ -256,86 +251,3 @@ class NoticesHandle:
     def statuses(self) -> list[NoticeStatus]:
         """How each outside target does."""
         return cast("list[NoticeStatus]", call(NOTICES, "statuses"))
-
-
-class ExportHandle:
-    """`actors.export.ExportActor`."""
-
-    def wake(self) -> None:
-        """Look for approved work; an export actor that is away looks by itself when it is back."""
-        try:
-            submit(EXPORT, "wake")
-        except OrvaultError as error:
-            if error.kind is not ErrorKind.UNAVAILABLE:
-                raise
-
-
-@dataclass(frozen=True)
-class _DetectionAnswer:
-    name: str
-    reference: Any
-
-    def result(self) -> list[FrameDetections]:
-        return cast("list[FrameDetections]", wait(self.name, self.reference, DETECT_S))
-
-
-@dataclass(frozen=True)
-class _LookingAnswer:
-    name: str
-    reference: Any
-
-    def result(self) -> LookAnswer:
-        return cast("LookAnswer", wait(self.name, self.reference, DETECT_S))
-
-
-class DetectionHandle:
-    """The detection actors, in turn."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._turn = 0
-
-    def width(self) -> int:
-        """How many fragments they work on at once."""
-        return self._count
-
-    def detect(self, fragment: bytes) -> Answer:
-        """Begin detecting in one clear fragment, on the next actor."""
-        name = detection_name(self._turn % self._count)
-        self._turn += 1
-        return _DetectionAnswer(name, submit(name, "detect", fragment))
-
-    def look_again(self, order: LookOrder) -> Looking:
-        """Begin the second look at a piece of the output, on the next actor."""
-        name = detection_name(self._turn % self._count)
-        self._turn += 1
-        return _LookingAnswer(name, submit(name, "look_again", order))
-
-    def providers(self) -> list[str]:
-        """What each of them runs on."""
-        names = [detection_name(index) for index in range(self._count)]
-        return [cast("str", call(name, "provider", timeout_s=START_S)) for name in names]
-
-
-class MediaHandle:
-    """`actors.media.MediaActor`."""
-
-    def port(self) -> int:
-        """The port that the byte server listens on."""
-        return int(call(MEDIA, "address", timeout_s=START_S).rpartition(":")[2])
-
-
-class ViewingHandle:
-    """`actors.viewing.ViewingActor`."""
-
-    def port(self) -> int:
-        """The port that views are served from."""
-        return int(call(VIEWING, "address", timeout_s=START_S).rpartition(":")[2])
-
-    def switched(self) -> None:
-        """Have the quick mask read again, before this returns; an actor that is away reads it when it is back."""
-        try:
-            call(VIEWING, "switched", timeout_s=SWITCHED_S)
-        except OrvaultError as error:
-            if error.kind is not ErrorKind.UNAVAILABLE:
-                raise

@@ -103,6 +103,9 @@ def _make_room(name: str, made_of: str) -> str:
     return "It ran already, with other settings or of another version, and was replaced."
 
 
+RECORDS = "camera:"  # how the names of the actors begin that may record (facades.camera_name)
+
+
 def running() -> list[str]:
     """The names of all actors of the product in this cluster. Errors: UNAVAILABLE."""
     try:
@@ -121,11 +124,23 @@ def retire(name: str) -> str:
     except OrvaultError as error:
         if not is_away(error):
             raise
+        if name.startswith(RECORDS):
+            return "It is in the settings no more, and does not answer: it was left, for it may record."
         idle = True  # it is being restarted, or hangs: with its settings gone there is nothing to go on to
     if not idle:
         return "It is in the settings no more, and records: it was left. Start the site again when it has stopped."
     _end(name)
     return "It is in the settings no more, and was ended."
+
+
+def records(name: str) -> bool:
+    """Whether something is lost when this actor ends now; in doubt, yes."""
+    try:
+        return not call(name, "__ray_call__", _standing)[1]
+    except OrvaultError as error:
+        if not is_away(error):
+            raise
+        return True
 
 
 def _standing(actor: Any) -> tuple[str, bool]:

@@ -171,11 +171,14 @@ class Outbox:
 
     def _answered(self, taken: Sequence[SegmentRecord | Gap], landmark: Landmark) -> None:
         with self._ready:
+            if self._newest is not None and landmark.seq < self._newest.seq:
+                self._another = True  # history never gets shorter
             self._newest = landmark
             for one in taken:
                 self._open[_run_of(one)] -= 1
                 self._confirmed[_run_of(one)] = landmark.seq
-            self._settle(landmark)
+            if not self._another:
+                self._settle(landmark)
 
     def _settle(self, landmark: Landmark) -> None:
         """Take away the marks of runs that this entry of history is younger than: a ledger that has it has them."""

@@ -30,6 +30,7 @@ from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import empty_range
 from orvault.vision.mask import MaskMode, MaskStyle
+from orvault.vision.site import SiteMasking
 from orvault.vision.watermark import WatermarkPainter
 
 KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are 86 400
@@ -92,7 +93,7 @@ class Rendering:
         return {
             "copies": [copy.package_id for copy in self._copies],
             "encoder": [self._tools.preset, self._tools.crf],
-            "mask": repr((self._mode, self._style, self._tools.masking)),
+            "mask": _masking_in_words(self._mode, self._style, self._tools.masking),
             "period": [request.wish.from_us, request.wish.to_us],
             "request": request.request_id,
             "version": __version__,
@@ -274,3 +275,9 @@ def _altered(segment: SegmentLike, what: str) -> OrvaultError:
     return OrvaultError(
         ErrorKind.ALTERED, f"segment {segment.header.meta.segment_id} {what}.", where=segment.path
     )
+
+
+def _masking_in_words(mode: MaskMode, style: MaskStyle, masking: SiteMasking) -> str:
+    """The same in every process: a set's own order is not."""
+    fixed = sorted((camera, repr(regions)) for camera, regions in masking.fixed.items())
+    return repr((mode.value, style.value, fixed, sorted(masking.objects), masking.margin))

@@ -73,7 +73,7 @@ class SharedDetector:
             return self._detector.detect(bgr)
 
 
-@dataclass
+@dataclass(eq=False)
 class Visit:
     """One open view: what it is, what its viewer is sent next (live), and what of it history does not know yet."""
 
@@ -150,7 +150,10 @@ class Viewing:
             self.leave(visit)
             raise
         with self._lock:
-            return self._stored.setdefault(view_id, (visit, view))[1]
+            kept, first = self._stored.setdefault(view_id, (visit, view))
+        if kept is not visit:
+            self.leave(visit)  # another request of this view was faster
+        return first
 
     def leave(self, visit: Visit) -> None:
         """This view is not watched any more."""

@@ -82,7 +82,12 @@ class ViewingApp:
         def notify() -> None:
             loop.call_soon_threadsafe(there.set)
 
-        visit = await asyncio.to_thread(self._viewing.watch, view_id, client, notify)
+        opening = asyncio.ensure_future(asyncio.to_thread(self._viewing.watch, view_id, client, notify))
+        try:
+            visit = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the browser went away meanwhile; the thread goes on
+            opening.add_done_callback(self._leave_late)
+            raise
         try:
             while True:
                 await there.wait()
@@ -91,6 +96,10 @@ class ViewingApp:
                     return
         finally:
             await asyncio.to_thread(self._viewing.leave, visit)
+
+    def _leave_late(self, opening: asyncio.Future[Visit]) -> None:
+        if not opening.cancelled() and opening.exception() is None:
+            asyncio.get_running_loop().run_in_executor(None, self._viewing.leave, opening.result())
 
     async def _send_waiting(self, socket: WebSocket, visit: Visit) -> bool:
         """All that waits for this viewer; whether that was the last."""

@@ -47,7 +47,8 @@ from orvault.custody.recorded import SegmentLike
 from orvault.errors import OrvaultError
 from orvault.marks.keys import mark_key
 from orvault.rendition import detect_fragment
-from orvault.video.codec import Mp4Encoder, decode_fragment
+from orvault.video.codec import decode_fragment
+from orvault.video.encoding import Mp4Encoder
 from orvault.vision.configuration import configuration_digest
 from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.mask import FrameDetections, MaskMode, MaskPolicy

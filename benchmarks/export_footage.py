@@ -14,7 +14,8 @@ from orvault.container.segment import SegmentHeader, SegmentMeta
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.service import Track
-from orvault.video.codec import Image, Mp4Encoder, decode_fragment
+from orvault.video.codec import Image, decode_fragment
+from orvault.video.encoding import Mp4Encoder
 
 MEDIA = Path(__file__).resolve().parents[1] / "tests" / "media"
 CLIPS = ("crossing", "still_patient", "raise_left", "both_up")

@@ -31,7 +31,8 @@ from orvault.marks.keys import mark_key
 from orvault.marks.leak import residue_of
 from orvault.marks.painter import MarkPainter
 from orvault.marks.tracing import Candidate, Trace, trace
-from orvault.video.codec import Luma, Mp4Encoder
+from orvault.video.codec import Luma
+from orvault.video.encoding import Mp4Encoder
 
 SITE_KEY = bytes(range(32))
 CAMERAS = ("or1-a", "or1-b", "or2-a", "or2-b")

@@ -24,7 +24,7 @@ from benchmarks import report
 from orvault.clock import SystemClock
 from orvault.custody.account import Role
 from orvault.custody.viewing import Showing
-from orvault.video.codec import Mp4Encoder
+from orvault.video.encoding import Mp4Encoder
 from orvault.video.packet import Packet, PacketSource, StreamInfo
 from orvault.video.source import CameraAddress, open_source
 from orvault.vision.detector import EnsembleDetector

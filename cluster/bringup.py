@@ -21,7 +21,7 @@ import ray
 from ray._private import services as ray_services
 from ray.scripts.scripts import main as ray_command
 
-from actors import facades, handles
+from actors import facades, handles, workers
 from api.app import start_api, stop_api
 from cluster import roster, services
 from cluster.environment import LOOPBACK
@@ -81,8 +81,9 @@ def running(settings: Settings, say: Callable[[str], None] = lambda _line: None)
     Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE.
     """
     with _ray(settings):
+        site = _start_all(settings, say)  # where it fails, what an earlier `up` left goes on: it may record
         try:
-            yield _start_all(settings, say)
+            yield site
         finally:
             if settings.cluster.address is not None:  # a cluster of our own ends with all that is in it
                 stop_api()
@@ -252,8 +253,8 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         if actor.note:
             notes.append(f"{actor.name}: {actor.note}")
     say("API")
-    media_url = services.address(settings, facades.MediaHandle().port())
-    viewing_url = services.address(settings, facades.ViewingHandle().port())
+    media_url = services.address(settings, workers.MediaHandle().port())
+    viewing_url = services.address(settings, workers.ViewingHandle().port())
     api = partial(
         services.build_api,
         *roster.custody_at(settings),
@@ -267,5 +268,5 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         stop_api()  # one that a killed `up` left would keep its port, its certificate and its program
     port = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources, tls)
     api_url = services.address(settings, port)
-    providers = facades.DetectionHandle(settings.vision.actors).providers()
+    providers = workers.DetectionHandle(settings.vision.actors).providers()
     return Site(settings, api_url, media_url, tuple(providers), places, tuple(notes))

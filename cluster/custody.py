@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actors.facades import CamerasHandle, ExportHandle, KeysHandle, ViewingHandle
+from actors.facades import CamerasHandle, KeysHandle
 from actors.keys import read_secret
+from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
 from orvault.custody.service import CustodyService

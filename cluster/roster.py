@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from actors import facades, handles
+from actors import facades, handles, workers
 from actors.camera import CameraActor, CameraFeed
 from actors.control import ControlActor
 from actors.detection import DetectionActor
@@ -66,7 +66,13 @@ def retire_others(settings: Settings) -> list[str]:
     """
     wanted, prefix = set(actor_names(settings)), facades.encryption_name("")
     others = [name for name in handles.running() if name not in wanted]
-    notes, recording = [], False
+    cameras = [
+        name for name in wanted if name.startswith(facades.camera_name("")) and name in handles.running()
+    ]
+    notes, recording = (
+        [],
+        any(map(handles.records, cameras)),
+    )  # one may record on a node that the settings took away
     for name in sorted(others, key=lambda name: name.startswith(prefix)):
         if recording and name.startswith(prefix):
             continue
@@ -279,7 +285,7 @@ def _render_tools(settings: Settings) -> RenderTools:
     return RenderTools(
         segments=facades.SegmentsHandle(),
         keys=facades.KeysHandle(),
-        detection=facades.DetectionHandle(settings.vision.actors),
+        detection=workers.DetectionHandle(settings.vision.actors),
         clock=SystemClock(),
         server_identity=settings.keys.server_identity,
         nodes=services.enrolment_files(settings),

@@ -16,7 +16,8 @@ from functools import partial
 import cv2
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, LumaPainter, Mp4Encoder, Planes, Sink, decode_fragment
+from orvault.video.codec import CLOCK_90K, Frame, Planes, decode_fragment
+from orvault.video.encoding import LumaPainter, Mp4Encoder, Sink
 from orvault.video.placing import Placing, Reached
 from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
 from orvault.vision.mask import SKIPPED, WHOLE, FrameDetections, FramePlan, MaskPolicy

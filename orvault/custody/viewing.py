@@ -219,6 +219,10 @@ class ViewRows(Protocol):
 
     def add(self, view: View) -> None: ...  # noqa: D102
     def get(self, view_id: str) -> View | None: ...  # noqa: D102
+    def end(self, account_id: str, session_id: str | None, at_us: int) -> None:
+        """End the account's views, or only those of one of its sessions, for good."""
+        ...
+
     def add_grant(self, grant: ViewingGrant) -> None: ...  # noqa: D102
     def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]: ...  # noqa: D102
     def segments(self, view: View) -> Sequence[StoredSegment]:

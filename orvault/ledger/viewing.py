@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, case, delete, insert, select, update
 
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.viewing import MaskAct, Showing, View, ViewingGrant, ViewKind
@@ -80,6 +80,17 @@ class Views:
         """The view with this id."""
         row = self._db.execute(select(t.views).where(t.views.c.id == view_id)).mappings().first()
         return None if row is None else _view(row)
+
+    def end(self, account_id: str, session_id: str | None, at_us: int) -> None:
+        """Have the account's views, or those of one session, be over at `at_us`."""
+        v = t.views.c
+        theirs = v.account_id == account_id if session_id is None else v.session_id == session_id
+        over = case((v.issued_us >= at_us, v.issued_us + 1), else_=at_us)
+        self._db.execute(
+            update(t.views)
+            .where(theirs, v.account_id == account_id, v.expires_us > at_us)
+            .values(expires_us=over)
+        )
 
     def add_grant(self, grant: ViewingGrant) -> None:
         """Insert a grant."""

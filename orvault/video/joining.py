@@ -16,7 +16,8 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, FRAGMENTED, Sink, WriteOnly
+from orvault.video.codec import CLOCK_90K
+from orvault.video.encoding import FRAGMENTED, Sink, WriteOnly
 
 _BASE = Fraction(1, CLOCK_90K)
 _MEDIA = b"mdat"

@@ -203,9 +203,14 @@ class _Session:
         self._fps = self._fps if begun is None else begun.fps
         if len(packets) > MOST_PACKETS:
             self._decoder.skip(begun)
+            self._blank(self._end_refused(self._camera.viewers()))
             return
         try:
             frames = [(f, self._line.place(f.pts or 0)) for p in packets for f in self._decoder.feed(p)]
+            if (
+                not frames
+            ):  # packets come, and no picture is made of them: the switch takes effect all the same
+                self._blank(self._end_refused(self._camera.viewers()))
             for frame, at_90k in frames if len(packets) <= MOST_BEHIND else frames[-1:]:
                 self._show(picture(frame, MOST_WIDE), at_90k)
         except OrvaultError as error:

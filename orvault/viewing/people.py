@@ -19,12 +19,14 @@ from orvault.errors import OrvaultError
 from orvault.video.codec import Image
 from orvault.video.packet import TICKS_PER_S
 from orvault.viewing.dressing import PEOPLE
+from orvault.vision.detection import SKIPPED
 from orvault.vision.detector import Detector
 from orvault.vision.mask import WHOLE, FrameDetections, FramePlan, plan_regions
 
 LIMIT_US = 2 * US_PER_S  # a look that takes longer has failed
 AFTER_FAILURE_S = 0.5  # a detector that cannot be opened is not tried with every picture
 _REMEMBERED = 30  # looks
+_BETWEEN = 8  # steps from look to look in which the way between is planned
 _MOST_WAITING = 64  # pictures of one camera
 # What a detector may die of on one picture; anything else ends the process, and with it every view.
 _FAILURES = (OrvaultError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError, cv2.error)
@@ -136,8 +138,12 @@ class _Eye:
         height, width = bgr.shape[:2]
         span_90k = max(1, pts_90k - self._looks[0][0])
         fps = min(30.0, max(1.0, (len(self._looks) - 1) * TICKS_PER_S / span_90k))
-        found = [each for _, each in self._looks]
-        return _both(*plan_regions(found, PEOPLE, width, height, fps=fps)[-2:])
+        # Pictures lie between two looks, and who walks is in another place in each of them.
+        found: list[FrameDetections] = []
+        for _, each in self._looks:
+            found += [*([SKIPPED] * (_BETWEEN - 1) if found else []), each]
+        plans = plan_regions(found, PEOPLE, width, height, fps=fps * _BETWEEN)
+        return _both(*plans[-_BETWEEN - 1 :])
 
     def _found(self, bgr: Image) -> FrameDetections:
         try:

@@ -15,6 +15,7 @@ from orvault.vision.tracks import Region
 from orvault.vision.turned import SOURCE as SOURCE_TURNED
 
 _FACE_GROWTH = 0.25
+_FACE_OFF = 0.25  # of a head's size: a face's centre lies that near to its own head's, hair and cap and all
 _SIZE_RATIO = 2.0  # a finding much larger than another is of something else
 _ABOVE = 0.25  # of the strip's height: a head may stick out of the top of its person's box by this much
 
@@ -60,12 +61,22 @@ def candidates(found: Sequence[Detection], mode: MaskMode) -> list[Candidate]:
 def _of_mode(found: Sequence[Detection], mode: MaskMode) -> list[Candidate]:
     if mode is MaskMode.BODY:
         return _bodies(found)
-    heads = _heads(found)
     if mode is MaskMode.FACE:
         faces = [_face(d) for d in found if d.kind is Kind.FACE]
-        faceless = [h for h in heads if not any(_inside(f.centre, h.box) for f in faces)]
+        # Judged before heads that lie close are joined: one person's face must not excuse another's head.
+        faceless = _joined([d for d in _of_heads(found) if not any(_is_face_of(f, _one(d)) for f in faces)])
         return [*faces, *faceless, *_headless(found, [*faces, *faceless])]
+    heads = _heads(found)
     return [*heads, *_headless(found, heads)]
+
+
+def _of_heads(found: Sequence[Detection]) -> list[Detection]:
+    return [d for d in found if d.kind is Kind.HEAD and d.source != SOURCE_PERSON_TOP]
+
+
+def _is_face_of(face: Candidate, head: Candidate) -> bool:
+    """Whether the face lies in the head's middle; at its edge it is a neighbour's."""
+    return _distance(face, head) <= _FACE_OFF * head.size
 
 
 def things_in(found: Sequence[Detection], classes: frozenset[str]) -> dict[str, list[Candidate]]:
@@ -79,7 +90,7 @@ def things_in(found: Sequence[Detection], classes: frozenset[str]) -> dict[str, 
 
 def _heads(found: Sequence[Detection]) -> list[Candidate]:
     """One candidate for each head; a face is the head's if one lies round it."""
-    heads = [d for d in found if d.kind is Kind.HEAD and d.source != SOURCE_PERSON_TOP]
+    heads = _of_heads(found)
     bare = [d for d in found if d.kind is Kind.FACE and not any(_holds(h.box, d.box) for h in heads)]
     return _joined([*heads, *bare])
 

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, Image, Mp4Encoder, decode_fragment
+from orvault.video.codec import CLOCK_90K, Frame, Image, decode_fragment
+from orvault.video.encoding import Mp4Encoder
 from orvault.vision import face, pose, small_face
 from orvault.vision.detection import Detection, Kind
 from orvault.vision.detector import head_of_face

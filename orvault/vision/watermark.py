@@ -27,6 +27,7 @@ _TEXT_SIZE, _IMAGE_SIZE = 0.032, 0.12
 _LEAST_PX, _USUAL_LEAST_PX = 11, 16  # smaller text does not survive the encoder
 _MOST_WIDE, _MOST_HIGH = 0.94, 0.9  # of the picture
 _EDGE = 0.02  # of the picture's height
+_MOST_ACROSS = 16  # marks of a tiling, in each direction
 
 
 class Anchor(StrEnum):
@@ -288,7 +289,9 @@ def _tiles(
     picture: tuple[int, int], box: tuple[int, int], edge: int, gap: tuple[float, float]
 ) -> list[tuple[int, int]]:
     """Places in staggered rows, each wholly inside; at least one."""
-    step_x, step_y = round(box[0] * (1 + gap[0])), round(box[1] * (1 + gap[1]))
+    # However small a mark is, at most some 250 of them are painted into every picture.
+    step_x = max(round(box[0] * (1 + gap[0])), picture[0] // _MOST_ACROSS)
+    step_y = max(round(box[1] * (1 + gap[1])), picture[1] // _MOST_ACROSS)
     spots = []
     for row, y in enumerate(range(edge, max(edge, picture[1] - box[1]) + 1, step_y)):
         begin = edge + (row % 2) * step_x // 2

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Mp4Encoder, decode_fragment
+from orvault.video.codec import decode_fragment
+from orvault.video.encoding import Mp4Encoder
 from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, encoded, noise, pictures, psnr
 
 

@@ -25,7 +25,8 @@ from orvault.marks.keys import MarkKey, mark_key
 from orvault.marks.painter import MarkPainter
 from orvault.marks.residue import Residue
 from orvault.marks.tracing import FALSE_NAMES, Candidate, Trace, threshold_of, trace
-from orvault.video.codec import Image, Luma, Mp4Encoder
+from orvault.video.codec import Image, Luma
+from orvault.video.encoding import Mp4Encoder
 
 SITE_KEY = bytes(range(32))
 CAMERA = "or1-wall"

@@ -10,7 +10,8 @@ import pytest
 
 from actors.second_looking import TrialOrder, look_again, orders, picks, together
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Frame, Mp4Encoder
+from orvault.video.codec import Frame
+from orvault.video.encoding import Mp4Encoder
 from orvault.vision.detection import SKIPPED, Detection, Kind
 from orvault.vision.detector import SOURCE_PERSON_TOP, DetectorProfile
 from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle

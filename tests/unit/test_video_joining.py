@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Mp4Encoder, decode_fragment
+from orvault.video.codec import decode_fragment
+from orvault.video.encoding import Mp4Encoder
 from orvault.video.joining import Joiner, parts_of
 from tests.unit.vision_media import noise
 

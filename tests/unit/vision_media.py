@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from orvault.video.codec import Image, Mp4Encoder, decode_fragment
+from orvault.video.codec import Image, decode_fragment
+from orvault.video.encoding import Mp4Encoder
 
 ROOT = Path(__file__).resolve().parents[2]
 MEDIA = ROOT / "tests" / "media"

@@ -181,7 +181,7 @@ def _lasts(trouble: Trouble, now_us: int) -> bool:
 
 
 def _camera_subject(camera: CameraInfo) -> str:
-    return f"camera:{camera.camera_id}"
+    return f"recorder:{camera.camera_id}"  # its own: views and the quick mask stand under camera:ID
 
 
 def _trigger_subject(room: str) -> str:

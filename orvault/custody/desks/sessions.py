@@ -100,6 +100,7 @@ class SessionDesk(Desk):
                 return
             now = self._clock.now_us()
             uow.accounts.end_session(session_id, now)
+            uow.views.end(by.account_id, session_id, now)
             uow.history.append(now, by.actor, Act.SIGNED_OUT, by.actor, {})
             uow.commit()
 
@@ -123,6 +124,7 @@ class SessionDesk(Desk):
             self._forgive(uow, attempt, now)
             uow.accounts.put(replace(account, password_phc=phc, reset_us=None))
             detail = {"sessions_ended": uow.accounts.end_sessions(account.account_id, now)}
+            uow.views.end(account.account_id, None, now)
             uow.history.append(now, account.actor, Act.PASSWORD_CHANGED, account.actor, detail)
             uow.commit()
 

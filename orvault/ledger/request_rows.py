@@ -1,0 +1,149 @@
+"""Export requests as rows, and back."""
+
+from __future__ import annotations
+
+from orvault.container.keys import Recipient
+from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
+from orvault.custody.request import ExportRequest, PackageFile, Progress, RequestState, Wish
+from orvault.custody.second_look import SecondLook
+from orvault.custody.terms import Masking, Redaction, Style, Validity
+from orvault.custody.watermark import Position
+from orvault.ledger.rows import Row, Values, from_text, to_text, unreadable
+from orvault.ledger.watermark_images import more_to_text, with_more
+
+
+def wish_values(request: ExportRequest) -> Values:
+    """The columns that are fixed when a request is made."""
+    wish = request.wish
+    return {
+        "id": request.request_id,
+        "case_id": wish.case_id,
+        "from_us": wish.from_us,
+        "to_us": wish.to_us,
+        "purpose": wish.purpose,
+        "basis_kind": wish.basis.kind.value,
+        "document_number": wish.basis.document_number,
+        "proceedings_number": wish.basis.proceedings_number,
+        "masking": wish.redaction.masking.value,
+        "style": wish.redaction.style.value,
+        "watermark": wish.redaction.watermark,
+        "watermark_position": wish.redaction.position.value,
+        "watermark_more": more_to_text(wish.redaction),
+        "terms": wish.terms,
+        "valid_from_us": request.validity.from_us,
+        "valid_until_us": request.validity.until_us,
+        "requested_by": request.requested_by,
+        "requested_us": request.requested_us,
+    }
+
+
+def state_values(request: ExportRequest) -> Values:
+    """The columns that change on a request's way."""
+    package = request.package
+    return {
+        "state": request.state.value,
+        "decided_by": request.decided_by,
+        "decided_us": request.decided_us,
+        "refusal_reason": request.refusal_reason,
+        "package_id": request.package_id,
+        "stage": request.progress.stage,
+        "done": request.progress.done,
+        "total": request.progress.total,
+        "worker": request.worker,
+        "worker_epoch": request.worker_epoch,
+        "worker_seen_us": request.worker_seen_us,
+        "given_back": request.given_back,
+        "not_before_us": request.not_before_us,
+        "package_path": package.path if package else None,
+        "package_bytes": package.bytes if package else None,
+        "package_sha256": package.sha256 if package else None,
+        "failure": request.failure,
+        "ended_us": request.ended_us,
+        "removed_us": request.removed_us,
+        "advanced_epoch": request.advanced_epoch,
+        "second_look": to_text(request.second_look.to_json()) if request.second_look else None,
+        "reviewed_by": request.reviewed_by,
+        "reviewed_us": request.reviewed_us,
+    }
+
+
+def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> Wish:
+    where = f"requests {row['id']}"
+    return Wish(
+        case_id=row["case_id"],
+        camera_ids=tuple(part["camera_id"] for part in cameras),
+        from_us=row["from_us"],
+        to_us=row["to_us"],
+        purpose=row["purpose"],
+        basis=LegalBasis(
+            BasisKind(row["basis_kind"]),
+            row["document_number"],
+            row["proceedings_number"],
+            tuple(Consent(Subject(part["subject"]), part["name"], part["document"]) for part in consents),
+        ),
+        recipients=tuple(Recipient.from_json(from_text(part["recipient"], where)) for part in recipients),
+        redaction=with_more(
+            Redaction(
+                Masking(row["masking"]),
+                Style(row["style"]),
+                row["watermark"],
+                Position(row["watermark_position"]),
+            ),
+            row["watermark_more"],
+            where,
+        ),
+        terms=row["terms"],
+    )
+
+
+def _second_look(text: str | None, where: str) -> SecondLook | None:
+    if text is None:
+        return None
+    try:
+        return SecondLook.from_json(from_text(text, where))
+    except (KeyError, TypeError, ValueError) as error:
+        raise unreadable(where) from error
+
+
+def request_of(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> ExportRequest:
+    """A request out of its row and its parts' rows."""
+    package = None
+    if row["package_sha256"] is not None:
+        package = PackageFile(
+            row["package_id"], row["package_path"], row["package_bytes"], row["package_sha256"]
+        )
+    further = [part for part in recipients if part["package_id"] is not None]
+    return ExportRequest(
+        request_id=row["id"],
+        wish=_wish(row, cameras, recipients, consents),
+        validity=Validity(row["valid_from_us"], row["valid_until_us"]),
+        state=RequestState(row["state"]),
+        requested_by=row["requested_by"],
+        requested_us=row["requested_us"],
+        decided_by=row["decided_by"],
+        decided_us=row["decided_us"],
+        refusal_reason=row["refusal_reason"],
+        package_id=row["package_id"],
+        progress=Progress(row["stage"], row["done"], row["total"]),
+        worker=row["worker"],
+        worker_epoch=row["worker_epoch"],
+        worker_seen_us=row["worker_seen_us"],
+        given_back=row["given_back"],
+        not_before_us=row["not_before_us"],
+        package=package,
+        failure=row["failure"],
+        ended_us=row["ended_us"],
+        removed_us=row["removed_us"],
+        advanced_epoch=row["advanced_epoch"],
+        second_look=_second_look(row["second_look"], f"requests {row['id']}"),
+        reviewed_by=row["reviewed_by"],
+        reviewed_us=row["reviewed_us"],
+        further_ids=tuple(part["package_id"] for part in further),
+        further=tuple(
+            PackageFile(
+                part["package_id"], part["package_path"], part["package_bytes"], part["package_sha256"]
+            )
+            for part in further
+            if part["package_sha256"] is not None
+        ),
+    )
