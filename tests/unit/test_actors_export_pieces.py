@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +116,40 @@ def test_pieces_on_disk_are_sealed_and_a_spoiled_one_is_made_again(
     assert site.detection.asked == asked + SEGMENTS
     with opened(site, site.request(request.request_id)) as reader:
         assert len(pictures(reader)) == 30 * SEGMENTS
+
+
+def test_one_spoiled_piece_among_good_ones_is_made_again_in_its_place(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = site.approved(site.record(count=SEGMENTS))
+    killed_at(site, monkeypatch, SEGMENTS)
+    pieces = [path for path in work_files(site) if path.name.endswith("piece")]
+    spoiled = pieces[len(pieces) // 2 - 1]
+    spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"\0\1")
+    site.worker().work_off()
+    with opened(site, site.request(request.request_id)) as reader:
+        times = _times(reader)
+    assert len(times) == 30 * SEGMENTS and times == sorted(set(times))
+
+
+def test_what_the_pieces_are_bound_to_is_the_same_in_every_process() -> None:
+    script = (
+        "from actors.rendering import _masking_in_words as words\n"
+        "from orvault.vision.mask import MaskMode, MaskStyle\n"
+        "from orvault.vision.site import SiteMasking\n"
+        "print(words(MaskMode.HEAD, MaskStyle.SOLID, SiteMasking(objects=frozenset({'tv', 'laptop', 'cell phone'}))))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(said) == 1 and "laptop" in said.pop()
 
 
 def test_a_piece_opens_for_its_own_request_name_and_keys_only(tmp_path: Path) -> None:

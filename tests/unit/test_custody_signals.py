@@ -416,12 +416,17 @@ def test_a_camera_that_is_lost_is_an_alarm_until_it_is_back_and_history_tells_bo
         assert (alarm.kind, alarm.since_us) == (AlarmKind.CAMERA_LOST, world.clock.us)
         assert "OR 1 wall sends no pictures" in alarm.text
     assert world.custody.room_state(world.manager, "OR 1").alarms == (alarm,)
+    world.custody.set_mask(
+        world.manager, "or1-wall"
+    )  # history has more to say of a camera than that it is lost
+    assert world.custody.watch() == (alarm,)
+    assert world.custody.room_state(world.manager, "OR 1").alarms == (alarm,)
     world.recorders.unreachable = {"or1-lamp"}
     assert len(world.custody.watch()) == 2
     world.recorders.states, world.recorders.unreachable = {}, set()
     assert world.custody.watch() == () and world.custody.room_state(world.manager, "OR 1").alarms == ()
     with world.ledger.uow(read_only=True) as uow:
-        entries = uow.history.page(None, 9, subject="camera:or1-wall", actor=None, act=None)
+        entries = uow.history.page(None, 9, subject="recorder:or1-wall", actor=None, act=None)
     assert [(e.act, e.detail) for e in entries] == [
         ("camera-back", "{}"),
         ("camera-lost", '{"state":"frozen"}'),

@@ -364,6 +364,25 @@ def test_people_are_covered_where_two_looks_found_them() -> None:
     cover.close()
 
 
+def test_who_walks_is_covered_between_two_looks_as_well() -> None:
+    clock, finder = CalmClock(), Finder([(60, 50, 160, 300)])
+    cover = people(finder, clock)
+    plans: list[object] = []
+    for second in range(5):  # a slow machine: one look a second
+        if second == 4:
+            finder.boxes = [(260, 50, 360, 300)]  # twice the body's width farther
+        cover.take(PICTURE.copy(), second * 90_000)
+        eventually(lambda: cover._under_way is None, f"look {second} is done")
+    plans += [each.plan for each in cover.take(PICTURE.copy(), 4 * 90_000 + 6000)]
+    whole = all(plan.whole for plan in plans)  # type: ignore[attr-defined]
+    boxes = sorted(box for plan in plans for box in plan.boxes)  # type: ignore[attr-defined]
+    reached = 60
+    for left, _, right, _ in boxes:
+        reached = max(reached, right) if left <= reached else reached
+    assert whole or reached >= 360, boxes
+    cover.close()
+
+
 def test_a_detector_that_fails_covers_the_next_picture_and_those_that_wait() -> None:
     clock, finder = CalmClock(), Finder()
     cover = people(finder, clock)

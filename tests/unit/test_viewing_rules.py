@@ -235,8 +235,21 @@ def test_signing_out_and_closing_the_account_end_a_view(world: World) -> None:
     world.custody.sign_out(staff(world), session.session_id)
     now = world.custody.views_now([one, two, "unknown"])
     assert (now[one].allowed, now[two].allowed, "unknown" in now) == (False, True, False)
+    world.clock.us += 20 * MINUTE_US  # a session's row is gone by then; the view that hung on it stays over
+    world.custody.sign_in(staff(world).name, PASSWORD)
+    now = world.custody.views_now([one, two])
+    assert (now[one].allowed, now[two].allowed) == (False, True)
     world.custody.disable_account(world.accounts[Role.SYSTEM_ADMINISTRATOR], staff(world).account_id)
     assert not world.custody.views_now([two])[two].allowed
+
+
+def test_a_new_password_ends_every_view_of_the_account_also_of_sessions_that_lapsed(world: World) -> None:
+    session = world.custody.sign_in(staff(world).name, PASSWORD).session
+    one = world.custody.ask_live(staff(world), session.session_id, CAMERA).view.view_id
+    world.clock.us += 20 * MINUTE_US
+    assert world.custody.views_now([one])[one].allowed
+    world.custody.change_password(staff(world), PASSWORD, f"{PASSWORD} and more")
+    assert not world.custody.views_now([one])[one].allowed
 
 
 def stored(world: World, account: Account) -> tuple[str, list[str]]:

@@ -56,6 +56,11 @@ def test_modes_cover_what_they_say() -> None:
     assert plan([[]], MaskPolicy(MaskMode.PICTURE)) == [WHOLE]
 
 
+def test_face_mode_does_not_take_a_neighbours_face_for_a_heads_own() -> None:
+    lying, bent = head(x=90, y=70, size=60), face(x=133, y=90)  # inside the other's head box, at its edge
+    assert one([lying, bent], MaskMode.FACE) >= {(90, 70, 150, 130)}
+
+
 def test_face_mode_covers_a_head_whose_face_was_missed() -> None:
     assert one([head(), head(x=200), face()], MaskMode.FACE) == {(95, 75, 125, 105), (200, 70, 240, 110)}
 
