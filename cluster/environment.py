@@ -20,6 +20,7 @@ LOOPBACK = "127.0.0.1"
 TLS_FLOOR = Path(__file__).with_name("tls.cnf")
 OUTLIVE_S = 14 * 24 * 3600  # so long a client node goes on without the head; in milliseconds still 31 bits
 FREED = "165"  # glibc overwrites every block of memory with this byte when it is given back
+NO_THREAD_CACHE = "glibc.malloc.tcache_count=0"  # what rests in that cache (up to 1 KiB) is not overwritten
 
 
 def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
@@ -50,6 +51,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
         "MALLOC_PERTURB_": FREED,
+        "GLIBC_TUNABLES": NO_THREAD_CACHE,
         "OPENSSL_CONF": os.environ.get("OPENSSL_CONF", str(TLS_FLOOR)),
     }
 

@@ -165,6 +165,7 @@ def recording(recorder: Site) -> Recording:
     stored = recorder.data / "segments" / NODE / case_id
     asker.post(f"/cases/{case_id}/recording/start", {"camera_ids": ["ceiling"]})
     eventually(lambda: len(list(stored.rglob("*.seg"))) >= SEGMENTS, 60)
+    time.sleep(1)  # so that the camera's process has read pictures of the segment that is under way by now
     taken_us = SystemClock().now_us()
     meanwhile = copy_memory(recorder.family(), recorder.folder / "meanwhile")
     eventually(lambda: len(list(stored.rglob("*.seg"))) >= SEGMENTS + 2, 30)
