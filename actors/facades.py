@@ -32,7 +32,6 @@ from orvault.recording.records import SegmentRecord, Tail
 
 if TYPE_CHECKING:
     # Every actor's process loads this module: it must not load the vision libraries with it.
-    from actors.notices import NoticeStatus
     from actors.outbox import Indexed
     from orvault.custody.control import Signal
     from orvault.custody.service import Alarm, SignalOutcome
@@ -243,11 +242,3 @@ class TriggersHandle:
             detail = error.outside_words
         now_us = SystemClock().now_us()
         return TriggerReport(room, (Trouble(TroubleKind.TRIGGERS_LOST, "", now_us, detail),))
-
-
-class NoticesHandle:
-    """`actors.notices.NoticeActor`."""
-
-    def statuses(self) -> list[NoticeStatus]:
-        """How each outside target does."""
-        return cast("list[NoticeStatus]", call(NOTICES, "statuses"))

@@ -98,10 +98,6 @@ class KeyStore:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "This is not a case id.", where=case_id[:80])
         return self._new_key(CASE, case_id, lambda: generate_private_key(kem))
 
-    def has_case_key(self, case_id: str) -> bool:
-        """Whether the case has a key of its own that opens."""
-        return self._ring.get(entry_id(CASE, case_id)) is not None and self._path(CASE, case_id).exists()
-
     def private_key(self, thumbprint: str) -> PrivateKey:
         """The private key that a thumbprint names; KEY_MISSING if it was never here or was destroyed."""
         path = self._find(thumbprint)
