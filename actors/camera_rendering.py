@@ -51,13 +51,14 @@ class Step(Protocol):
 
 @dataclass(frozen=True)
 class CameraJob:
-    """What is rendered and how; `keys` of all its segments, `mark_keys` of all copies."""
+    """What is rendered and how; `keys` of all its segments, `mark_keys` and `watermarks` of each copy its own."""
 
     track: Track
     fps: float
     range_us: tuple[int, int]
     policy: MaskPolicy
     watermark: Sequence[Mark]
+    watermarks: Sequence[Sequence[Mark]]
     keys: Sequence[bytes] = field(repr=False)
     mark_keys: Sequence[MarkKey] = field(repr=False)
 
@@ -217,7 +218,7 @@ class CameraRendering:
         after = before.report.reached if before else self.pieces[-1].reached if self.pieces else None
         painters = [MarkPainter(key, meta.width, meta.height) for key in job.mark_keys]
         return Rendition(
-            [CopySink(sink, painter) for sink, painter in zip(sinks, painters, strict=True)],
+            [CopySink(*copy) for copy in zip(sinks, painters, job.watermarks, strict=True)],
             meta.width,
             meta.height,
             job.fps,

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from actors.camera_rendering import CameraJob, CameraRendering, steps_of
 from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, work_folder
-from actors.watermarks import marks_of
+from actors.watermarks import marks_of_copies
 from orvault import __version__
 from orvault.clock import US_PER_S
 from orvault.container.gap import check_gap
@@ -46,7 +47,8 @@ class Rendering:
         self._custody = custody
         self._tools = tools
         self._mode, self._style = MaskMode(redaction.masking), MaskStyle(redaction.style)
-        self._watermark = marks_of(redaction, job.watermark_image)
+        names = [[recipient.name for recipient in copy.recipients] for copy in self._copies]
+        self._watermark, self._watermarks = marks_of_copies(redaction, job.watermark_image, names)
         self._nodes = tools.nodes.load()
         self._first_seen: dict[str, FirstSeen] = {}
         self._looks: list[tuple[str, CameraRendering]] = []
@@ -116,19 +118,20 @@ class Rendering:
                 where=f"camera {track.camera.title}",
                 advice="Export the times before and after the change apart.",
             )
-        for width, height in sizes:
-            WatermarkPainter(self._watermark, width, height)
+        for own, (width, height) in product(self._watermarks, sizes):
+            WatermarkPainter([*self._watermark, *own], width, height)
 
     def _terms(self, copy: Copy) -> PackageTerms:
         request, wish = self._job.request, self._job.request.wish
-        redaction = wish.redaction
+        names = [recipient.name for recipient in copy.recipients]
+        redaction = wish.redaction.for_copy(names)
         return PackageTerms(
             package_id=copy.package_id,
             request_id=request.request_id,
             case_id=wish.case_id,
             purpose=wish.purpose,
             legal_basis=wish.basis.summary(),
-            recipients=tuple(recipient.name for recipient in copy.recipients),
+            recipients=tuple(names),
             terms_text=wish.terms,
             masking=f"{redaction.masking}, {redaction.style}",
             watermark=redaction.watermark_summary(),
@@ -149,6 +152,7 @@ class Rendering:
             range_us=(wish.from_us, wish.to_us),
             policy=self._tools.masking.policy(camera.camera_id, self._mode, self._style),
             watermark=self._watermark,
+            watermarks=self._watermarks,
             keys=keys,
             mark_keys=self._tools.keys.mark_keys(self._job.request.request_id, camera.camera_id, copy_ids),
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from orvault.custody.terms import Redaction
 from orvault.custody.watermark import Layout
 from orvault.errors import ErrorKind, OrvaultError
@@ -23,6 +26,20 @@ def marks_of(redaction: Redaction, image: bytes | None) -> list[Mark]:
         opacity, size, at, tiled = _shares(redaction.layout)
         marks.append(TextWatermark(redaction.text, position, opacity, size, at, tiled, offset))
     return marks
+
+
+def marks_of_copies(
+    redaction: Redaction, image: bytes | None, copies: Sequence[Sequence[str]]
+) -> tuple[list[Mark], list[list[Mark]]]:
+    """The marks that all copies have, and those that each has of its own; `copies`: the names each is made for.
+
+    Only a text that names its recipient is painted for each copy anew.
+    """
+    if not redaction.names_recipient:
+        return marks_of(redaction, image), [[] for _ in copies]
+    texts = [replace(redaction.for_copy(names), image=None) for names in copies]
+    common = replace(redaction, watermark="", drawn="")
+    return marks_of(common, image), [marks_of(text, None) for text in texts]
 
 
 def check_watermark(redaction: Redaction, image: bytes | None, width: int, height: int) -> None:

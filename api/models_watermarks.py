@@ -69,8 +69,8 @@ class ImageMarkIn(LayoutIn):
 class WatermarkIn(LayoutIn):
     """The visible watermark: a text, an image, or both.
 
-    Fields of the text: `{hospital}`, `{case}` (its number), `{recipient}` (all names), `{request}` (its number) and
-    `{time}`, which is each picture's own date and time.
+    Fields of the text: `{hospital}`, `{case}` (its number), `{recipient}` (each copy's own), `{request}` (its number)
+    and `{time}`, which is each picture's own date and time.
     """
 
     text: Words = Field(default="", examples=["{hospital} {case} {recipient} {time}"])
@@ -90,7 +90,9 @@ class WatermarkIn(LayoutIn):
 class WatermarkOut(WatermarkIn):
     """The watermark with its text as it is drawn."""
 
-    drawn: str = Field(description="The text with its fields filled in; `{time}` is each picture's own.")
+    drawn: str = Field(
+        description="The text with its fields filled in; `{recipient}` is each copy's own, `{time}` each picture's."
+    )
 
     @classmethod
     def of(cls, redaction: Redaction) -> WatermarkOut:

@@ -200,6 +200,7 @@ def _timed_export(clip: list[bytes], folder: Path, tools: RenderTools) -> dict[s
         range_us=(START_US, START_US + 10**6 * US_PER_S),
         policy=POLICY,
         watermark=[TextWatermark("서울병원 2026-1234 {time}", utc_offset_min=540)],
+        watermarks=[[]],
         keys=[secrets.token_bytes(32) for _ in clip],
         mark_keys=[mark_key(secrets.token_bytes(32), "copy", "benchmark")],
     )

@@ -121,10 +121,13 @@ class _Looks:
 
 @dataclass(frozen=True)
 class CopySink:
-    """Where one recipient's copy goes, and what marks it as theirs (orvault.marks); None: nothing does."""
+    """Where one recipient's copy goes, what marks it as theirs unseen (orvault.marks; None: nothing does) and what in
+    the sight of all.
+    """
 
     sink: Sink
     mark: LumaPainter | None = None
+    watermark: Sequence[Mark] = ()
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class RenditionReport:
     end_us: int  # when the last picture was taken, plus one picture's time
     gaps: tuple[tuple[int, int], ...]  # (last picture before, first after) of pauses over half a second
     clock_steps: int  # fragments that claimed to start before their predecessor's end and were set behind it
-    watermark_box: tuple[int, int, int, int] | None
+    watermark_box: tuple[int, int, int, int] | None  # of what all copies have
     first_90k: (
         int  # place in the whole video of the first picture written here; the sink's own times begin at 0
     )
@@ -148,7 +151,8 @@ class RenditionReport:
 class Rendition:
     """Writes one camera's masked and watermarked video into a sink, fragment by fragment.
 
-    Several copies (`CopySink`) are masked and watermarked once; then each is marked and encoded for itself.
+    Several copies (`CopySink`) are masked once and get the common watermark; then each gets its own, is marked and
+    encoded for itself.
 
     `width`, `height` of all its pictures, `fps` nominal; pictures taken outside `from_us` <= t < to_us are
     left out. `after`: this video continues another one. `mark` is drawn into the luma behind all else. One decoded
@@ -173,7 +177,6 @@ class Rendition:
         threads: int = 0,
     ) -> None:
         self._policy = policy
-        self._painter = WatermarkPainter(watermark, width, height) if watermark else None
         self._size = (width, height)
         self._range_us = (from_us, to_us)
         self._timeline = Placing(fps, after)
@@ -186,6 +189,11 @@ class Rendition:
             int, FramePlan
         ] = {}  # of the pictures written, by their time in the sink (1/90000 s)
         copies = sink if isinstance(sink, Sequence) else [CopySink(sink, mark)]
+        common = [watermark] if isinstance(watermark, Mark) else list(watermark or ())
+        self._painter, *self._painters = (
+            WatermarkPainter(marks, width, height) if marks else None
+            for marks in (common, *(copy.watermark for copy in copies))
+        )
         encoder = partial(
             Mp4Encoder, width=width, height=height, fps=fps, crf=crf, preset=preset, threads=threads
         )
@@ -241,11 +249,12 @@ class Rendition:
         place_90k = self._timeline.place(taken_us)
         self._first_90k = place_90k if self._first_90k is None else self._first_90k
         self.plans[place_90k - self._first_90k] = plan
-        for encoder in self._encoders[
-            1:
-        ]:  # a mark is drawn into the planes: one copy may have them as they are
-            encoder.write_planes(planes.copied(), place_90k - self._first_90k)
-        self._encoders[0].write_planes(planes, place_90k - self._first_90k)
+        last = len(self._encoders) - 1
+        for number, (encoder, painter) in enumerate(zip(self._encoders, self._painters, strict=True)):
+            own = planes if number == last else planes.copied()  # each copy's marks are drawn into it
+            if painter is not None:
+                painter.paint_planes(own, round(taken_us), bt709=frame.bt709)
+            encoder.write_planes(own, place_90k - self._first_90k)
 
     def _cover(self, planes: Planes, plan: FramePlan, taken_us: int, *, bt709: bool) -> None:
         apply_mask_planes(planes, plan, self._policy, bt709=bt709)

@@ -57,12 +57,16 @@ def _showing_png(arguments: dict[str, Any]) -> dict[str, Any]:
 def preview_watermark(services: ServicesHere, caller: CallerHere, body: PreviewIn) -> Response:
     """One picture (PNG) with the watermark on a drawn background, light to dark; never a camera's picture.
 
-    What a request could not have is refused here with the same words.
+    It is the first recipient's. What a request could not have, in any recipient's copy, is refused here with the same
+    words.
     """
     from actors.watermark_preview import preview_png  # OpenCV: loaded at the first use
+    from actors.watermarks import check_watermark
 
     redaction = body.watermark.redaction(Masking.PICTURE, Style.SOLID)
-    redaction, image, now_us = services.custody.preview_watermark(
+    (shown, *others), image, now_us = services.custody.preview_watermark(
         caller.account, redaction, body.case_id, body.recipients
     )
-    return Response(preview_png(redaction, image, (body.width, body.height), now_us), media_type=_PNG)
+    for other in others:
+        check_watermark(other, image, body.width, body.height)
+    return Response(preview_png(shown, image, (body.width, body.height), now_us), media_type=_PNG)

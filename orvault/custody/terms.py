@@ -16,7 +16,17 @@ from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
 from orvault.container.label import MAX_PASSWORD_SLOTS
 from orvault.custody.text import MAX_TIME_US, clean_text, show_time
-from orvault.custody.watermark import TEXT_SIZE_PERMILLE, USUAL, ImageMark, Layout, Position, check_template
+from orvault.custody.watermark import (
+    RECIPIENT_FIELD,
+    TEXT_SIZE_PERMILLE,
+    USUAL,
+    ImageMark,
+    Layout,
+    Position,
+    check_drawn,
+    check_template,
+    fill_template,
+)
 from orvault.errors import ErrorKind, OrvaultError
 
 DAY_US = 24 * 3600 * US_PER_S
@@ -51,10 +61,10 @@ class Style(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """The masking and the visible watermark of every picture in the package.
+    """The masking and the visible watermark of every picture in the packages.
 
     `watermark` is the text as typed, its fields in braces ("": an image alone); `drawn` the same with its fields
-    filled in, fixed at submit ("" before that, and in requests from before there were fields).
+    filled in at submit, but the time and the recipient ("" before that, and in requests older than the fields).
     """
 
     masking: Masking
@@ -83,8 +93,20 @@ class Redaction:
 
     @property
     def text(self) -> str:
-        """What is drawn; `{time}` in it is each picture's own. "" where there is an image alone."""
+        """What is drawn; `{time}` in it is each picture's own, `{recipient}` each copy's. "": an image alone is."""
         return self.drawn or self.watermark
+
+    @property
+    def names_recipient(self) -> bool:
+        """Whether each copy has a text of its own."""
+        return f"{{{RECIPIENT_FIELD}}}" in self.drawn
+
+    def for_copy(self, names: Sequence[str]) -> Redaction:
+        """As the copy for these recipients has it, with nobody else's name. BAD_REQUEST: theirs cannot be drawn."""
+        if not self.drawn:
+            return self
+        filled = fill_template(self.drawn, {RECIPIENT_FIELD: ", ".join(names)})
+        return replace(self, drawn=check_drawn(filled))
 
     def watermark_summary(self) -> str:
         """The watermark in words, as history and the package's manifest tell of it."""

@@ -18,7 +18,7 @@ TEMPLATE_CHARACTERS = 64  # as typed, with the fields' names
 DRAWN_CHARACTERS = 160  # as drawn, the time not counted
 MAX_IMAGES = 100
 TEXT_SIZE_PERMILLE, IMAGE_SIZE_PERMILLE = (15, 200), (20, 600)
-TIME_FIELD = "time"
+RECIPIENT_FIELD, TIME_FIELD = "recipient", "time"
 _FIELD = re.compile(r"\{([a-z]*)\}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -122,7 +122,7 @@ def check_template(text: str) -> str:
     """The text, cleaned; BAD_REQUEST for what cannot be one line in a picture, and for fields that are none."""
     clean = clean_text(text, "watermark.text", longest=TEMPLATE_CHARACTERS, drawn=True)
     names = _FIELD.findall(clean)
-    known = ("hospital", "case", "recipient", "request", TIME_FIELD)
+    known = ("hospital", "case", RECIPIENT_FIELD, "request", TIME_FIELD)
     unknown = sorted(set(names) - set(known))
     if unknown or set("{}") & set(_FIELD.sub("", clean)):
         what = f"{{{unknown[0]}}} is no field" if unknown else "A brace stands alone"
@@ -134,23 +134,27 @@ def check_template(text: str) -> str:
 
 
 def fill_template(template: str, values: Mapping[str, str]) -> str:
-    """The text as it is drawn, every field but the time put in. BAD_REQUEST: a value cannot be, or it is too long."""
+    """The text with those fields put in that have a value; the others stay. BAD_REQUEST: a value cannot be drawn."""
 
     def value(found: re.Match[str]) -> str:
         name = found.group(1)
-        if name == TIME_FIELD:
+        if name not in values:
             return found.group()
-        given = values.get(name, "")
+        given = values[name]
         if not given or set("{}") & set(given):
             message = f"The field {{{name}}} has no value that can be drawn."
             raise _bad(message, "watermark.text", "Write what the picture shall say instead.")
         return given
 
-    drawn = _FIELD.sub(value, template)
+    return _FIELD.sub(value, template)
+
+
+def check_drawn(drawn: str) -> str:
+    """A text with every field but the time put in, as it is drawn. BAD_REQUEST: it is too long."""
     length = len(drawn.replace(f"{{{TIME_FIELD}}}", ""))
     if length > DRAWN_CHARACTERS:
         message = f"Filled in, the text has {length} characters; at most {DRAWN_CHARACTERS} are drawn."
-        raise _bad(message, "watermark.text", "Leave a field out, or file a request for fewer recipients.")
+        raise _bad(message, "watermark.text", "Leave a field out, or shorten a name.")
     return clean_text(drawn, "watermark.text", longest=DRAWN_CHARACTERS + 10, drawn=True)
 
 

@@ -18,6 +18,8 @@ from orvault.container.keys import PrivateKey, Recipient, generate_private_key
 from orvault.container.keystore import KeyStore
 from orvault.container.package import PackageReader
 from orvault.custody.request import Copy, ExportRequest, RequestState
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.custody.watermark import Position
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 from orvault.marks.leak import residue_of
 from orvault.marks.tracing import Candidate, trace
@@ -40,7 +42,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 @pytest.fixture(scope="module")
 def request_(site: Site) -> ExportRequest:
     """A ready request for two recipients."""
-    submitted = site.approved(site.record(count=1), recipients=RECIPIENTS)
+    named = Redaction(Masking.HEAD, Style.SOLID, "{case} {recipient} {time}", Position.BOTTOM_RIGHT)
+    submitted = site.approved(site.record(count=1), recipients=RECIPIENTS, redaction=named)
     site.worker().work_off()
     ready = site.request(submitted.request_id)
     assert ready.state is RequestState.READY, ready.failure
@@ -56,6 +59,7 @@ def clear_video(site: Site, copy: Copy, key: PrivateKey, out: Path) -> Path:
         reader.verify_all()
         assert reader.manifest.terms.recipients == tuple(each.name for each in copy.recipients)
         assert reader.manifest.terms.package_id == copy.package_id
+        assert reader.manifest.terms.watermark == f"2026-1 {copy.recipients[0].name} {{time}}"
         out.write_bytes(reader.media("or1-wall").read())
     return out
 

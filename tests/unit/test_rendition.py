@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.rendition import Rendition, RenditionReport, detect_fragment
+from orvault.rendition import CopySink, Rendition, RenditionReport, detect_fragment
 from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.vision.detector import Detection, DetectorProfile, EnsembleDetector, Kind
 from orvault.vision.mask import (
@@ -45,7 +45,10 @@ def small_fragment(count: int = 8) -> bytes:
 
 
 def rendered(
-    fragment: bytes, plans: list[FramePlan], policy: MaskPolicy = HEAD, watermark: TextWatermark | None = None
+    fragment: bytes,
+    plans: list[FramePlan],
+    policy: MaskPolicy = HEAD,
+    watermark: TextWatermark | list[TextWatermark] | None = None,
 ) -> tuple[list[Frame], RenditionReport]:
     sink = io.BytesIO()
     height, width = next(decode_fragment(fragment)).bgr.shape[:2]
@@ -262,6 +265,21 @@ def test_the_watermark_is_in_every_picture_where_it_was_asked_for(position: Anch
         assert (difference[y1:y2, x1:x2] > 60).mean() > 0.2
         difference[y1 - 8 : y2 + 8, x1 - 8 : x2 + 8] = 0
         assert (difference > 60).mean() < 0.001
+
+
+def test_each_copy_has_its_own_watermark_over_what_all_have() -> None:
+    fragment, plans = encoded(pictures("crossing", 50, 3)), [FramePlan(whole=False)] * 3
+    common = TextWatermark("Request 000123", Anchor.TOP)
+    names = [TextWatermark(name, Anchor.BOTTOM) for name in ("Court", "Family")]
+    sinks = [io.BytesIO() for _ in names]
+    copies = [CopySink(sink, None, [name]) for sink, name in zip(sinks, names, strict=True)]
+    rendition = Rendition(copies, WIDTH, HEIGHT, FPS, HEAD, common, crf=16)
+    rendition.add(fragment, plans, START_US)
+    rendition.close()
+    for sink, name in zip(sinks, names, strict=True):
+        alone, _ = rendered(fragment, plans, HEAD, [common, name])
+        for ours, theirs in zip(decode_fragment(sink.getvalue()), alone, strict=True):
+            assert (ours.bgr == theirs.bgr).all()
 
 
 # --- the real models, from fragment to covered heads ---

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text, update
 
-from actors.watermarks import check_watermark, marks_of
+from actors.watermarks import check_watermark, marks_of, marks_of_copies
 from orvault.clock import utc_iso
 from orvault.container.canonical import to_base64
 from orvault.custody import watermark
@@ -66,7 +66,8 @@ def test_fields_are_fixed_at_submit(world: World) -> None:
     wish = world.wish(case, redaction=asked(world, watermark=ALL_FIELDS))
     made = world.custody.submit_export(world.manager, wish)
     found = world.custody.export(world.manager, made.request_id).wish.redaction
-    assert found.drawn == f"서울병원 2026-9 Court {made.request_id} {{time}}"
+    assert found.drawn == f"서울병원 2026-9 {{recipient}} {made.request_id} {{time}}"
+    assert found.for_copy(["Court"]).drawn == f"서울병원 2026-9 Court {made.request_id} {{time}}"
     assert found.watermark == ALL_FIELDS
     (entry,) = world.custody.history(world.officer, act="export-submitted")
     assert found.drawn in entry.detail
@@ -85,6 +86,24 @@ def test_everything_that_is_asked_for_reaches_the_job(world: World) -> None:
     assert isinstance(below, ImageWatermark) and (below.bgra[:, :, 3] == logo()[:, :, 3]).all()
     assert (below.opacity, below.size, below.tiled, below.position) == (0.3, 0.1, True, Anchor.TOP)
     assert above == TextWatermark("{time}", Anchor.BOTTOM, 0.5, 0.04, (0.1, 0.9), False, 540)
+
+
+def test_each_copy_names_its_own_recipient_and_nobody_else(world: World) -> None:
+    many = tuple(f"Recipient number {n} with a long name" for n in range(20))  # together they fit no picture
+    redaction = asked(world, watermark="{case} {recipient}", image=ImageMark(kept_image(world)))
+    ready = replace(redaction, drawn="2026-9 {recipient}")
+    common, own = marks_of_copies(ready, clean_png(PNG), [[name] for name in many])
+    assert [type(mark) for mark in common] == [ImageWatermark]
+    assert own == [[TextWatermark(f"2026-9 {name}", Anchor.BOTTOM)] for name in many]
+    same, nothing = marks_of_copies(replace(ready, drawn="2026-9"), clean_png(PNG), [[name] for name in many])
+    assert len(same) == 2 and nothing == [[]] * 20
+
+
+def test_a_copy_for_all_from_before_has_the_names_it_was_approved_with(world: World) -> None:
+    old = asked(world, watermark="{recipient}", drawn="Court, Family")
+    assert marks_of_copies(old, None, [["Court", "Family"]])[0] == [
+        TextWatermark("Court, Family", Anchor.BOTTOM)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,9 +135,9 @@ def test_a_value_that_cannot_be_drawn_is_refused(world: World) -> None:
     wish = world.wish(world.recorded_case(), redaction=asked(world, watermark="{hospital}"))
     with pytest.raises(OrvaultError, match="hospital"):
         nameless.submit_export(world.manager, wish)
-    many = tuple(replace(wish.recipients[0], name=f"{n}" + "n" * 70) for n in range(5))
-    long = replace(wish, recipients=many, redaction=asked(world, watermark="{recipient}"))
-    with pytest.raises(OrvaultError, match="fewer recipients"):
+    two = (wish.recipients[0], replace(wish.recipients[0], name="n" * 80))
+    long = replace(wish, recipients=two, redaction=asked(world, watermark="{recipient} {recipient}"))
+    with pytest.raises(OrvaultError, match="161 characters"):
         world.custody.submit_export(world.manager, long)
     braced = replace(wish.recipients[0], name="a {time}")
     with pytest.raises(OrvaultError, match="recipient"):
@@ -199,6 +218,10 @@ def test_a_preview_shows_the_watermark_on_nobodys_picture(api: Api) -> None:
         api, watermark={"text": ALL_FIELDS, "position": "top", "utc_offset_min": 540}, width=640, height=360
     )
     assert (marked[:60] != plain[:60]).any() and (marked[100:300] == plain[100:300]).all()
+    two, first = (
+        shown(api, watermark={"text": "{recipient}"}, recipients=names) for names in (["Kim", "Lee"], ["Kim"])
+    )
+    assert (two == first).all()
     at_place = shown(api, watermark={"text": "Kim", "x": 0, "y": 50}, width=640, height=360)
     assert (at_place[150:210, :120] != plain[150:210, :120]).any()
 
@@ -207,6 +230,7 @@ def test_a_preview_refuses_what_a_request_could_not_have(api: Api) -> None:
     for wrong, kind, status in (
         ({"watermark": {"text": "\U0001f600"}}, "bad-request", 400),
         ({"watermark": {"text": "x"}, "case_id": "unknown"}, "not-found", 404),
+        ({"watermark": {"text": "{recipient}"}, "recipients": ["Kim", "\U0001f600"]}, "bad-request", 400),
         ({"watermark": {"text": "x"}, "width": 99_999}, "bad-request", 400),
         ({"watermark": {"text": "", "image": {"id": "0" * 64}}}, "not-found", 404),
     ):

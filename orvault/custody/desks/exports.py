@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 from orvault.custody.access import Right, may, require, sees_only_own
 from orvault.custody.account import Account
@@ -181,15 +182,15 @@ class ExportDesk(DownloadDesk):
         return request
 
     def _with_watermark(self, wish: Wish, request_id: str) -> Wish:
-        """With its watermark's fields filled in, once it is sure that all pictures asked for can hold it."""
+        """With its watermark's fields filled in, once it is sure that all pictures of all copies can hold it."""
         with self._uow(read_only=True) as uow:
             case = uow.cases.get(wish.case_id)
             if case is None:
                 raise not_found("case", wish.case_id, "case_id")
-            names = [recipient.name for recipient in wish.recipients]
-            redaction, image = self._drawable(uow, wish.redaction, case.number, names, request_id)
-        for width, height in self._picture_sizes(wish):
-            self._check_watermark(redaction, image, width, height)
+            redaction, image = self._drawable(uow, wish.redaction, case.number, request_id)
+        copies = {redaction.for_copy([recipient.name]) for recipient in wish.recipients}
+        for copy, (width, height) in product(copies, self._picture_sizes(wish)):
+            self._check_watermark(copy, image, width, height)
         return replace(wish, redaction=redaction)
 
     def _picture_sizes(self, wish: Wish) -> set[tuple[int, int]]:

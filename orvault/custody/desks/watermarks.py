@@ -54,8 +54,8 @@ class WatermarkDesk(Desk):
 
     def preview_watermark(
         self, by: Account, redaction: Redaction, case_id: str | None, recipients: Sequence[str]
-    ) -> tuple[Redaction, bytes | None, int]:
-        """The watermark as a request would have it drawn, its image (PNG), and now; nothing is kept.
+    ) -> tuple[list[Redaction], bytes | None, int]:
+        """The watermark as each recipient's copy would have it, its image (PNG), and now; nothing is kept.
 
         Without a case, and for the request's number, an example stands. Errors: as at submit.
         """
@@ -63,20 +63,15 @@ class WatermarkDesk(Desk):
         names = [clean_text(name, "recipients", longest=80) for name in recipients] or [_EXAMPLE]
         with self._uow(read_only=True) as uow:
             number = _EXAMPLE if case_id is None else _case_number(uow, case_id)
-            ready, image = self._drawable(uow, redaction.checked(), number, names, _EXAMPLE)
-        return ready, image, self._clock.now_us()
+            ready, image = self._drawable(uow, redaction.checked(), number, _EXAMPLE)
+        return [ready.for_copy([name]) for name in names], image, self._clock.now_us()
 
     def _drawable(
-        self, uow: UnitOfWork, redaction: Redaction, number: str, recipients: Sequence[str], request_id: str
+        self, uow: UnitOfWork, redaction: Redaction, number: str, request_id: str
     ) -> tuple[Redaction, bytes | None]:
-        """With the text's fields filled in; and the image it names. Errors: BAD_REQUEST, NOT_FOUND."""
-        values = {
-            "hospital": self._hospital,
-            "case": number,
-            "recipient": ", ".join(recipients),
-            "request": request_id,
-        }
-        drawn = fill_template(redaction.watermark, values) if redaction.watermark else ""
+        """With what is the same in every copy filled in; and the image it names. Errors: BAD_REQUEST, NOT_FOUND."""
+        values = {"hospital": self._hospital, "case": number, "request": request_id}
+        drawn = fill_template(redaction.watermark, values)
         return replace(redaction, drawn=drawn), watermark_png(uow, redaction)
 
 
