@@ -14,7 +14,7 @@ from api.types import Model, TimeIn, TimeOut
 from orvault.container.keys import PublicKey, Recipient, password_recipient
 from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
 from orvault.custody.passwords import RECIPIENTS
-from orvault.custody.request import ExportRequest, RequestState, Wish
+from orvault.custody.request import ExportRequest, RequestState, Wish, WishChange
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.terms import MAX_RECIPIENTS, Masking, Style
 
@@ -81,22 +81,18 @@ class MaskingIn(Model):
     style: Style = Style.SOLID
 
 
-class ExportIn(Model):
-    """An export request."""
+class DraftIn(Model):
+    """An export request that need not be complete yet; how long it is valid is said at the submit."""
 
     case_id: Ids
     camera_ids: list[Ids] = Field(max_length=32)
     from_: TimeIn = Field(alias="from")
     to: TimeIn
-    purpose: Words
+    purpose: Words = ""
     basis: BasisIn
-    recipients: list[RecipientIn] = Field(max_length=MAX_RECIPIENTS)
+    recipients: list[RecipientIn] = Field(default=[], max_length=MAX_RECIPIENTS)
     masking: MaskingIn = MaskingIn()
-    watermark: WatermarkIn
-    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
-    valid_until: TimeIn | None = Field(
-        default=None, description="The package opens until; 30 days when left out."
-    )
+    watermark: WatermarkIn = WatermarkIn()
     terms: Annotated[str, Field(max_length=8000)] = Field(
         default="", description="Terms of use that the recipient accepts; the standing ones when left out."
     )
@@ -106,9 +102,6 @@ class ExportIn(Model):
 
         Errors: BAD_REQUEST; TOO_MANY_ATTEMPTS while too many do the same.
         """
-        passwords = any(recipient.password is not None for recipient in self.recipients)
-        with RECIPIENTS.place() if passwords else nullcontext():
-            recipients = tuple(recipient.recipient() for recipient in self.recipients)
         return Wish(
             case_id=self.case_id,
             camera_ids=tuple(self.camera_ids),
@@ -116,10 +109,68 @@ class ExportIn(Model):
             to_us=self.to,
             purpose=self.purpose,
             basis=self.basis.basis(),
-            recipients=recipients,
+            recipients=_keyed(self.recipients),
             redaction=self.watermark.redaction(self.masking.mode, self.masking.style),
             terms=self.terms,
         )
+
+
+class ExportIn(DraftIn):
+    """An export request."""
+
+    purpose: Words
+    recipients: list[RecipientIn] = Field(max_length=MAX_RECIPIENTS)
+    watermark: WatermarkIn
+    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
+    valid_until: TimeIn | None = Field(
+        default=None, description="The package opens until; 30 days when left out."
+    )
+
+
+class DraftChangeIn(Model):
+    """What changes in a draft; what is left out stays. A list replaces the whole list; recipients' passwords are
+    given again with it.
+    """
+
+    camera_ids: list[Ids] | None = Field(default=None, max_length=32)
+    from_: TimeIn | None = Field(default=None, alias="from")
+    to: TimeIn | None = None
+    purpose: Words | None = None
+    basis: BasisIn | None = None
+    recipients: list[RecipientIn] | None = Field(default=None, max_length=MAX_RECIPIENTS)
+    masking: MaskingIn | None = None
+    watermark: WatermarkIn | None = None
+    terms: Annotated[str, Field(max_length=8000)] | None = None
+
+    def change(self) -> WishChange:
+        """As custody takes it. Errors: as for `ExportIn.wish`."""
+        masking, watermark = self.masking, self.watermark
+        return WishChange(
+            camera_ids=None if self.camera_ids is None else tuple(self.camera_ids),
+            from_us=self.from_,
+            to_us=self.to,
+            purpose=self.purpose,
+            basis=None if self.basis is None else self.basis.basis(),
+            recipients=None if self.recipients is None else _keyed(self.recipients),
+            masking=None if masking is None else (masking.mode, masking.style),
+            watermark=None if watermark is None else watermark.redaction(Masking.HEAD, Style.SOLID),
+            terms=self.terms,
+        )
+
+
+class SubmitIn(Model):
+    """How long the package of a submitted draft can be opened."""
+
+    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
+    valid_until: TimeIn | None = Field(
+        default=None, description="The package opens until; 30 days when left out."
+    )
+
+
+def _keyed(recipients: list[RecipientIn]) -> tuple[Recipient, ...]:
+    passwords = any(recipient.password is not None for recipient in recipients)
+    with RECIPIENTS.place() if passwords else nullcontext():
+        return tuple(recipient.recipient() for recipient in recipients)
 
 
 class RefuseIn(Model):

@@ -6,11 +6,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models_exports import ExportIn, ExportOut, LinkOut, RefuseIn, ReleaseIn
+from api.models_exports import (
+    DraftChangeIn,
+    DraftIn,
+    ExportIn,
+    ExportOut,
+    LinkOut,
+    RefuseIn,
+    ReleaseIn,
+    SubmitIn,
+)
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import Before, Limit, ObjectId
 from orvault.custody.access import Right
+from orvault.custody.desks.submitting import ValidityWish
 from orvault.custody.request import RequestState
 from orvault.errors import ErrorKind
 
@@ -37,6 +47,50 @@ def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) ->
     services.custody.check_exportable(caller.account, body.case_id)  # before passwords are worked on
     request = services.custody.submit_export(caller.account, body.wish(), body.valid_from, body.valid_until)
     return ExportOut.of(request)
+
+
+@router.post(
+    "/drafts",
+    summary="Begin an export request",
+    status_code=201,
+    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.TOO_MANY_ATTEMPTS),
+)
+def draft_export(services: ServicesHere, caller: CallerHere, body: DraftIn) -> ExportOut:
+    """Keep a request that is not complete yet. Nobody decides on it; it expires after 30 days."""
+    services.custody.check_exportable(caller.account, body.case_id)  # before passwords are worked on
+    return ExportOut.of(services.custody.draft_export(caller.account, body.wish()))
+
+
+@router.patch(
+    "/{request_id}",
+    summary="Change a draft",
+    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.TOO_MANY_ATTEMPTS),
+)
+def change_draft(
+    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: DraftChangeIn
+) -> ExportOut:
+    """By whoever began it, until it is submitted."""
+    services.custody.check_draft(caller.account, request_id)  # before passwords are worked on
+    return ExportOut.of(services.custody.change_draft(caller.account, request_id, body.change()))
+
+
+@router.post(
+    "/{request_id}/submit",
+    summary="Submit a draft",
+    **guarded(
+        Right.EXPORT_SUBMIT,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.CONFLICT,
+        ErrorKind.BASIS_MISSING,
+        ErrorKind.EMPTY_RANGE,
+    ),
+)
+def submit_draft(
+    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: SubmitIn | None = None
+) -> ExportOut:
+    """Submit what was drafted; checked as a request that is submitted at once."""
+    validity = None if body is None else ValidityWish(body.valid_from, body.valid_until)
+    return ExportOut.of(services.custody.submit_draft(caller.account, request_id, validity))
 
 
 @router.get("", summary="List export requests", **guarded(Right.EXPORT_VIEW))

@@ -49,6 +49,8 @@ class Act(StrEnum):
     HEADS_ANCHORED = "heads-anchored"
     SEGMENTS_REFUSED = "segments-refused"
     GAPS_REFUSED = "gaps-refused"
+    EXPORT_DRAFTED = "export-drafted"
+    EXPORT_DRAFT_CHANGED = "export-draft-changed"
     EXPORT_SUBMITTED = "export-submitted"
     EXPORT_APPROVED = "export-approved"
     EXPORT_REFUSED = "export-refused"

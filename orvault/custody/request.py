@@ -6,7 +6,7 @@ Rights are decided in `access`; the legal basis in `basis`; the work of renderin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from orvault.clock import US_PER_S
@@ -15,7 +15,7 @@ from orvault.custody.basis import LegalBasis
 from orvault.custody.case import MAX_CAMERAS
 from orvault.custody.recorded import Span
 from orvault.custody.second_look import SecondLook
-from orvault.custody.terms import Redaction, Validity, check_recipients, check_terms
+from orvault.custody.terms import Masking, Redaction, Style, Validity, check_recipients, check_terms
 from orvault.custody.text import check_range, clean_text, show_time
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -26,6 +26,7 @@ MAX_ATTEMPTS = 3
 class RequestState(StrEnum):
     """Where a request stands. `failed` and `expired` are ends; a new request takes their place."""
 
+    DRAFT = "draft"  # its owner still works on it; nobody decides on it and it keeps no footage
     SUBMITTED = "submitted"
     APPROVED = "approved"
     RENDERING = "rendering"
@@ -37,6 +38,7 @@ class RequestState(StrEnum):
 
 
 _NEXT: dict[RequestState, frozenset[RequestState]] = {
+    RequestState.DRAFT: frozenset({RequestState.SUBMITTED, RequestState.EXPIRED}),
     RequestState.SUBMITTED: frozenset({RequestState.APPROVED, RequestState.REFUSED, RequestState.EXPIRED}),
     RequestState.APPROVED: frozenset({RequestState.RENDERING, RequestState.EXPIRED}),
     # rendering again: the worker that had it is gone and another takes over; approved: what it needs is away
@@ -76,6 +78,30 @@ class Wish:
 
     def checked(self) -> Wish:
         """The wish with texts cleaned and sizes bounded; BAD_REQUEST says which field is wrong."""
+        self._check_scope()
+        return replace(
+            self,
+            purpose=clean_text(self.purpose, "purpose", longest=500),
+            basis=self.basis.checked(),
+            recipients=check_recipients(self.recipients),
+            redaction=self.redaction.checked(),
+            terms=check_terms(self.terms),
+        )
+
+    def checked_draft(self) -> Wish:
+        """As `checked`, but purpose, recipients and the watermark may still be lacking, and terms stay as typed."""
+        self._check_scope()
+        marked = self.redaction.watermark.strip() or self.redaction.image is not None
+        return replace(
+            self,
+            purpose=clean_text(self.purpose, "purpose", longest=500) if self.purpose.strip() else "",
+            basis=self.basis.checked(),
+            recipients=check_recipients(self.recipients) if self.recipients else (),
+            redaction=self.redaction.checked() if marked else replace(self.redaction, watermark=""),
+            terms=check_terms(self.terms) if self.terms.strip() else "",
+        )
+
+    def _check_scope(self) -> None:
         if not 1 <= len(self.camera_ids) <= MAX_CAMERAS or len(set(self.camera_ids)) != len(self.camera_ids):
             message = f"Name 1 to {MAX_CAMERAS} cameras, each once."
             raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="camera_ids")
@@ -85,17 +111,33 @@ class Wish:
             raise OrvaultError(
                 ErrorKind.BAD_REQUEST, message, where="from, to", advice="Ask for less at once."
             )
-        return Wish(
-            case_id=self.case_id,
-            camera_ids=self.camera_ids,
-            from_us=self.from_us,
-            to_us=self.to_us,
-            purpose=clean_text(self.purpose, "purpose", longest=500),
-            basis=self.basis.checked(),
-            recipients=check_recipients(self.recipients),
-            redaction=self.redaction.checked(),
-            terms=check_terms(self.terms),
-        )
+
+
+_CHANGEABLE = ("camera_ids", "from_us", "to_us", "purpose", "basis", "recipients", "terms")
+
+
+@dataclass(frozen=True, slots=True)
+class WishChange:
+    """What a draft's owner changes; None leaves a field as it is. The case stays: another one is another draft."""
+
+    camera_ids: tuple[str, ...] | None = None
+    from_us: int | None = None
+    to_us: int | None = None
+    purpose: str | None = None
+    basis: LegalBasis | None = None
+    recipients: tuple[Recipient, ...] | None = None
+    masking: tuple[Masking, Style] | None = None
+    watermark: Redaction | None = None  # its masking and style do not count
+    terms: str | None = None
+
+    def applied(self, wish: Wish) -> Wish:
+        """The wish as it is then, unchecked."""
+        old = wish.redaction
+        redaction = self.watermark or old
+        masking, style = self.masking or (old.masking, old.style)
+        changes = {name: getattr(self, name) for name in _CHANGEABLE}
+        given = {name: value for name, value in changes.items() if value is not None}
+        return replace(wish, **given, redaction=replace(redaction, masking=masking, style=style))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +253,12 @@ def check_ready(request: ExportRequest, now_us: int) -> PackageFile:
     if request.state is RequestState.EXPIRED or request.due_to_expire(now_us):
         message = f"The validity of this export ended at {show_time(request.validity.until_us)}."
         raise OrvaultError(ErrorKind.EXPIRED, message, advice="Submit a new request.")
-    if request.state in {RequestState.SUBMITTED, RequestState.REFUSED}:
-        word = "waits for approval" if request.state is RequestState.SUBMITTED else "was refused"
+    words = {
+        RequestState.DRAFT: "is a draft",
+        RequestState.SUBMITTED: "waits for approval",
+        RequestState.REFUSED: "was refused",
+    }
+    if word := words.get(request.state):
         raise OrvaultError(ErrorKind.NOT_APPROVED, f"This request {word}; there is nothing to download.")
     if request.state is RequestState.REVIEW:
         message = "A second look found something in this package; a reviewer has to decide first."

@@ -156,7 +156,11 @@ class RequestRows(Protocol):
     def add(self, request: ExportRequest) -> None: ...  # noqa: D102
     def get(self, request_id: str) -> ExportRequest | None: ...  # noqa: D102
     def put_state(self, request: ExportRequest) -> None:
-        """Write what was decided or done; the wish itself never changes."""
+        """Write what was decided or done; the wish itself changes in a draft alone (`put_wish`)."""
+        ...
+
+    def put_wish(self, request: ExportRequest) -> None:
+        """Write what a draft asks for now, and from when until when it is valid."""
         ...
 
     def put_copies(self, request: ExportRequest) -> None:

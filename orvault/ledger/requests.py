@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Select, Table, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
 
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.rows import Link, RegisteredCopy
@@ -25,6 +25,17 @@ class Requests:
     def add(self, request: ExportRequest) -> None:
         """Insert a request with cameras, recipients and consents."""
         self._db.execute(insert(t.requests).values(**wish_values(request), **state_values(request)))
+        self._add_wish_parts(request)
+
+    def put_wish(self, request: ExportRequest) -> None:
+        """Write what a draft asks for now."""
+        here = t.requests.c.id == request.request_id
+        self._db.execute(update(t.requests).where(here).values(**wish_values(request)))
+        for table in (t.request_cameras, t.request_recipients, t.request_consents):
+            self._db.execute(delete(table).where(table.c.request_id == request.request_id))
+        self._add_wish_parts(request)
+
+    def _add_wish_parts(self, request: ExportRequest) -> None:
         wish = request.wish
         self._add_parts(request, t.request_cameras, [{"camera_id": c} for c in wish.camera_ids])
         recipients = [{"name": r.name, "recipient": to_text(r.to_json())} for r in wish.recipients]

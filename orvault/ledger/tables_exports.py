@@ -92,7 +92,9 @@ requests = make_table(
     moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),
     CheckConstraint(
-        "state IN ('submitted','approved','rendering','review','ready','refused','failed','expired')", "state"
+        "state IN ('draft','submitted','satisfied','approved','rendering','review','ready','delivered',"
+        "'refused','revoked','failed','expired')",
+        "state",
     ),
     CheckConstraint("basis_kind IN ('court','investigator','mediation','consent')", "basis_kind"),
     CheckConstraint("masking IN ('face','head','body','picture')", "masking"),
@@ -102,15 +104,17 @@ requests = make_table(
     # Four eyes stand in the schema too: no code path can let a request be decided by who made it.
     CheckConstraint("decided_by IS NULL OR decided_by <> requested_by", "four_eyes"),
     CheckConstraint(
-        "state NOT IN ('approved','rendering','review','ready','failed') OR decided_by IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','delivered','failed') OR decided_by IS NOT NULL",
         "approved_by_somebody",
     ),
     CheckConstraint(
-        "state NOT IN ('approved','rendering','review','ready','failed') OR package_id IS NOT NULL",
+        "state NOT IN ('approved','rendering','review','ready','delivered','failed') OR package_id IS NOT NULL",
         "approved_names_package",
     ),
-    CheckConstraint("state <> 'refused' OR refusal_reason IS NOT NULL", "refused_has_reason"),
-    CheckConstraint("state NOT IN ('review','ready') OR package_sha256 IS NOT NULL", "ready_has_package"),
+    CheckConstraint("state NOT IN ('refused','revoked') OR refusal_reason IS NOT NULL", "refused_has_reason"),
+    CheckConstraint(
+        "state NOT IN ('review','ready','delivered') OR package_sha256 IS NOT NULL", "ready_has_package"
+    ),
     Index(None, "case_id"),
     Index(None, "state", "decided_us"),
     Index(None, "requested_by"),

@@ -52,6 +52,8 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "add_watermark_image": {"name": "Seal", "png": to_base64(PNG)},
     "preview_watermark": {"watermark": {"text": "{hospital} {time}"}},
+    "draft_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
+    "change_draft": {"purpose": "another"},
     "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
 }
 
@@ -121,7 +123,12 @@ def busy(tmp_path: Path) -> tuple[Api, str]:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "exports/{}"), ("POST", "exports/{}/download-link"), ("POST", "exports/{}/approve")],
+    [
+        ("GET", "exports/{}"),
+        ("POST", "exports/{}/submit"),
+        ("POST", "exports/{}/download-link"),
+        ("POST", "exports/{}/approve"),
+    ],
 )
 def test_other_peoples_requests_answer_like_unknown_ones(
     busy: tuple[Api, str], method: str, path: str

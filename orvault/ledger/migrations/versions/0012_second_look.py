@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.mysql import LONGTEXT
 
+from orvault.ledger.migrations.checks import exchange_checks
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
@@ -47,7 +49,7 @@ def upgrade() -> None:
     )
     for column in columns:
         op.add_column("requests", column)
-    _exchange(CHECKS)
+    exchange_checks("requests", CHECKS)
 
 
 def downgrade() -> None:
@@ -55,34 +57,6 @@ def downgrade() -> None:
     op.execute(
         "UPDATE requests SET state = 'failed', failure = 'It waited for a reviewer.' WHERE state = 'review'"
     )
-    _exchange({name: (new, old) for name, (old, new) in CHECKS.items()})
+    exchange_checks("requests", {name: (new, old) for name, (old, new) in CHECKS.items()})
     for name in ("reviewed_us", "reviewed_by", "second_look", "advanced_epoch"):
         op.drop_column("requests", name)
-
-
-def _exchange(checks: dict[str, tuple[str, str]]) -> None:
-    if op.get_bind().dialect.name != "sqlite":
-        for name, (_, new) in checks.items():
-            op.drop_constraint(op.f(f"ck_requests_{name}"), "requests", type_="check")
-            op.create_check_constraint(op.f(f"ck_requests_{name}"), "requests", new)
-        return
-    _exchange_in_sqlite(checks)
-
-
-def _exchange_in_sqlite(checks: dict[str, tuple[str, str]]) -> None:
-    """SQLite cannot change a constraint: the table's text is changed in place, as its manual says for those changes
-    that touch no stored row ("Making Other Kinds Of Table Schema Changes").
-    """
-    bind = op.get_bind()
-    read = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'requests'")
-    text = str(bind.execute(read).scalar_one())
-    for old, new in checks.values():
-        if text.count(f"({old})") != 1:
-            raise RuntimeError("the table 'requests' is not as an earlier version left it")
-        text = text.replace(f"({old})", f"({new})")
-    version = int(bind.execute(sa.text("PRAGMA schema_version")).scalar_one())
-    bind.execute(sa.text("PRAGMA writable_schema = ON"))
-    write = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = 'requests'")
-    bind.execute(write, {"sql": text})
-    bind.execute(sa.text(f"PRAGMA schema_version = {version + 1}"))
-    bind.execute(sa.text("PRAGMA writable_schema = OFF"))
