@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= ray_config.yaml
+# Side by side; tests/conftest.py says what stays together. Much of a run is waiting, so two are well worth it on two cores.
+TEST_PROCESSES ?= 2
 # Installed once per requirements file; the stamp is newer than what it stands for.
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
@@ -21,7 +23,7 @@ up: $(RUN_STAMP) ## keep the system serving; prints the address of the API's doc
 	$(BIN)/orvault up --config $(CONFIG)
 
 test: packages $(DEV_STAMP) check ## set-up, format, lint, types, import contracts and all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check $(SOURCES)

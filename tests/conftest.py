@@ -1,0 +1,14 @@
+"""How the tests are shared out between processes (`make test` runs two side by side).
+
+The tests of a file stay together, because they share what is dear to make; so do all that use the one running site.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        of_site = item.path.parent.name == "e2e" and "site" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("site" if of_site else item.path.stem))
