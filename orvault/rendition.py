@@ -22,6 +22,8 @@ from orvault.video.placing import Placing, Reached
 from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
 from orvault.vision.mask import SKIPPED, WHOLE, FrameDetections, FramePlan, MaskPolicy
 from orvault.vision.mask_planes import apply_mask_planes
+from orvault.vision.planning import with_drawn
+from orvault.vision.tracks import KeyedRegion
 from orvault.vision.watermark import Mark, WatermarkPainter
 
 _log = logging.getLogger(__name__)
@@ -155,8 +157,8 @@ class Rendition:
     encoded for itself.
 
     `width`, `height` of all its pictures, `fps` nominal; pictures taken outside `from_us` <= t < to_us are
-    left out. `after`: this video continues another one. `mark` is drawn into the luma behind all else. One decoded
-    picture is held at a time, however long the video is.
+    left out. `after`: this video continues another one. `mark` is drawn into the luma behind all else. `drawn`
+    regions are covered besides what is planned. One decoded picture is held at a time, however long the video is.
     """
 
     def __init__(
@@ -171,12 +173,14 @@ class Rendition:
         from_us: int | None = None,
         to_us: int | None = None,
         after: Reached | None = None,
+        drawn: Sequence[KeyedRegion] = (),
         mark: LumaPainter | None = None,
         crf: int = 23,
         preset: str = "veryfast",
         threads: int = 0,
     ) -> None:
         self._policy = policy
+        self._drawn = drawn
         self._size = (width, height)
         self._range_us = (from_us, to_us)
         self._timeline = Placing(fps, after)
@@ -243,6 +247,7 @@ class Rendition:
 
     def _write(self, frame: Frame, plan: FramePlan, taken_us: float) -> None:
         planes = frame.planes()
+        plan = with_drawn(plan, self._drawn, round(taken_us), *self._size)
         self._cover(planes, plan, round(taken_us), bt709=frame.bt709)
         if not self._encoders:
             self._encoders = [make(bt709=frame.bt709) for make in self._make_encoders]

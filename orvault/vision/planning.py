@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from orvault.vision.boxes import Floats
 from orvault.vision.detection import SKIPPED, FrameDetections
 from orvault.vision.following import FollowRules, find_tracks
 from orvault.vision.modes import FixedRegion, MaskMode, MaskPolicy
+from orvault.vision.parts import Spans
 from orvault.vision.tracks import KeyedRegion, MaskTrack, boxes_at
 
 Box = tuple[int, int, int, int]  # x1, y1, x2, y2 in pixels, x2 and y2 exclusive, inside the picture
@@ -22,11 +23,15 @@ LONGEST_SKIP_S = 1.0  # between two looks; a detector that looks less often tell
 
 @dataclass(frozen=True, slots=True)
 class FramePlan:
-    """What of one picture is covered: all of it, or `boxes` and `polygons`."""
+    """What of one picture is covered: all of it, or `boxes` and `polygons`.
+
+    `clear` are the places of those who are left clear on purpose; what else is covered there stays covered.
+    """
 
     whole: bool
     boxes: tuple[Box, ...] = ()
     polygons: tuple[Polygon, ...] = ()
+    clear: tuple[Box, ...] = ()
 
 
 WHOLE = FramePlan(whole=True)
@@ -81,43 +86,59 @@ def plan_tracks(
     height: int,
     *,
     blind: Iterable[int] = (),
-    drawn: Iterable[KeyedRegion] = (),
+    clear: Mapping[int, Spans] | None = None,
 ) -> Iterator[FramePlan]:
     """The plans of pictures `span[0]` up to, without, `span[1]`, one after the other.
 
-    `blind` are the pictures without a trustworthy result: they are covered whole. `drawn` regions get no margin:
-    whoever drew them saw what they cover. A long clip is planned span by span; the plans fit together.
+    `blind` are the pictures without a trustworthy result: they are covered whole. `clear` says by track in which
+    pictures it is left clear (parts.chosen). A long clip is planned span by span; the plans fit together.
     """
     first, end = span
     hidden = set(blind)
     polygons = tuple(_corners(region, width, height) for region in policy.fixed)
     whole_picture = policy.mode is MaskMode.PICTURE
-    regions: list[list[Box]] = [[] for _ in range(max(0, end - first))]
+    masked: list[list[Box]] = [[] for _ in range(max(0, end - first))]
+    left: list[list[Box]] = [[] for _ in masked]
     for track in tracks:
-        _spread(track, regions, first, policy.margin, (width, height))
-    for region in drawn:
-        for index in range(first, end):
-            box = region.box_at(index)
-            whole = _clip(np.array([box], np.float32), 0.0, width, height)[0] if box else None
-            if whole is not None:
-                regions[index - first].append(whole)
+        spans = (clear or {}).get(track.track_id, ())
+        for index, box in _spread(track, span, policy.margin, (width, height)):
+            is_left = any(begin <= index <= last for begin, last in spans)
+            (left if is_left else masked)[index - first].append(box)
     for index in range(first, end):
         if whole_picture or index in hidden:
             yield WHOLE
         else:
-            yield FramePlan(whole=False, boxes=_outermost(regions[index - first]), polygons=polygons)
+            at = index - first
+            yield FramePlan(False, _outermost(masked[at]), polygons, tuple(left[at]))
+
+
+def with_drawn(
+    plan: FramePlan, regions: Iterable[KeyedRegion], taken_us: int, width: int, height: int
+) -> FramePlan:
+    """The plan of a picture taken at `taken_us` (UTC) with the regions that a person drew.
+
+    They get no margin: whoever drew them saw what they cover.
+    """
+    if plan.whole:
+        return plan
+    there = [box for region in regions if (box := region.box_at(taken_us)) is not None]
+    if not there:
+        return plan
+    inside = [box for box in _clip(np.array(there, np.float32), 0.0, width, height) if box is not None]
+    return replace(plan, boxes=_outermost([*plan.boxes, *inside]))
 
 
 def _spread(
-    track: MaskTrack, regions: list[list[Box]], first: int, margin: float, size: tuple[int, int]
-) -> None:
-    begin, end = max(track.first, first), min(track.last + 1, first + len(regions))
+    track: MaskTrack, span: tuple[int, int], margin: float, size: tuple[int, int]
+) -> Iterator[tuple[int, Box]]:
+    """The track's boxes in the pictures of `span`, with their numbers."""
+    begin, end = max(track.first, span[0]), min(track.last + 1, span[1])
     if begin >= end:
         return
     boxes = boxes_at(track.frames, track.boxes, np.arange(begin, end))
-    for index, box in enumerate(_clip(boxes, margin, *size), begin - first):
+    for index, box in enumerate(_clip(boxes, margin, *size), begin):
         if box is not None:
-            regions[index].append(box)
+            yield index, box
 
 
 def _clip(boxes: Floats, margin: float, width: int, height: int) -> list[Box | None]:

@@ -105,8 +105,9 @@ class SecondLook:
         return [_turned_back(d, bgr.shape[1]) for d in found if d.plausible and not d.faint]
 
     def left(self, bgr: Image, plan: FramePlan, policy: MaskPolicy) -> list[Detection]:
-        """Those findings of one picture of the output that are not masked in it."""
+        """Those findings of one picture of the output that are neither masked in it nor left clear on purpose."""
         covered = covered_pixels(bgr, plan, policy)
+        covered |= _mask_of(plan.clear, bgr.shape[:2])  # left clear on purpose, by who may decide that
         if plan.whole:
             good = covered.mean() >= _WHOLE_SHARE
             height, width = bgr.shape[:2]
@@ -147,7 +148,7 @@ class SecondLook:
         outcome = Trial.NOBODY
         for frame, plan, number in pictures:
             outcome = Trial.MISSED
-            rest = FramePlan(False, plan.boxes[:number] + plan.boxes[number + 1 :], plan.polygons)
+            rest = replace(plan, boxes=plan.boxes[:number] + plan.boxes[number + 1 :])
             shown = _as_put_out(frame, rest, policy, crf, preset)
             region = _mask_of([plan.boxes[number]], shown.shape[:2])
             if any(_share(d, region) > 0 for d in self.left(shown, rest, policy)):

@@ -3,14 +3,15 @@
 Types only: `following.py` finds the tracks, `planning.py` turns them into covered regions. Tracks hold boxes and
 never a picture, so that hours of them fit into memory, travel between processes and may be stored.
 
-`find_tracks` -> tracks -> `plan_tracks`: in between, a request may leave tracks clear (by `track_id`) and add
-regions that a person drew (`KeyedRegion`).
+`find_tracks` -> tracks -> `plan_tracks`: in between, a request may leave parts of tracks clear (parts.py); regions
+that a person drew (`KeyedRegion`) come on top, picture by picture.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,6 +23,7 @@ from orvault.vision.boxes import Floats
 
 Ints = npt.NDArray[np.int32]
 Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels; it may reach over the picture's edge
+KEY_SLACK_US = 100_000  # more than lies between two pictures
 
 
 class TrackKind(StrEnum):
@@ -86,36 +88,42 @@ def boxes_at(frames: Ints, boxes: Floats, at: npt.NDArray[np.integer]) -> Floats
 
 @dataclass(frozen=True, slots=True)
 class KeyedRegion:
-    """A region that a person drew, or that a site has fixed: boxes at key pictures, in straight lines between them.
+    """A region that a person drew: boxes at key times, in straight lines between them.
 
-    `keys`: (picture number, region in pixels), growing; the region exists from the first to the last of them. One
-    key with `whole_clip` holds through every picture.
+    `keys`: (UTC microseconds, region in pixels), growing; the region is there from the first to the last of them. One
+    key alone holds in every picture.
     """
 
     name: str
     keys: tuple[tuple[int, Region], ...]
-    whole_clip: bool = False
 
     def __post_init__(self) -> None:
-        frames = [frame for frame, _ in self.keys]
-        if not frames or any(b <= a for a, b in itertools.pairwise(frames)):
+        times = [at_us for at_us, _ in self.keys]
+        if not times or any(b <= a for a, b in itertools.pairwise(times)):
             raise _bad("A region needs at least one key, in the order of time.")
 
-    def box_at(self, frame: int) -> Region | None:
-        """The region in one picture; None where there is none."""
-        frames = np.array([key for key, _ in self.keys], np.int32)
-        if not self.whole_clip and not frames[0] <= frame <= frames[-1]:
+    def box_at(self, at_us: int) -> Region | None:
+        """The region at this time; None where there is none.
+
+        A picture beside the first or last key counts as inside: people read times off pictures, and rounded ones.
+        """
+        times = [key_us for key_us, _ in self.keys]
+        if len(times) > 1 and not times[0] - KEY_SLACK_US <= at_us <= times[-1] + KEY_SLACK_US:
             return None
-        boxes = np.array([box for _, box in self.keys], np.float32)
-        x1, y1, x2, y2 = boxes_at(frames, boxes, np.array([frame]))[0].tolist()
+        at, since = at_us - times[0], [key_us - times[0] for key_us in times]  # floats hold these exactly
+        x1, y1, x2, y2 = (float(np.interp(at, since, [box[i] for _, box in self.keys])) for i in range(4))
         return (x1, y1, x2, y2)
 
 
-def without(tracks: Sequence[MaskTrack], left_clear: frozenset[int]) -> list[MaskTrack]:
-    """The tracks that stay masked. BAD_REQUEST for a number that no track has: a choice made for other footage."""
-    if unknown := sorted(left_clear - {track.track_id for track in tracks}):
-        raise _bad(f"There is no track {unknown[0]} in this footage.")
-    return [track for track in tracks if track.track_id not in left_clear]
+def digest_of(tracks: Iterable[MaskTrack]) -> str:
+    """SHA-256 (hex) of all that tracks say: two lists with the same digest cover the same in every picture."""
+    told = hashlib.sha256()
+    for track in tracks:
+        words = f"{track.track_id} {track.kind} {track.found_first} {track.found_last} {len(track.frames)}\n"
+        told.update(words.encode())
+        told.update(np.ascontiguousarray(track.frames, "<i4").tobytes())
+        told.update(np.ascontiguousarray(track.boxes, "<f4").tobytes())
+    return told.hexdigest()
 
 
 def _bad(message: str) -> OrvaultError:

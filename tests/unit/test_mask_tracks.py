@@ -13,8 +13,8 @@ from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.following import find_tracks
 from orvault.vision.mask import apply_mask
 from orvault.vision.modes import FixedRegion, MaskMode, MaskPolicy, MaskStyle
-from orvault.vision.planning import WHOLE, FramePlan, plan_regions, plan_tracks, trusted
-from orvault.vision.tracks import KeyedRegion, MaskTrack, TrackKind, without
+from orvault.vision.planning import WHOLE, FramePlan, plan_regions, plan_tracks, trusted, with_drawn
+from orvault.vision.tracks import KeyedRegion, MaskTrack, TrackKind
 from tests.unit.vision_media import noise
 
 W, H, FPS = 640, 360, 10
@@ -214,18 +214,21 @@ def test_tracks_are_numbered_by_time_and_say_what_they_follow() -> None:
     assert [t.boxes.tolist() for t in again] == [t.boxes.tolist() for t in tracks]
 
 
-def test_a_track_left_clear_is_not_masked_and_drawn_regions_are() -> None:
-    tracks = find_tracks(looks(40, lambda i: [head(100), head(400)]), MaskMode.HEAD, W, H, fps=FPS)
-    chosen = without(tracks, frozenset({tracks[0].track_id}))
-    drawn = [KeyedRegion("screen", ((10, (0, 0, 20, 20)), (20, (100, 0, 120, 20))))]
-    made = list(plan_tracks(chosen, (0, 40), HEAD, W, H, drawn=drawn, blind=[30]))
-    assert covers(made[5], square(400)) != covers(made[5], square(100))
-    assert covers(made[15], (50, 0, 70, 20))
-    assert not covers(made[21], (100, 0, 120, 20))
-    assert made[30] == WHOLE
-    with pytest.raises(OrvaultError) as caught:
-        without(tracks, frozenset({99}))
-    assert caught.value.kind is ErrorKind.BAD_REQUEST
+def test_drawn_regions_are_covered_between_their_key_times_and_beside_a_whole_plan_nothing_changes() -> None:
+    drawn = [KeyedRegion("screen", ((10_000_000, (0, 0, 20, 20)), (20_000_000, (100, 0, 120, 20))))]
+
+    nothing = FramePlan(False)
+
+    def at(s: float, plan: FramePlan = nothing) -> FramePlan:
+        return with_drawn(plan, drawn, round(s * 1e6), W, H)
+
+    assert covers(at(15), (50, 0, 70, 20)) and not covers(at(15), (0, 0, 20, 20))
+    # times are read off pictures: one beside the first or last key is inside
+    assert covers(at(9.95), (0, 0, 20, 20)) and covers(at(20.05), (100, 0, 120, 20))
+    assert at(9.8).boxes == at(20.2).boxes == ()
+    assert at(15, WHOLE) == WHOLE
+    always = [KeyedRegion("board", ((10_000_000, (600, 300, 700, 400)),))]
+    assert with_drawn(nothing, always, 0, W, H).boxes == ((600, 300, W, H),)
 
 
 def test_spans_of_a_long_clip_fit_together() -> None:

@@ -85,6 +85,30 @@ def _touch(a: tuple[float, ...], b: list[float]) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
+def test_whoever_is_left_clear_on_purpose_is_not_a_miss_and_anybody_else_is() -> None:
+    usual = [plan_of(n) for n in range(COUNT)]
+    uncovered = [FramePlan(False)] * COUNT
+    found = eyes().review(output(uncovered), timed(usual), POLICY)[1]
+    missed = {
+        n
+        for left in found
+        for n, box in enumerate(usual[left.pts_90k // 6000].boxes)
+        if _touch(left.box, box)
+    }
+    assert len(missed) > 1, "at least two heads are seen there"
+    who = min(missed)
+
+    def without(plan: FramePlan, clear: tuple[int, ...]) -> FramePlan:
+        masked = [box for n, box in enumerate(plan.boxes) if n not in missed]
+        return FramePlan(False, tuple(masked), (), tuple(plan.boxes[n] for n in clear))
+
+    approved = [without(plan, tuple(missed)) for plan in usual]
+    assert eyes().review(output(approved), timed(approved), POLICY)[1] == []
+    one = [without(plan, (who,)) for plan in usual]
+    left = eyes().review(output(one), timed(one), POLICY)[1]
+    assert left and not any(_touch(each.box, one[each.pts_90k // 6000].clear[0]) for each in left)
+
+
 def test_a_picture_that_should_be_covered_whole_and_is_not_is_found() -> None:
     whole = [FramePlan(True)] * COUNT
     assert eyes().review(output(whole), timed(whole), POLICY)[1] == []
