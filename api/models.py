@@ -80,7 +80,7 @@ class CameraOut(Model):
     room: str
     node: str
     codec: str | None
-    state: str = Field(examples=["recording"])
+    state: str = Field(examples=["recording"], description="`removed`: the settings name it no more.")
     detail: str
     run_id: str | None
     segments: int

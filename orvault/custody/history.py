@@ -40,6 +40,7 @@ class Act(StrEnum):
     RECORDING_LATE = "recording-late"
     CAMERA_LOST = "camera-lost"
     CAMERA_BACK = "camera-back"
+    CAMERA_REMOVED = "camera-removed"
     TRIGGERS_LOST = "triggers-lost"
     TRIGGERS_BACK = "triggers-back"
     SIGNAL_HEARD = "signal-heard"

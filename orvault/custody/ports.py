@@ -15,13 +15,21 @@ from orvault.container.keys import PublicKey
 
 @dataclass(frozen=True, slots=True)
 class CameraInfo:
-    """One camera as the settings name it; `codec` is known once it was seen."""
+    """One camera as the settings name it; `codec` is known once it was seen.
+
+    One that the settings named once has no room: its recordings can be asked for, and nothing else is done with it.
+    """
 
     camera_id: str
     title: str
     room: str
     node_id: str
     codec: str | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether the settings name it no more."""
+        return not self.room
 
 
 @dataclass(frozen=True, slots=True)

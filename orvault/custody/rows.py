@@ -27,6 +27,9 @@ class CameraRows(Protocol):
     def put(self, camera: CameraInfo, at_us: int) -> None: ...  # noqa: D102
     def get(self, camera_id: str) -> CameraInfo | None: ...  # noqa: D102
     def all(self) -> Sequence[CameraInfo]: ...  # noqa: D102
+    def remove(self, camera_id: str) -> None:
+        """Take its room away; the row stays, because recordings name it."""
+        ...
 
 
 class CaseRows(Protocol):

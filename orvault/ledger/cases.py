@@ -36,6 +36,10 @@ class Cameras:
         else:
             self._db.execute(update(t.cameras).where(t.cameras.c.id == camera.camera_id).values(**values))
 
+    def remove(self, camera_id: str) -> None:
+        """Take its room away."""
+        self._db.execute(update(t.cameras).where(t.cameras.c.id == camera_id).values(room=""))
+
     def get(self, camera_id: str) -> CameraInfo | None:
         """The camera with this id."""
         row = self._db.execute(select(t.cameras).where(t.cameras.c.id == camera_id)).mappings().first()

@@ -460,7 +460,9 @@ class Site:
             RecordingOrder(told.run_id, told.case_id, told.camera_id, told.case_key, told.epoch),
             self.world.clock.now_us(),
         )
-        indexed = IndexActor(lambda: self.world.custody, (), self.tools.nodes, 3600.0)
+        indexed = IndexActor(
+            lambda: self.world.custody, self.world.custody.known_cameras(), self.tools.nodes, 3600.0
+        )
         for fragment in several:
             offset = told.started_us - START_US
             moved = replace(fragment, start_us=fragment.start_us + offset, end_us=fragment.end_us + offset)

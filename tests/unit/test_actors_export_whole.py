@@ -149,7 +149,9 @@ def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(
     case = site.record(count=2)
     with_list(site, START_US + 30 * US_PER_S)
     record = backdated(site, case)
-    index = IndexActor(lambda: site.world.custody, (), site.tools.nodes, 3600.0)
+    index = IndexActor(
+        lambda: site.world.custody, site.world.custody.known_cameras(), site.tools.nodes, 3600.0
+    )
     for _ in range(2):  # a node offers it again at every start
         index.index([record])
     assert len(rows(site, case)) == 2
@@ -160,7 +162,9 @@ def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(
 
 def test_a_backdated_segment_that_came_before_the_list_is_refused_at_export(site: Site) -> None:
     case = site.record(count=2)
-    IndexActor(lambda: site.world.custody, (), site.tools.nodes, 3600.0).index([backdated(site, case)])
+    IndexActor(
+        lambda: site.world.custody, site.world.custody.known_cameras(), site.tools.nodes, 3600.0
+    ).index([backdated(site, case)])
     assert len(rows(site, case)) == 3
     with_list(site, START_US + 30 * US_PER_S)
     request = site.approved(case)

@@ -21,7 +21,7 @@ from orvault.container.gap import Gap, signed_gap
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.unconfirmed import Landmark
-from tests.fakes import AnyNode, World, make_segment, make_world, sqlite_url
+from tests.fakes import CAMERAS, AnyNode, World, make_segment, make_world, sqlite_url
 from tests.unit.actors_support import Enrolled, eventually
 from tests.unit.container_support import hospital
 
@@ -44,7 +44,7 @@ class Believed:
 
 
 def index_actor(world: World, *cameras: CameraInfo, nodes: NodeTrust | None = None) -> IndexActor:
-    return IndexActor(lambda: world.custody, cameras, nodes or Believed(), 3600.0)
+    return IndexActor(lambda: world.custody, cameras or CAMERAS, nodes or Believed(), 3600.0)
 
 
 def enrolled() -> Enrolled:
@@ -144,7 +144,7 @@ def test_what_nobody_enrolled_is_refused_by_name_and_told_to_history_once(
 ) -> None:
     run = run_of(world)
     nodes = Enrolled(hospital()[0].certificate_der, ())
-    index = IndexActor(lambda: world.custody, (), nodes, 3600.0)
+    index = IndexActor(lambda: world.custody, CAMERAS, nodes, 3600.0)
     for number in (0, 1):
         record = make_segment(run.run_id, run.case_id, run.camera_id, number, run.started_us, epoch=run.epoch)
         index.index([record])  # type: ignore[list-item]

@@ -75,6 +75,11 @@ class News:
         uow.history.append(at_us, SYSTEM, self.act, self.subject, self.detail)
 
 
+def rooms_of(uow: UnitOfWork) -> list[str]:
+    """The rooms in which a camera stands, by name."""
+    return sorted({camera.room for camera in uow.cameras.all() if not camera.removed})
+
+
 def camera_news(uow: UnitOfWork, statuses: Mapping[str, CameraStatus], rooms: set[str]) -> list[News]:
     """Cameras of these rooms that were lost, or came back, since history was last told."""
     news = []
@@ -104,7 +109,7 @@ def trigger_news(uow: UnitOfWork, reports: Sequence[TriggerReport], now_us: int)
     """Rooms whose pedal or gestures fail otherwise than history was last told; one without a report has none."""
     reported = {report.room: report.troubles for report in reports}
     news = []
-    for room in sorted({camera.room for camera in uow.cameras.all()} | set(reported)):
+    for room in sorted({*rooms_of(uow), *reported}):
         troubles = [one for one in reported.get(room, ()) if _lasts(one, now_us)]
         if {(one.kind, one.device) for one in troubles} == {
             (one.kind, one.device) for one in _noted_troubles(uow, room)

@@ -24,6 +24,7 @@ from orvault.custody.control import (
     unconfirmed,
     wants_recording,
 )
+from orvault.custody.desks.alarms import rooms_of
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.ordering import CameraProblem, OrderDesk
 from orvault.custody.desks.rooms import Room, room_in
@@ -93,7 +94,7 @@ class ControlDesk(OrderDesk):
         require(by, Right.RECORDING_SWITCH)
         reason = check_stop_reason(reason) if kind is SignalKind.STOP else ""
         with self._uow(read_only=True) as uow:
-            if all(camera.room != room for camera in uow.cameras.all()):
+            if room not in rooms_of(uow):
                 raise not_found("room", room)
         signal_id = signal_id or new_id(self._clock)
         signal = Signal(signal_id, room, kind, SignalSource.PERSON, by.account_id, self._clock.now_us())

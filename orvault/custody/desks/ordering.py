@@ -49,7 +49,9 @@ class OrderDesk(Desk):
         Recorders ignore an order that they follow already; one whose order was lost in a crash begins now.
         """
         with self._uow(read_only=True) as uow:
-            orders = [order_of(run, case_in(uow, run.case_id)) for run in uow.runs.recording()]
+            removed = {camera.camera_id for camera in uow.cameras.all() if camera.removed}
+            runs = [run for run in uow.runs.recording() if run.camera_id not in removed]
+            orders = [order_of(run, case_in(uow, run.case_id)) for run in runs]
         return tuple(self._tell_starts(orders))
 
     def stop_strays(self) -> tuple[CameraProblem, ...]:

@@ -38,9 +38,18 @@ class RecordingDesk(Desk):
     """What was recorded where, as an index over the nodes' disks."""
 
     def register_cameras(self, cameras: Sequence[CameraInfo]) -> None:
-        """Make these cameras known, or bring what is known of them up to date."""
+        """Make all cameras of the settings known, or bring what is known of them up to date.
+
+        Those that are not among them lose their room: nothing of theirs is started, armed or missed any more.
+        """
         now = self._clock.now_us()
+        named = {camera.camera_id for camera in cameras}
         with self._uow() as uow:
+            gone = [each for each in uow.cameras.all() if each.camera_id not in named and not each.removed]
+            for each in gone:
+                uow.cameras.remove(each.camera_id)
+                detail = {"room": each.room, "title": each.title, "node": each.node_id}
+                uow.history.append(now, SYSTEM, Act.CAMERA_REMOVED, f"camera:{each.camera_id}", detail)
             for camera in cameras:
                 uow.cameras.put(camera, now)
             uow.commit()
@@ -51,7 +60,9 @@ class RecordingDesk(Desk):
             return uow.cameras.all()
 
     def cameras(self, by: Account) -> Sequence[CameraView]:
-        """Every camera with its live status; one that does not answer is `unreachable`."""
+        """Every camera with its live status: `unreachable` if it does not answer, `removed` if the settings name it
+        no more.
+        """
         require(by, Right.CAMERA_VIEW)
         with self._uow(read_only=True) as uow:
             known = uow.cameras.all()
@@ -60,10 +71,7 @@ class RecordingDesk(Desk):
             statuses = {status.camera_id: status for status in self._recorders.statuses()}
         except OrvaultError as error:
             statuses, detail = {}, error.outside_words
-        return [
-            CameraView(c, statuses.get(c.camera_id) or CameraStatus(c.camera_id, "unreachable", detail))
-            for c in known
-        ]
+        return [CameraView(c, _status(c, statuses.get(c.camera_id), detail)) for c in known]
 
     def index_segments(self, segments: Sequence[SegmentLike], sealers: Sealers) -> IndexReport:
         """Take sealed segments into the ledger; offering one again changes nothing.
@@ -178,6 +186,12 @@ class RecordingDesk(Desk):
         check_range(start, end)
         with self._uow(read_only=True) as uow:
             return uow.segments.summaries(case_id, camera_id, start, end, page_size(limit))
+
+
+def _status(camera: CameraInfo, told: CameraStatus | None, detail: str) -> CameraStatus:
+    if camera.removed:
+        return CameraStatus(camera.camera_id, "removed", "The settings name it no more.")
+    return told or CameraStatus(camera.camera_id, "unreachable", detail)
 
 
 def _add(uow: UnitOfWork, segment: SegmentLike, now_us: int) -> None:

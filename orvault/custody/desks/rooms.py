@@ -27,6 +27,7 @@ from orvault.custody.desks.alarms import (
     camera_news,
     lost_cameras,
     lost_triggers,
+    rooms_of,
     trigger_news,
 )
 from orvault.custody.desks.base import SYSTEM, Desk, not_found
@@ -77,7 +78,7 @@ class RoomDesk(Desk):
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
             here = room_in(uow, room, self._control, self._clock.now_us())
-            if here.case is None and all(camera.room != room for camera in uow.cameras.all()):
+            if here.case is None and room not in rooms_of(uow):
                 raise not_found("room", room)
             return self._view(uow, here, _due(uow))
 
@@ -86,8 +87,8 @@ class RoomDesk(Desk):
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
             now_us, due = self._clock.now_us(), _due(uow)
-            names = sorted({camera.room for camera in uow.cameras.all()})
-            return tuple(self._view(uow, room_in(uow, name, self._control, now_us), due) for name in names)
+            here = [room_in(uow, name, self._control, now_us) for name in rooms_of(uow)]
+            return tuple(self._view(uow, room, due) for room in here)
 
     def records(self, room: str) -> bool:
         """Whether a camera of this room records; for devices, who are told nothing else."""
@@ -137,8 +138,9 @@ class RoomDesk(Desk):
             alarms = [alarm for here in armed for alarm in self._alarms(here, now_us)]
             lost = [alarm for here in armed for alarm in _lost_cameras(uow, here)]
             cases = {here.name: here.case.case_id for here in armed if here.case is not None}
-            rooms = sorted({camera.room for camera in uow.cameras.all()})
-            unheard = [alarm for name in rooms for alarm in lost_triggers(uow, name, cases.get(name, ""))]
+            unheard = [
+                alarm for name in rooms_of(uow) for alarm in lost_triggers(uow, name, cases.get(name, ""))
+            ]
             due = _due(uow)
             unsaid = [
                 alarm for alarm in alarms if alarm.kind is AlarmKind.LATE_START and not _said(uow, alarm)

@@ -204,7 +204,7 @@ def _room_to_start(uow: UnitOfWork, case: Case) -> tuple[list[CameraInfo], list[
 
 def _camera_of_room(uow: UnitOfWork, case: Case, camera_id: str) -> CameraInfo:
     camera = uow.cameras.get(camera_id)
-    if camera is None:
+    if camera is None or camera.removed:
         raise not_found("camera", camera_id, "camera_ids")
     if camera.room != case.room:
         # The patient agreed to this case being recorded; a camera elsewhere would record somebody else.

@@ -234,7 +234,8 @@ class ViewingDesk(Desk):
 
     def _ask(self, by: Account, view: View) -> OpenedView:
         with self._uow() as uow:
-            if uow.cameras.get(view.camera_id) is None:
+            camera = uow.cameras.get(view.camera_id)
+            if camera is None or (camera.removed and view.kind is ViewKind.LIVE):
                 raise not_found("camera", view.camera_id, "camera_id")
             if view.case_id is not None and uow.cases.get(view.case_id) is None:
                 raise not_found("case", view.case_id, "case_id")
