@@ -134,7 +134,9 @@ class Site:
     def down(self) -> int:
         """Interrupt it, as a person at the keyboard would; its exit code."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGINT)
+        # A shell starts work in the background with interrupts ignored, and that is inherited.
+        deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        self._process.send_signal(signal.SIGTERM if deaf else signal.SIGINT)
         try:
             self._process.wait(60)
         except subprocess.TimeoutExpired:
