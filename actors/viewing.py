@@ -25,7 +25,8 @@ from orvault.video.codec import Image
 from orvault.video.packet import PacketSource
 from orvault.video.source import open_source
 from orvault.viewing.board import Board
-from orvault.viewing.live import LiveCamera, Places
+from orvault.viewing.channels import Places
+from orvault.viewing.live import LiveCamera
 from orvault.viewing.outlet import Outlet
 from orvault.viewing.seen import Seen
 from orvault.vision.detection import Detection

@@ -130,7 +130,10 @@ class StreamEncoder:
         frame = VideoFrame.from_ndarray(bgr, format="bgr24").reformat(format="yuv420p")
         frame.pts, frame.time_base = pts_90k, Fraction(1, TICKS_PER_S)
         frame.pict_type = PictureType.I if keyframe else PictureType.NONE
-        (packet,) = self._encoder.encode(frame)
+        try:
+            (packet,) = self._encoder.encode(frame)
+        except _MEDIA_ERRORS as error:
+            raise _cannot_encode(error) from error
         data = bytes(packet)
         pieces = nal.sample(data, 0)
         sample = fmp4.Sample(pieces, sum(map(len, pieces)), pts_90k, packet.is_keyframe)
@@ -150,7 +153,11 @@ def _open_encoder(width: int, height: int, fps: float, crf: int) -> VideoCodecCo
     try:
         encoder.open()
     except av.FFmpegError as error:
-        raise OrvaultError(
-            ErrorKind.INTERNAL, f"Live pictures cannot be encoded ({type(error).__name__}).", where="live"
-        ) from error
+        raise _cannot_encode(error) from error
     return encoder
+
+
+def _cannot_encode(error: Exception) -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.INTERNAL, f"Live pictures cannot be encoded ({type(error).__name__}).", where="live"
+    )

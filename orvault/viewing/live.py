@@ -9,20 +9,20 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from orvault.clock import Clock
+from orvault.clock import US_PER_S, Clock
 from orvault.custody.viewing import Showing, shows_more
 from orvault.errors import OrvaultError
 from orvault.recording.reconnect import PASSING, ReconnectPolicy, reconnecting
 from orvault.video.codec import Image
-from orvault.video.live import LiveDecoder, Piece, StreamEncoder, picture
+from orvault.video.live import LiveDecoder, picture
 from orvault.video.packet import TICKS_PER_S, Packet, PacketSource
 from orvault.video.timeline import to_90k
 from orvault.viewing.board import Board
-from orvault.viewing.dressing import Dressing, tiny
-from orvault.viewing.outlet import Begin, Notice, Outlet, Shown
+from orvault.viewing.channels import MASKED, Channel, Places, Variant
+from orvault.viewing.outlet import Notice, Outlet
 from orvault.viewing.people import Covered, PeopleCover
 from orvault.vision.detector import Detector
 from orvault.vision.mask import WHOLE
@@ -34,70 +34,6 @@ AGAIN_S = 5.0  # before a camera whose trouble does not pass is opened again
 _IDLE_S = 0.5
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """What pictures of a camera may be made into: how much they show, and whose name is in them ("" in none)."""
-
-    showing: Showing
-    name: str
-
-
-MASKED = Variant(Showing.MASKED, "")
-
-
-class Places:
-    """How many variants with a name may be made at once, over all cameras."""
-
-    def __init__(self, most: int) -> None:
-        self._left = threading.Semaphore(most)
-
-    def take(self) -> bool:
-        """Whether there was one left."""
-        return self._left.acquire(blocking=False)
-
-    def give_back(self) -> None:
-        """One that was taken."""
-        self._left.release()
-
-
-class _Channel:
-    """One variant of a camera's pictures, encoded once for all of its viewers."""
-
-    def __init__(self, variant: Variant, bgr: Image, fps: float, cover: PeopleCover | None) -> None:
-        self.variant, self._cover = variant, cover
-        height, width = bgr.shape[:2]
-        self.size = (height, width)
-        self._dressing = Dressing(variant.showing, variant.name, width, height)
-        if variant.showing is Showing.MASKED:
-            height, width = tiny(bgr).shape[:2]
-        self._encoder = StreamEncoder(width, height, fps)
-
-    def show(self, bgr: Image, pts_90k: int, viewers: list[Outlet], reason: str) -> None:
-        """Send what may be shown now to these viewers; those who are new to it begin with a keyframe."""
-        for covered in self._covered(bgr, pts_90k):
-            new = [viewer for viewer in viewers if viewer.source is not self]
-            piece = self._made(covered, bool(new))
-            begin = Begin(self.variant.showing, reason, self._encoder.codec, self._encoder.init)
-            for viewer in new:
-                viewer.begin(self, begin)
-            for viewer in viewers:
-                viewer.put(Shown(self.variant.showing, piece.data))
-
-    def close(self) -> None:
-        """No more pictures."""
-        if self._cover is not None:
-            self._cover.close()
-
-    def _covered(self, bgr: Image, pts_90k: int) -> list[Covered]:
-        if self._cover is None:
-            return [Covered(bgr, pts_90k, WHOLE)]
-        return self._cover.take(bgr, pts_90k)
-
-    def _made(self, covered: Covered, keyframe: bool) -> Piece:
-        dressed = self._dressing.dress(covered.bgr, covered.plan)
-        return self._encoder.encode(dressed, covered.pts_90k, keyframe)
 
 
 class LiveCamera:
@@ -157,8 +93,11 @@ class _Session:
     def __init__(self, camera: LiveCamera, board: Board, clock: Clock, places: Places) -> None:
         self._camera, self._board, self._clock, self._places = camera, board, clock, places
         self._packets: queue.SimpleQueue[Packet] = queue.SimpleQueue()
-        self._channels: dict[Variant, _Channel] = {}
+        self._channels: dict[Variant, Channel] = {}
         self._placed: set[Variant] = set()  # those that hold a place
+        self._left_out: dict[Variant, _LeftOut] = {}
+        self._people: PeopleCover | None = None
+        self._people_size: tuple[int, ...] = ()
         self._decoder = LiveDecoder()
         self._line = _Line(self._clock)
         self._fps = 25.0
@@ -196,6 +135,7 @@ class _Session:
             self._take(packets)
         self._ended = True
         self._keep(set())
+        self._look_no_more()
 
     def _take(self, packets: list[Packet]) -> None:
         """Decode all that came, and show it; only the newest picture where making them lasts longer than they do."""
@@ -218,29 +158,69 @@ class _Session:
             self._decoder.skip()
 
     def _show(self, bgr: Image, pts_90k: int) -> None:
+        now_us = self._clock.now_us()
+        self._left_out = {each: left for each, left in self._left_out.items() if now_us < left.until_us}
         groups = self._grouped(self._end_refused(self._camera.viewers()))
         self._keep(set(groups))
+        plain = [Covered(bgr, pts_90k, WHOLE)]
+        people = self._with_people(bgr, pts_90k, groups)
         for variant, viewers in groups.items():
-            # What is painted into one variant must not show in the next.
-            own = bgr if variant.showing is Showing.MASKED else bgr.copy()
-            reason = self._board.decision(viewers[0].view_id).reason
             if variant.showing is Showing.PEOPLE:
-                self._blank(viewers)  # its first picture may take a while
-            self._channel(variant, bgr).show(own, pts_90k, viewers, reason)
+                self._blank(list(viewers))  # its first picture may take a while
+            try:
+                channel = self._channel(variant, bgr, pts_90k)
+                channel.show(people if variant.showing is Showing.PEOPLE else plain, viewers)
+            except OrvaultError as error:  # the others' pictures go on
+                self._leave_out(variant, viewers, error)
 
-    def _grouped(self, viewers: list[Outlet]) -> dict[Variant, list[Outlet]]:
-        """Who gets which variant of this picture; where no place for another name is left, the mosaic."""
-        groups: dict[Variant, list[Outlet]] = {}
+    def _with_people(self, bgr: Image, pts_90k: int, groups: Iterable[Variant]) -> list[Covered]:
+        """The pictures in which people can be covered by now: looked for once, for all variants that cover them."""
+        if all(variant.showing is not Showing.PEOPLE for variant in groups):
+            self._look_no_more()
+            return []
+        if self._people is not None and self._people_size != bgr.shape[:2]:
+            self._look_no_more()
+        if self._people is None:
+            self._people_size = bgr.shape[:2]
+            self._people = PeopleCover(self._camera.open_detector, self._clock)
+        return self._people.take(bgr, pts_90k)
+
+    def _look_no_more(self) -> None:
+        if self._people is not None:
+            self._people.close()
+            self._people = None
+
+    def _grouped(self, viewers: list[Outlet]) -> dict[Variant, dict[Outlet, str]]:
+        """Who gets which variant of this picture, and why."""
+        groups: dict[Variant, dict[Outlet, str]] = {}
         for viewer in viewers:
-            showing = self._board.decision(viewer.view_id).showing
-            variant = MASKED if showing is Showing.MASKED else Variant(showing, viewer.name)
-            if variant is not MASKED and variant not in self._placed:
-                if self._places.take():
-                    self._placed.add(variant)
-                else:
-                    variant = MASKED
-            groups.setdefault(variant, []).append(viewer)
+            variant, reason = self._variant_for(viewer)
+            if variant not in self._left_out:
+                groups.setdefault(variant, {})[viewer] = reason
         return groups
+
+    def _variant_for(self, viewer: Outlet) -> tuple[Variant, str]:
+        """The mosaic, where no place for another name is left, or where what the viewer may see cannot be made."""
+        decision = self._board.decision(viewer.view_id)
+        if decision.showing is Showing.MASKED:
+            return MASKED, decision.reason
+        variant = Variant(decision.showing, viewer.name)
+        if variant in self._left_out:
+            return MASKED, self._left_out[variant].words
+        if variant not in self._placed:
+            if not self._places.take():
+                return MASKED, "As many views with a name are open as the site makes at once."
+            self._placed.add(variant)
+        return variant, decision.reason
+
+    def _leave_out(self, variant: Variant, viewers: Iterable[Outlet], error: OrvaultError) -> None:
+        """This variant cannot be made: its viewers are told, and get the mosaic for a while."""
+        log.warning("camera %s, a view (%s): %s", self._camera.camera_id, variant.showing.value, error)
+        words = f"This view cannot be made: {error.message}"
+        self._left_out[variant] = _LeftOut(self._clock.now_us() + round(AGAIN_S * US_PER_S), words)
+        self._channels.pop(variant, None)
+        for viewer in viewers:
+            viewer.tell(Notice(words))
 
     def _end_refused(self, viewers: list[Outlet]) -> list[Outlet]:
         """Those who may still watch; the others are told and leave."""
@@ -258,30 +238,30 @@ class _Session:
         """No picture comes now: who has one on the screen that shows more than is allowed by now loses it."""
         for viewer in viewers:
             decision, source = self._board.decision(viewer.view_id), viewer.source
-            if isinstance(source, _Channel) and shows_more(source.variant.showing, decision.showing):
+            if isinstance(source, Channel) and shows_more(source.variant.showing, decision.showing):
                 viewer.tell(Notice(decision.reason))
 
-    def _channel(self, variant: Variant, bgr: Image) -> _Channel:
+    def _channel(self, variant: Variant, bgr: Image, pts_90k: int) -> Channel:
         channel = self._channels.get(variant)
         if channel is None or channel.size != bgr.shape[:2]:
-            if channel is not None:
-                channel.close()
-            channel = self._channels[variant] = self._new_channel(variant, bgr)
+            channel = self._channels[variant] = Channel(variant, bgr, self._fps, pts_90k)
         return channel
-
-    def _new_channel(self, variant: Variant, bgr: Image) -> _Channel:
-        cover = None
-        if variant.showing is Showing.PEOPLE:
-            cover = PeopleCover(self._camera.open_detector, self._clock)
-        return _Channel(variant, bgr, self._fps, cover)
 
     def _keep(self, variants: set[Variant]) -> None:
         """End the channels that nobody watches any more."""
         for variant in set(self._channels) - variants:
-            self._channels.pop(variant).close()
+            del self._channels[variant]
         for variant in self._placed - variants:
             self._placed.remove(variant)
             self._places.give_back()
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """A variant that could not be made is tried again from then on."""
+
+    until_us: int
+    words: str
 
 
 class _Line:

@@ -53,7 +53,10 @@ class _Look:
 
 
 class PeopleCover:
-    """One camera's pictures, held until they can be covered. `take` from one thread; looking has one of its own."""
+    """One camera's pictures, held until they can be covered. `take` from one thread; looking has one of its own.
+
+    The pictures are only read, and must not be painted on by others.
+    """
 
     def __init__(self, open_detector: Callable[[], Detector], clock: Clock) -> None:
         self._open_detector, self._clock = open_detector, clock
@@ -92,7 +95,7 @@ class PeopleCover:
         with self._there:
             if self._under_way is None:
                 self._under_way = _Look(pts_90k, self._clock.now_us())
-                self._next = (bgr.copy(), self._under_way)  # the picture itself is painted on meanwhile
+                self._next = (bgr, self._under_way)
                 self._there.notify()
 
     def _judged(self, look: _Look) -> list[Covered]:

@@ -19,8 +19,9 @@ from orvault.video.codec import Image
 from orvault.video.live import LiveDecoder, StreamEncoder, picture
 from orvault.video.packet import Packet, StreamInfo
 from orvault.viewing.board import STALE_US, Board
+from orvault.viewing.channels import Places
 from orvault.viewing.dressing import CELL_PX, COLUMNS, cells, mosaic, tiny
-from orvault.viewing.live import LiveCamera, Places
+from orvault.viewing.live import LiveCamera
 from orvault.viewing.outlet import MOST_PIECES, Begin, Message, Notice, Outlet, Shown
 from orvault.viewing.people import LIMIT_US, PeopleCover
 from orvault.viewing.seen import Seen
@@ -98,6 +99,7 @@ class Finder:
     fault: Exception | None = None
     held: threading.Event | None = None
     looks: int = 0
+    opened: int = 0
 
     def detect(self, bgr: Image) -> list[Detection]:
         self.looks += 1
@@ -148,6 +150,7 @@ def room() -> Iterator[Room]:
     board = Board(boards, clock)
 
     def opened() -> Detector:
+        finder.opened += 1
         return finder
 
     camera = LiveCamera("or1-wall", feed, board, clock, opened, Places(2))
@@ -177,11 +180,20 @@ def pictures(count: int) -> Callable[[list[Message]], bool]:
 
 def decoded(messages: list[Message]) -> list[Image]:
     """The pictures of one stream, as a player sees them."""
+    return [frame.to_ndarray(format="bgr24") for frame in frames(messages)]
+
+
+def times(messages: list[Message]) -> list[int]:
+    """When the pictures of one stream are shown, in 1/90000 s."""
+    return [frame.pts or 0 for frame in frames([each for each in messages if not isinstance(each, Notice)])]
+
+
+def frames(messages: list[Message]) -> list[av.VideoFrame]:
     begin = messages[0]
     assert isinstance(begin, Begin)
     data = begin.init + b"".join(each.data for each in messages if isinstance(each, Shown))
     with av.open(io.BytesIO(data), mode="r", format="mp4") as container:
-        return [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        return list(container.decode(video=0))
 
 
 def test_a_masked_picture_is_so_few_colours_and_nothing_finer(room: Room) -> None:
@@ -256,6 +268,21 @@ def test_a_name_is_in_the_picture_and_names_are_capped(room: Room) -> None:
     room.give(2)
     got = taken(park, lambda messages: any(isinstance(m, Begin) for m in messages))
     assert any(isinstance(m, Begin) and m.showing is Showing.CLEAR for m in got)
+
+
+def test_a_view_that_cannot_be_made_leaves_the_others_as_they_are(room: Room) -> None:
+    kim, odd = room.join("a", Showing.CLEAR, "kim"), room.join("b", Showing.CLEAR, "\U0001f600")
+    room.give(4)
+    got = taken(kim, pictures(4))
+    assert [type(each) for each in got] == [Begin, Shown, Shown, Shown, Shown]
+    told = taken(odd, pictures(3))
+    begin = next(each for each in told if isinstance(each, Begin))
+    assert begin.showing is Showing.MASKED and "cannot be drawn" in begin.reason
+    room.clock.us += 10 * US_PER_S  # it is tried again, and told again
+    room.boards.say("b", Showing.CLEAR)
+    room.board.refresh()
+    room.give(1)
+    eventually(lambda: isinstance(odd.take(), Notice), "it is told again")
 
 
 def test_a_switch_that_cannot_be_read_counts_as_masked(room: Room) -> None:
@@ -417,6 +444,29 @@ def test_nothing_clear_stays_on_the_screen_while_people_are_looked_for(room: Roo
     (notice,) = taken(outlet, lambda got: len(got) == 1)
     assert notice == Notice("shows people-masked")
     room.finder.held.set()
+
+
+def test_people_are_looked_for_once_however_many_watch(room: Room) -> None:
+    kim, lee = room.join("a", Showing.PEOPLE, "kim"), room.join("b", Showing.PEOPLE, "lee")
+    for _ in range(12):
+        room.give(1)
+    for outlet in (kim, lee):
+        begin, *_ = (each for each in taken(outlet, pictures(2)) if not isinstance(each, Notice))
+        assert isinstance(begin, Begin) and begin.showing is Showing.PEOPLE
+    assert room.finder.opened == 1
+
+
+def test_who_comes_later_sees_no_picture_from_before(room: Room) -> None:
+    room.finder.held = threading.Event()
+    kim, lee = room.join("a", Showing.PEOPLE, "kim"), room.join("b", Showing.MASKED, "lee")
+    room.give(3)
+    taken(lee, pictures(3))
+    room.switch("b", Showing.PEOPLE)
+    room.finder.held.set()
+    for _ in range(12):
+        room.give(1)
+    first, later = (times(taken(outlet, pictures(4)))[0] for outlet in (kim, lee))
+    assert first < later and later >= 3 * 6000
 
 
 def test_a_dead_detector_shows_a_viewer_black_pictures(room: Room) -> None:
