@@ -1,0 +1,1 @@
+"""Papers: what the system prints as PDF, in Korean and English."""
