@@ -19,7 +19,7 @@ from ray import serve
 from api import errors
 from api.docs_page import add_docs
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import accounts, cases, control, exports, history, recordings, viewing, watermarks
+from api.routes import accounts, cases, control, exports, history, recordings, retention, viewing, watermarks
 from api.services import PREFIX, Services
 
 __all__ = ["Services", "build_app", "start_api", "stop_api"]
@@ -39,6 +39,7 @@ _TAGS = [
         "description": "Live and stored pictures, masked unless a grant says more; the quick mask.",
     },
     {"name": "Exports", "description": "Requests for a masked, watermarked, sealed copy; four eyes on each."},
+    {"name": "Retention", "description": "How long recordings are kept, legal holds, and their destruction."},
     {"name": "History", "description": "Every act, append-only."},
     {"name": "System", "description": "Whether the system answers."},
 ]
@@ -80,7 +81,7 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.services = services
-    for routes in (accounts, recordings, viewing, cases, control, exports, watermarks, history):
+    for routes in (accounts, recordings, viewing, cases, control, exports, watermarks, retention, history):
         app.include_router(routes.router, prefix=PREFIX)
     app.add_api_route("/healthz", history.show_health, include_in_schema=False)
     errors.install(app)

@@ -36,6 +36,7 @@ PROBLEMS: dict[ErrorKind, tuple[HTTPStatus, str]] = {
     ErrorKind.SELF_APPROVAL: (HTTPStatus.FORBIDDEN, "Nobody approves their own request"),
     ErrorKind.NOT_APPROVED: (HTTPStatus.CONFLICT, "The request is not approved"),
     ErrorKind.LINK_EXPIRED: (HTTPStatus.GONE, "The download link is over"),
+    ErrorKind.DESTROYED: (HTTPStatus.GONE, "The recordings were destroyed"),
     ErrorKind.TOO_MANY_ATTEMPTS: (HTTPStatus.TOO_MANY_REQUESTS, "Too many attempts"),
     ErrorKind.BAD_SETTINGS: (HTTPStatus.INTERNAL_SERVER_ERROR, "The system is not set up rightly"),
     ErrorKind.PROVIDER_MISSING: (HTTPStatus.INTERNAL_SERVER_ERROR, "The inference provider is missing"),

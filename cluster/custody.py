@@ -10,6 +10,7 @@ from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
+from orvault.custody.retention import RetentionPolicy
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Redaction
 from orvault.custody.viewing import ViewPolicy
@@ -34,10 +35,11 @@ class LedgerAddress:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site decides for custody: how signals count, and who views what."""
+    """What a site decides for custody: how signals count, who views what, and how long recordings are kept."""
 
     control: ControlPolicy
     viewing: ViewPolicy
+    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
 
 
 def open_custody(
@@ -63,6 +65,7 @@ def open_custody(
         hospital=hospital,
         viewing=None if rules is None else rules.viewing,
         viewers=ViewingHandle(),
+        retention=None if rules is None else rules.retention,
     )
 
 

@@ -99,7 +99,7 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
 
 def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rules]:
     """What `open_custody` needs: where the ledger is, the cameras it speaks of, the site's rules."""
-    rules = Rules(settings.control.policy(), settings.viewing.policy())
+    rules = Rules(settings.control.policy(), settings.viewing.policy(), settings.retention.policy())
     return services.ledger_address(settings), services.camera_ids(settings), rules
 
 

@@ -22,6 +22,7 @@ class ErrorKind(StrEnum):
     SELF_APPROVAL = "self-approval"
     NOT_APPROVED = "not-approved"
     LINK_EXPIRED = "link-expired"
+    DESTROYED = "destroyed"
     TOO_MANY_ATTEMPTS = "too-many-attempts"
     # how the system was set up
     BAD_SETTINGS = "bad-settings"

@@ -33,6 +33,11 @@ class Right(StrEnum):
     STORED_VIEW = "stored-view"
     MASK_SET = "mask-set"
     MASK_LIFT = "mask-lift"
+    RETENTION_VIEW = "retention-view"
+    RETENTION_EXTEND = "retention-extend"
+    HOLD_PUT = "hold-put"
+    HOLD_LIFT = "hold-lift"
+    DESTRUCTION_APPROVE = "destruction-approve"
 
 
 # What every account may: see the masked picture (`viewing.decide_view` says who sees more), and mask in an emergency.
@@ -53,6 +58,10 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.EXPORT_SUBMIT,
             Right.EXPORT_VIEW,
             Right.EXPORT_DOWNLOAD,
+            Right.RETENTION_VIEW,
+            Right.RETENTION_EXTEND,
+            Right.HOLD_PUT,
+            Right.HOLD_LIFT,
         }
     ),
     # Decides on requests and may file one for a court; never decides on its own (see `may`).
@@ -68,6 +77,11 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.EXPORT_DOWNLOAD,
             Right.HISTORY_VIEW,
             Right.MASK_LIFT,
+            Right.RETENTION_VIEW,
+            Right.RETENTION_EXTEND,
+            Right.HOLD_PUT,
+            Right.HOLD_LIFT,
+            Right.DESTRUCTION_APPROVE,
         }
     ),
     # Stands in the operating room: arms, switches and closes, and hands nothing out.
@@ -89,6 +103,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.STORED_VIEW,
             Right.EXPORT_VIEW,
             Right.HISTORY_VIEW,
+            Right.RETENTION_VIEW,
         }
     ),
 }

@@ -73,6 +73,16 @@ class Act(StrEnum):
     WATERMARK_IMAGE_ADDED = "watermark-image-added"
     VIEW_STARTED = "view-started"
     VIEWED = "viewed"
+    HOLD_PUT = "hold-put"
+    HOLD_LIFTED = "hold-lifted"
+    RETENTION_EXTENDED = "retention-extended"
+    DESTRUCTION_NOTICED = "destruction-noticed"
+    DESTRUCTION_WITHDRAWN = "destruction-withdrawn"
+    DESTRUCTION_APPROVED = "destruction-approved"
+    DESTRUCTION_BEGUN = "destruction-begun"
+    CASE_KEY_DESTROYED = "case-key-destroyed"
+    FILES_DESTROYED = "files-destroyed"
+    RECORDINGS_DESTROYED = "recordings-destroyed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.account import AccountRows
 from orvault.custody.case import Case, CaseState, Run
+from orvault.custody.destruction import DestructionRows
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
 from orvault.custody.request import ExportRequest, RequestState
+from orvault.custody.retention import RetentionRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.viewing import MaskRows, ViewRows
 from orvault.custody.watermark import WatermarkImageRows
@@ -247,6 +249,10 @@ class UnitOfWork(Protocol):
     def masks(self) -> MaskRows: ...  # noqa: D102
     @property
     def views(self) -> ViewRows: ...  # noqa: D102
+    @property
+    def retention(self) -> RetentionRows: ...  # noqa: D102
+    @property
+    def destructions(self) -> DestructionRows: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
     def __exit__(

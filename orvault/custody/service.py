@@ -15,6 +15,7 @@ from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
+from orvault.custody.desks.retention import CaseRetention, Plan, RetentionDesk
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
@@ -34,6 +35,7 @@ class CustodyService(
     NoticeDesk,
     TraceDesk,
     ViewingDesk,
+    RetentionDesk,
 ):
     """All desks over one ledger; safe to share between threads, and to have in several processes."""
 
@@ -42,6 +44,7 @@ __all__ = [
     "Alarm",
     "CameraProblem",
     "CameraView",
+    "CaseRetention",
     "CaseView",
     "CustodyService",
     "DueReason",
@@ -49,6 +52,7 @@ __all__ = [
     "MaskState",
     "NoticePage",
     "OpenedView",
+    "Plan",
     "RenderJob",
     "RoomView",
     "SeenSpan",

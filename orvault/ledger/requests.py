@@ -13,7 +13,7 @@ from orvault.ledger import tables_exports as t
 from orvault.ledger.request_rows import request_of, state_values, wish_values
 from orvault.ledger.rows import Row, Values, to_text
 
-_ENDED = ("refused", "failed", "expired")
+ENDED = ("refused", "failed", "expired")
 
 
 class Requests:
@@ -124,7 +124,7 @@ class Requests:
     def outlived(self, now_us: int) -> Sequence[ExportRequest]:
         """Those whose validity is over and that have not ended, at most 500."""
         r = t.requests.c
-        query = select(t.requests).where(r.valid_until_us <= now_us, r.state.not_in(_ENDED))
+        query = select(t.requests).where(r.valid_until_us <= now_us, r.state.not_in(ENDED))
         return self._read(query.order_by(r.id).limit(500))
 
     def add_link(self, link: Link) -> None:

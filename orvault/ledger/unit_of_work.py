@@ -22,6 +22,7 @@ from orvault.ledger.moved_runs import MovedRuns
 from orvault.ledger.notices import Notices
 from orvault.ledger.recordings import Gaps, Segments
 from orvault.ledger.requests import Requests
+from orvault.ledger.retention import Destructions, Retention
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
 from orvault.ledger.watermark_images import WatermarkImages
@@ -140,6 +141,16 @@ class SqlUnitOfWork:
     def views(self) -> Views:
         """Views and viewing grants."""
         return Views(self._here)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Holds, extensions, and what is recorded of cases that are not destroyed."""
+        return Retention(self._here)
+
+    @cached_property
+    def destructions(self) -> Destructions:
+        """Destructions."""
+        return Destructions(self._here)
 
     @property
     def _here(self) -> Connection:

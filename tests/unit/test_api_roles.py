@@ -16,6 +16,7 @@ from orvault.clock import utc_iso
 from orvault.container.canonical import to_base64
 from orvault.custody.access import Right, may
 from orvault.custody.account import Role
+from orvault.custody.retention import plan_digest
 from tests.fakes import PASSWORD
 from tests.unit.api_support import Api, export_body, is_problem, make_api
 from tests.unit.watermark_images import PNG
@@ -54,6 +55,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "preview_watermark": {"watermark": {"text": "{hospital} {time}"}},
     "draft_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
     "change_draft": {"purpose": "another"},
+    "approve_plan": {"digest": plan_digest([])},
+    "put_hold": {"reason": "because", "document": "2026-1"},
+    "lift_hold": {"reason": "because"},
+    "extend_retention": {"until": "2027-11-22T18:30:00Z", "reason": "because", "document": "2026-1"},
     "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
 }
 

@@ -14,11 +14,12 @@ EVERYBODY = "session camera-view live-view mask-set"
 GIVEN = {
     Role.SYSTEM_ADMINISTRATOR: "account-manage",
     Role.RECORDS_MANAGER: "case-view case-plan case-arm case-close recording-switch "
-    "recording-list stored-view export-submit export-view export-download",
+    "recording-list stored-view export-submit export-view export-download "
+    "retention-view retention-extend hold-put hold-lift",
     Role.PRIVACY_OFFICER: "case-view recording-list stored-view export-submit export-view export-decide "
-    "export-download history-view mask-lift",
+    "export-download history-view mask-lift retention-view retention-extend hold-put hold-lift destruction-approve",
     Role.CLINICAL_STAFF: "case-view case-arm case-close recording-switch mask-lift",
-    Role.AUDITOR: "case-view recording-list stored-view export-view history-view",
+    Role.AUDITOR: "case-view recording-list stored-view export-view history-view retention-view",
 }
 
 

@@ -8,6 +8,7 @@ from orvault.clock import Clock
 from orvault.custody.control import ControlPolicy
 from orvault.custody.passwords import Passwords
 from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
+from orvault.custody.retention import RetentionPolicy
 from orvault.custody.rows import UnitsOfWork
 from orvault.custody.terms import Redaction
 from orvault.custody.viewing import ViewPolicy
@@ -48,6 +49,7 @@ class Desk:
         viewing: ViewPolicy | None = None,
         viewers: Viewers | None = None,
         hospital: str = "",
+        retention: RetentionPolicy | None = None,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -60,6 +62,7 @@ class Desk:
         self._hospital = hospital
         self._viewing = viewing or ViewPolicy()
         self._viewers = viewers or NoViewers()
+        self._retention = retention or RetentionPolicy()
 
 
 def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:

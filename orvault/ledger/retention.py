@@ -1,0 +1,297 @@
+"""Holds, extensions, destructions, and what is recorded of cases that are not destroyed, in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Select, case, exists, func, insert, select, update
+from sqlalchemy import delete as remove
+
+from orvault.custody.case import CaseState
+from orvault.custody.destruction import Destruction, NodeFiles, Step
+from orvault.custody.retention import Extension, Hold, Recorded
+from orvault.ledger import tables as base
+from orvault.ledger import tables_retention as t
+from orvault.ledger.requests import ENDED
+from orvault.ledger.rows import Row, Values, to_text
+from orvault.ledger.tables_exports import requests
+from orvault.ledger.tables_viewing import viewing_grants
+
+_NO_SLOTS = to_text({"items": []})
+
+
+class Retention:
+    """`RetentionRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def recorded(self, case_id: str) -> Recorded | None:
+        """What the ledger has of one case; None where nothing was ever recorded."""
+        found = self._recorded(_cases_with_runs().where(base.cases.c.id == case_id))
+        return found[0] if found else None
+
+    def undestroyed(self, after: str, limit: int, ended_before_us: int | None = None) -> Sequence[Recorded]:
+        """Recorded and not destroyed, by id; or those closed and stopped before a time."""
+        c, d = base.cases.c, t.destructions.c
+        gone = exists(select(d.case_id).where(d.case_id == c.id, d.step == Step.DESTROYED.value))
+        query = _cases_with_runs().where(c.id > after, ~gone).order_by(c.id).limit(limit)
+        if ended_before_us is not None:
+            query = query.where(c.state == CaseState.CLOSED.value).having(
+                func.max(base.runs.c.stopped_us) <= ended_before_us
+            )
+        return self._recorded(query)
+
+    def add_hold(self, hold: Hold) -> None:
+        """Insert a hold that stands."""
+        self._db.execute(
+            insert(t.legal_holds).values(
+                id=hold.hold_id,
+                case_id=hold.case_id,
+                reason=hold.reason,
+                document=hold.document,
+                put_by=hold.put_by,
+                put_us=hold.put_us,
+            )
+        )
+
+    def put_lift(self, hold: Hold) -> None:
+        """Write who lifted it, when and why."""
+        values: Values = {"lifted_by": hold.lifted_by, "lifted_us": hold.lifted_us}
+        values |= {"lift_reason": hold.lift_reason}
+        self._db.execute(update(t.legal_holds).where(t.legal_holds.c.id == hold.hold_id).values(**values))
+
+    def hold(self, hold_id: str) -> Hold | None:
+        """The hold with this id."""
+        found = self._holds(select(t.legal_holds).where(t.legal_holds.c.id == hold_id))
+        return found[0] if found else None
+
+    def holds(self, case_id: str) -> Sequence[Hold]:
+        """The case's holds, the oldest first, also those that were lifted."""
+        h = t.legal_holds.c
+        return self._holds(select(t.legal_holds).where(h.case_id == case_id).order_by(h.id))
+
+    def add_extension(self, extension: Extension) -> None:
+        """Insert one."""
+        self._db.execute(
+            insert(t.retention_extensions).values(
+                id=extension.extension_id,
+                case_id=extension.case_id,
+                until_us=extension.until_us,
+                reason=extension.reason,
+                document=extension.document,
+                extended_by=extension.extended_by,
+                extended_us=extension.extended_us,
+            )
+        )
+
+    def extension(self, case_id: str) -> Extension | None:
+        """The one that reaches furthest."""
+        e = t.retention_extensions.c
+        query = select(t.retention_extensions).where(e.case_id == case_id)
+        row = self._db.execute(query.order_by(e.until_us.desc(), e.id).limit(1)).mappings().first()
+        if row is None:
+            return None
+        return Extension(
+            row["id"],
+            row["case_id"],
+            row["until_us"],
+            row["reason"],
+            row["document"],
+            row["extended_by"],
+            row["extended_us"],
+        )
+
+    def open_requests(self, case_id: str) -> Sequence[str]:
+        """Ids of requests over the case that were submitted and have not ended; a draft keeps no footage."""
+        r = requests.c
+        query = select(r.id).where(r.case_id == case_id, r.state.not_in((*ENDED, "draft"))).order_by(r.id)
+        return list(self._db.execute(query).scalars())
+
+    def open_grants(self, case_id: str, now_us: int) -> Sequence[str]:
+        """Ids of viewing grants over the case that are neither over nor taken back."""
+        g = viewing_grants.c
+        query = select(g.id).where(g.case_id == case_id, g.until_us > now_us, g.revoked_us.is_(None))
+        return list(self._db.execute(query.order_by(g.id)).scalars())
+
+    def _holds(self, query: Select[*tuple[object, ...]]) -> list[Hold]:
+        return [_hold(row) for row in self._db.execute(query).mappings()]
+
+    def _recorded(self, query: Select[*tuple[object, ...]]) -> list[Recorded]:
+        rows = list(self._db.execute(query).mappings())
+        s = base.segments.c
+        sums = (
+            select(
+                s.case_id,
+                func.min(s.start_us).label("from_us"),
+                func.max(s.end_us).label("to_us"),
+                func.count().label("segments"),
+                func.sum(s.bytes).label("bytes"),
+            )
+            .where(s.case_id.in_([row["id"] for row in rows]))
+            .group_by(s.case_id)
+        )
+        segments = {row["case_id"]: row for row in self._db.execute(sums).mappings()}
+        return [_recorded(row, segments.get(row["id"])) for row in rows]
+
+
+class Destructions:
+    """`DestructionRows` over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def add(self, destruction: Destruction) -> None:
+        """Insert one."""
+        self._db.execute(insert(t.destructions).values(case_id=destruction.case_id, **_values(destruction)))
+
+    def put(self, destruction: Destruction) -> None:
+        """Write how far it is."""
+        here = t.destructions.c.case_id == destruction.case_id
+        self._db.execute(update(t.destructions).where(here).values(**_values(destruction)))
+
+    def withdraw(self, case_id: str) -> None:
+        """Forget one that has not begun."""
+        d = t.destructions.c
+        self._db.execute(remove(t.destructions).where(d.case_id == case_id, d.begun_us.is_(None)))
+
+    def get(self, case_id: str) -> Destruction | None:
+        """That of this case."""
+        query = select(t.destructions).where(t.destructions.c.case_id == case_id)
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else _destruction(row)
+
+    def at(self, steps: Sequence[Step], limit: int = 1000) -> Sequence[Destruction]:
+        """Those at one of these steps, the longest noticed first."""
+        d = t.destructions.c
+        query = select(t.destructions).where(d.step.in_([step.value for step in steps]))
+        query = query.order_by(d.noticed_us, d.case_id).limit(limit)
+        return [_destruction(row) for row in self._db.execute(query).mappings()]
+
+    def add_nodes(self, case_id: str, node_ids: Sequence[str]) -> None:
+        """Nodes that may have files of the case; those that are named already stay as they are."""
+        known = {node.node_id for node in self.nodes(case_id)}
+        for node_id in sorted(set(node_ids) - known):
+            values: Values = {"case_id": case_id, "node_id": node_id, "files": 0, "bytes": 0}
+            self._db.execute(insert(t.destruction_nodes).values(**values))
+
+    def nodes(self, case_id: str) -> Sequence[NodeFiles]:
+        """The nodes of one case, by name."""
+        n = t.destruction_nodes.c
+        query = select(t.destruction_nodes).where(n.case_id == case_id).order_by(n.node_id)
+        rows = self._db.execute(query).mappings()
+        return [NodeFiles(row["node_id"], row["removed_us"], row["files"], row["bytes"]) for row in rows]
+
+    def put_node(self, case_id: str, node: NodeFiles) -> None:
+        """Write what a node confirmed."""
+        n = t.destruction_nodes.c
+        values: Values = {"removed_us": node.removed_us, "files": node.files, "bytes": node.bytes}
+        here = (n.case_id == case_id, n.node_id == node.node_id)
+        self._db.execute(update(t.destruction_nodes).where(*here).values(**values))
+
+    def outstanding(self) -> Sequence[tuple[str, str]]:
+        """(case, node) whose files are not confirmed to be gone though the case is destroyed, at most 1000."""
+        n, d = t.destruction_nodes.c, t.destructions.c
+        query = (
+            select(n.case_id, n.node_id)
+            .join(t.destructions, d.case_id == n.case_id)
+            .where(n.removed_us.is_(None), d.step == Step.DESTROYED.value)
+            .order_by(n.case_id, n.node_id)
+            .limit(1000)
+        )
+        return [(row[0], row[1]) for row in self._db.execute(query)]
+
+    def among(self, case_ids: Sequence[str]) -> set[str]:
+        """Those of these cases whose key is destroyed."""
+        d = t.destructions.c
+        query = select(d.case_id).where(d.case_id.in_(list(case_ids)), d.key_destroyed_us.is_not(None))
+        return set(self._db.execute(query).scalars())
+
+    def drop_slots(self, case_id: str) -> None:
+        """Empty the key slots in the segments' rows."""
+        s = base.segments.c
+        self._db.execute(update(base.segments).where(s.case_id == case_id).values(slots=_NO_SLOTS))
+
+
+def _cases_with_runs() -> Select[*tuple[object, ...]]:
+    c, r = base.cases.c, base.runs.c
+    return (
+        select(
+            c.id,
+            c.number,
+            c.room,
+            c.closed_us,
+            func.count().label("runs"),
+            func.sum(case((r.stopped_us.is_(None), 1), else_=0)).label("open_runs"),
+            func.max(func.coalesce(r.stopped_us, r.stop_ordered_us, r.started_us)).label("ended_us"),
+        )
+        .join(base.runs, r.case_id == c.id)
+        .group_by(c.id, c.number, c.room, c.closed_us)
+    )
+
+
+def _recorded(row: Row, segments: Row | None) -> Recorded:
+    # A recorder's clock may run ahead of the server's: the later of the two ends counts, so nothing goes too soon.
+    last_us = 0 if segments is None else int(segments["to_us"])
+    return Recorded(
+        case_id=row["id"],
+        number=row["number"],
+        room=row["room"],
+        closed_us=row["closed_us"],
+        runs=int(row["runs"]),  # MariaDB sums integers as DECIMAL
+        open_runs=int(row["open_runs"]),
+        ended_us=max(int(row["ended_us"]), last_us),
+        from_us=None if segments is None else int(segments["from_us"]),
+        to_us=None if segments is None else last_us,
+        segments=0 if segments is None else int(segments["segments"]),
+        bytes=0 if segments is None else int(segments["bytes"]),
+    )
+
+
+def _hold(row: Row) -> Hold:
+    return Hold(
+        row["id"],
+        row["case_id"],
+        row["reason"],
+        row["document"],
+        row["put_by"],
+        row["put_us"],
+        row["lifted_by"],
+        row["lifted_us"],
+        row["lift_reason"],
+    )
+
+
+def _values(destruction: Destruction) -> Values:
+    return {
+        "step": destruction.step.value,
+        "due_us": destruction.due_us,
+        "rule": destruction.rule,
+        "noticed_us": destruction.noticed_us,
+        "approved_by": destruction.approved_by,
+        "approved_us": destruction.approved_us,
+        "begun_us": destruction.begun_us,
+        "key_destroyed_us": destruction.key_destroyed_us,
+        "packages_removed_us": destruction.packages_removed_us,
+        "destroyed_us": destruction.destroyed_us,
+        "epoch": destruction.epoch,
+        "receipt": None if destruction.receipt is None else destruction.receipt.decode("utf-8"),
+    }
+
+
+def _destruction(row: Row) -> Destruction:
+    return Destruction(
+        case_id=row["case_id"],
+        step=Step(row["step"]),
+        due_us=row["due_us"],
+        rule=row["rule"],
+        noticed_us=row["noticed_us"],
+        approved_by=row["approved_by"],
+        approved_us=row["approved_us"],
+        begun_us=row["begun_us"],
+        key_destroyed_us=row["key_destroyed_us"],
+        packages_removed_us=row["packages_removed_us"],
+        destroyed_us=row["destroyed_us"],
+        epoch=row["epoch"],
+        receipt=None if row["receipt"] is None else row["receipt"].encode("utf-8"),
+    )
