@@ -19,7 +19,18 @@ from ray import serve
 from api import errors
 from api.docs_page import add_docs
 from api.middleware import BodyLimit, SecurityHeaders
-from api.routes import accounts, cases, control, exports, history, recordings, retention, viewing, watermarks
+from api.routes import (
+    accounts,
+    cases,
+    control,
+    deciding,
+    exports,
+    history,
+    recordings,
+    retention,
+    viewing,
+    watermarks,
+)
 from api.services import PREFIX, Services
 
 __all__ = ["Services", "build_app", "start_api", "stop_api"]
@@ -81,7 +92,18 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.services = services
-    for routes in (accounts, recordings, viewing, cases, control, exports, watermarks, retention, history):
+    for routes in (
+        accounts,
+        recordings,
+        viewing,
+        cases,
+        control,
+        exports,
+        deciding,
+        watermarks,
+        retention,
+        history,
+    ):
         app.include_router(routes.router, prefix=PREFIX)
     app.add_api_route("/healthz", history.show_health, include_in_schema=False)
     errors.install(app)

@@ -1,176 +1,20 @@
-"""Bodies of export requests, in and out. A recipient's password becomes a public key here and is then forgotten."""
+"""Bodies of export requests and what becomes of them."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Annotated
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from api.models import Words
-from api.models_watermarks import WatermarkIn, WatermarkOut
-from api.types import Model, TimeIn, TimeOut
-from orvault.container.keys import PublicKey, Recipient, password_recipient
-from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
-from orvault.custody.passwords import RECIPIENTS
-from orvault.custody.request import ExportRequest, RequestState, Wish, WishChange
+from api.models_watermarks import WatermarkOut
+from api.models_wishes import ConsentIn, Digest, MaskingIn
+from api.types import Model, TimeOut
+from orvault.custody.basis import BasisKind
+from orvault.custody.consents import Consent, Scope, Subject
+from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.second_look import SecondLook, Trial
-from orvault.custody.terms import MAX_RECIPIENTS, Masking, Style
-
-Ids = Annotated[str, Field(max_length=128)]
-
-
-class PublicKeyIn(Model):
-    """A recipient's own public key."""
-
-    kem: Annotated[str, Field(max_length=64, examples=["mlkem768-x25519"])]
-    raw: Annotated[str, Field(max_length=4096, description="The key, base64.")]
-
-
-class RecipientIn(Model):
-    """Who can open the package: by a password of 10 or more characters, or by a key of their own."""
-
-    name: Annotated[str, Field(max_length=200, examples=["Seoul Central District Court"])]
-    password: SecretStr | None = Field(default=None, max_length=1024)
-    public_key: PublicKeyIn | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> RecipientIn:
-        if (self.password is None) == (self.public_key is None):
-            raise PydanticCustomError("one_way", "either a password or a public_key")
-        return self
-
-    def recipient(self) -> Recipient:
-        """The recipient that is stored: a public key, with the salt where it comes from a password."""
-        if self.password is not None:
-            with RECIPIENTS.turn():
-                return password_recipient(self.name, self.password.get_secret_value())
-        assert self.public_key is not None, "one of the two, checked above"
-        return Recipient(self.name, PublicKey.from_json(self.public_key.model_dump()), None, None)
-
-
-class ConsentIn(Model):
-    """One person's consent."""
-
-    subject: Subject
-    name: Words
-    document: Words = ""
-
-
-class BasisIn(Model):
-    """The ground: `court` and `investigator` need a document number, `mediation` the proceedings and the patient's
-    consent, `consent` that of the patient and of every staff member of the case.
-    """
-
-    kind: BasisKind
-    document_number: Words = ""
-    proceedings_number: Words = ""
-    consents: list[ConsentIn] = Field(default=[], max_length=200)
-
-    def basis(self) -> LegalBasis:
-        """As custody takes it."""
-        consents = tuple(Consent(c.subject, c.name, c.document) for c in self.consents)
-        return LegalBasis(self.kind, self.document_number, self.proceedings_number, consents)
-
-
-class MaskingIn(Model):
-    """How people are hidden; clear output is not offered."""
-
-    mode: Masking = Masking.HEAD
-    style: Style = Style.SOLID
-
-
-class DraftIn(Model):
-    """An export request that need not be complete yet; how long it is valid is said at the submit."""
-
-    case_id: Ids
-    camera_ids: list[Ids] = Field(max_length=32)
-    from_: TimeIn = Field(alias="from")
-    to: TimeIn
-    purpose: Words = ""
-    basis: BasisIn
-    recipients: list[RecipientIn] = Field(default=[], max_length=MAX_RECIPIENTS)
-    masking: MaskingIn = MaskingIn()
-    watermark: WatermarkIn = WatermarkIn()
-    terms: Annotated[str, Field(max_length=8000)] = Field(
-        default="", description="Terms of use that the recipient accepts; the standing ones when left out."
-    )
-
-    def wish(self) -> Wish:
-        """As custody takes it; passwords are turned into keys on the way (about a third of a second each).
-
-        Errors: BAD_REQUEST; TOO_MANY_ATTEMPTS while too many do the same.
-        """
-        return Wish(
-            case_id=self.case_id,
-            camera_ids=tuple(self.camera_ids),
-            from_us=self.from_,
-            to_us=self.to,
-            purpose=self.purpose,
-            basis=self.basis.basis(),
-            recipients=_keyed(self.recipients),
-            redaction=self.watermark.redaction(self.masking.mode, self.masking.style),
-            terms=self.terms,
-        )
-
-
-class ExportIn(DraftIn):
-    """An export request."""
-
-    purpose: Words
-    recipients: list[RecipientIn] = Field(max_length=MAX_RECIPIENTS)
-    watermark: WatermarkIn
-    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
-    valid_until: TimeIn | None = Field(
-        default=None, description="The package opens until; 30 days when left out."
-    )
-
-
-class DraftChangeIn(Model):
-    """What changes in a draft; what is left out stays. A list replaces the whole list; recipients' passwords are
-    given again with it.
-    """
-
-    camera_ids: list[Ids] | None = Field(default=None, max_length=32)
-    from_: TimeIn | None = Field(default=None, alias="from")
-    to: TimeIn | None = None
-    purpose: Words | None = None
-    basis: BasisIn | None = None
-    recipients: list[RecipientIn] | None = Field(default=None, max_length=MAX_RECIPIENTS)
-    masking: MaskingIn | None = None
-    watermark: WatermarkIn | None = None
-    terms: Annotated[str, Field(max_length=8000)] | None = None
-
-    def change(self) -> WishChange:
-        """As custody takes it. Errors: as for `ExportIn.wish`."""
-        masking, watermark = self.masking, self.watermark
-        return WishChange(
-            camera_ids=None if self.camera_ids is None else tuple(self.camera_ids),
-            from_us=self.from_,
-            to_us=self.to,
-            purpose=self.purpose,
-            basis=None if self.basis is None else self.basis.basis(),
-            recipients=None if self.recipients is None else _keyed(self.recipients),
-            masking=None if masking is None else (masking.mode, masking.style),
-            watermark=None if watermark is None else watermark.redaction(Masking.HEAD, Style.SOLID),
-            terms=self.terms,
-        )
-
-
-class SubmitIn(Model):
-    """How long the package of a submitted draft can be opened."""
-
-    valid_from: TimeIn | None = Field(default=None, description="The package opens from; now when left out.")
-    valid_until: TimeIn | None = Field(
-        default=None, description="The package opens until; 30 days when left out."
-    )
-
-
-def _keyed(recipients: list[RecipientIn]) -> tuple[Recipient, ...]:
-    passwords = any(recipient.password is not None for recipient in recipients)
-    with RECIPIENTS.place() if passwords else nullcontext():
-        return tuple(recipient.recipient() for recipient in recipients)
+from orvault.custody.steps import RequestState
 
 
 class RefuseIn(Model):
@@ -199,6 +43,104 @@ class CopyOut(PackageOut):
     """One recipient's package; every copy carries an invisible mark of its own."""
 
     recipients: list[str] = Field(description="Who can open it.")
+    delivered_at: TimeOut | None = Field(description="When it was first fetched.")
+
+
+class ConsentOut(Model):
+    """One person's consent, and whether it stands."""
+
+    number: int = Field(description="Its place among the request's consents; it is withdrawn by it.")
+    subject: Subject
+    name: str
+    document: str
+    document_sha256: str
+    scope: Scope
+    taken_by: str | None
+    taken_at: TimeOut | None
+    withdrawn_at: TimeOut | None
+    withdrawal_reason: str
+
+    @classmethod
+    def of(cls, number: int, consent: Consent) -> ConsentOut:
+        """From custody's."""
+        return cls(
+            number=number,
+            subject=consent.subject,
+            name=consent.name,
+            document=consent.document,
+            document_sha256=consent.document_sha256,
+            scope=consent.scope,
+            taken_by=consent.taken_by,
+            taken_at=consent.taken_us,
+            withdrawn_at=consent.withdrawn_us,
+            withdrawal_reason=consent.withdrawal_reason,
+        )
+
+
+class ConsentsIn(Model):
+    """Consents that came after the submit."""
+
+    consents: Annotated[list[ConsentIn], Field(min_length=1, max_length=100)]
+
+
+class ReasonIn(Model):
+    """Why; kept."""
+
+    reason: Words = Field(examples=["She does not want it any more."])
+
+
+class LackingOut(Model):
+    """A request's consents, and what its basis still lacks."""
+
+    consents: list[ConsentOut]
+    missing: list[str]
+
+    @classmethod
+    def of(cls, request: ExportRequest, missing: tuple[str, ...]) -> LackingOut:
+        """From custody's."""
+        return cls(consents=_consents(request), missing=list(missing))
+
+
+class ApprovalOut(Model):
+    """Who approved when."""
+
+    account_id: str
+    at: TimeOut
+
+    @classmethod
+    def of(cls, approval: Approval) -> ApprovalOut:
+        """From custody's."""
+        return cls(account_id=approval.account_id, at=approval.at_us)
+
+
+class AnswerIn(Model):
+    """What a participant said of the masked result."""
+
+    participant: Words = Field(examples=["Lee Minsu"])
+    agrees: bool
+    remark: Words = ""
+    document_sha256: Digest = Field(
+        default="", description="Of the signed paper; only who answers for themselves leaves it out."
+    )
+
+
+class AnswerOut(AnswerIn):
+    """An answer, and who gave it or took it in."""
+
+    taken_by: str
+    at: TimeOut
+
+    @classmethod
+    def of(cls, answer: Answer) -> AnswerOut:
+        """From custody's."""
+        return cls(
+            participant=answer.participant,
+            agrees=answer.agrees,
+            remark=answer.remark,
+            document_sha256=answer.document_sha256,
+            taken_by=answer.taken_by,
+            at=answer.at_us,
+        )
 
 
 class BasisOut(Model):
@@ -207,7 +149,7 @@ class BasisOut(Model):
     kind: BasisKind
     document_number: str
     proceedings_number: str
-    consents: list[ConsentIn]
+    consents: list[ConsentOut]
 
 
 class FindingOut(Model):
@@ -268,6 +210,8 @@ class ExportOut(Model):
     valid_until: TimeOut
     requested_by: str
     requested_at: TimeOut
+    due_at: TimeOut | None = Field(description="Until when it is to be answered.")
+    approvals: list[ApprovalOut]
     decided_by: str | None
     decided_at: TimeOut | None
     refusal_reason: str | None
@@ -278,12 +222,13 @@ class ExportOut(Model):
     second_look: SecondLookOut | None
     reviewed_by: str | None
     reviewed_at: TimeOut | None
+    answers: list[AnswerOut] = Field(description="Participants' last ones to the masked result.")
+    revoked_by: str | None
 
     @classmethod
     def of(cls, request: ExportRequest) -> ExportOut:
         """From custody's request; recipients by name only."""
         wish, basis, package = request.wish, request.wish.basis, request.package
-        consents = [ConsentIn(subject=c.subject, name=c.name, document=c.document) for c in basis.consents]
         return cls(
             id=request.request_id,
             state=request.state,
@@ -296,7 +241,7 @@ class ExportOut(Model):
                 kind=basis.kind,
                 document_number=basis.document_number,
                 proceedings_number=basis.proceedings_number,
-                consents=consents,
+                consents=_consents(request),
             ),
             recipients=[recipient.name for recipient in wish.recipients],
             masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
@@ -305,6 +250,8 @@ class ExportOut(Model):
             valid_until=request.validity.until_us,
             requested_by=request.requested_by,
             requested_at=request.requested_us,
+            due_at=request.due_us,
+            approvals=[ApprovalOut.of(approval) for approval in request.approvals],
             decided_by=request.decided_by,
             decided_at=request.decided_us,
             refusal_reason=request.refusal_reason,
@@ -320,6 +267,7 @@ class ExportOut(Model):
                     bytes=copy.package.bytes,
                     sha256=copy.package.sha256,
                     recipients=[recipient.name for recipient in copy.recipients],
+                    delivered_at=dict(request.delivered).get(copy.package_id),
                 )
                 for copy in request.copies
                 if copy.package is not None
@@ -328,7 +276,13 @@ class ExportOut(Model):
             second_look=SecondLookOut.of(request.second_look) if request.second_look else None,
             reviewed_by=request.reviewed_by,
             reviewed_at=request.reviewed_us,
+            answers=[AnswerOut.of(answer) for answer in request.answers],
+            revoked_by=request.revoked_by,
         )
+
+
+def _consents(request: ExportRequest) -> list[ConsentOut]:
+    return [ConsentOut.of(number, consent) for number, consent in enumerate(request.wish.basis.consents)]
 
 
 class LinkOut(Model):

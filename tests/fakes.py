@@ -15,6 +15,7 @@ from orvault.container.segment import SegmentHeader, SegmentMeta
 from orvault.custody.account import Account, Role
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.case import Case, CasePlan
+from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.passwords import Passwords
 from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
@@ -264,6 +265,17 @@ class World:
         """History's acts, the oldest first."""
         entries = self.custody.history(self.accounts[Role.AUDITOR], limit=200)
         return [entry.act for entry in reversed(entries)]
+
+
+def consented(subject: Subject, name: str, scope: Scope = Scope.MASKED) -> Consent:
+    """A consent on a paper, as it comes in."""
+    return Consent(subject, name, "Form 3", "ab" * 32, scope)
+
+
+def consents_of(*staff: str) -> LegalBasis:
+    """The basis by consent: the patient's, and that of these staff."""
+    given = (consented(Subject.PATIENT, "Han"), *(consented(Subject.STAFF, name) for name in staff))
+    return LegalBasis(BasisKind.CONSENT, consents=given)
 
 
 def cheap_passwords() -> Passwords:

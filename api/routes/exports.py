@@ -1,4 +1,4 @@
-"""Export requests from submit to download."""
+"""Export requests from the first draft to the download; deciding on them is in `deciding`."""
 
 from __future__ import annotations
 
@@ -6,22 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models_exports import (
-    DraftChangeIn,
-    DraftIn,
-    ExportIn,
-    ExportOut,
-    LinkOut,
-    RefuseIn,
-    ReleaseIn,
-    SubmitIn,
-)
+from api.models_exports import ExportOut, LinkOut
+from api.models_wishes import DraftChangeIn, DraftIn, ExportIn, SubmitIn
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import Before, Limit, ObjectId
 from orvault.custody.access import Right
 from orvault.custody.desks.submitting import ValidityWish
-from orvault.custody.request import RequestState
+from orvault.custody.steps import RequestState
 from orvault.errors import ErrorKind
 
 router = APIRouter(prefix="/exports", tags=["Exports"])
@@ -113,51 +105,6 @@ def list_exports(
 def show_export(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ExportOut:
     """Its state and how far the rendering is."""
     return ExportOut.of(services.custody.export(caller.account, request_id))
-
-
-_DECIDING = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT)
-
-
-@router.post(
-    "/{request_id}/approve",
-    summary="Approve an export request",
-    **guarded(
-        Right.EXPORT_DECIDE,
-        *_DECIDING,
-        ErrorKind.SELF_APPROVAL,
-        ErrorKind.BASIS_MISSING,
-        ErrorKind.EMPTY_RANGE,
-        ErrorKind.EXPIRED,
-        by_service=True,
-    ),
-)
-def approve_export(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ExportOut:
-    """Approve what somebody else submitted; the rendering begins."""
-    return ExportOut.of(services.custody.approve_export(caller.account, request_id))
-
-
-@router.post(
-    "/{request_id}/release",
-    summary="Release a package that waits for a reviewer",
-    **guarded(Right.EXPORT_DECIDE, *_DECIDING, ErrorKind.SELF_APPROVAL, ErrorKind.EXPIRED, by_service=True),
-)
-def release_export(
-    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: ReleaseIn
-) -> ExportOut:
-    """Let it go although a second look found something, by somebody who did not ask for it, with the reason."""
-    return ExportOut.of(services.custody.release_export(caller.account, request_id, body.reason))
-
-
-@router.post(
-    "/{request_id}/refuse",
-    summary="Refuse an export request",
-    **guarded(Right.EXPORT_DECIDE, *_DECIDING, ErrorKind.SELF_APPROVAL, by_service=True),
-)
-def refuse_export(
-    services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: RefuseIn
-) -> ExportOut:
-    """Refuse it with a reason, which is kept; also a package that waits for a reviewer."""
-    return ExportOut.of(services.custody.refuse_export(caller.account, request_id, body.reason))
 
 
 @router.post(

@@ -25,8 +25,11 @@ class Right(StrEnum):
     RECORDING_SWITCH = "recording-switch"
     RECORDING_LIST = "recording-list"
     EXPORT_SUBMIT = "export-submit"
+    CONSENT_TAKE = "consent-take"
     EXPORT_VIEW = "export-view"
     EXPORT_DECIDE = "export-decide"
+    EXPORT_REVOKE = "export-revoke"
+    RESULT_ANSWER = "result-answer"
     EXPORT_DOWNLOAD = "export-download"
     HISTORY_VIEW = "history-view"
     LIVE_VIEW = "live-view"
@@ -56,6 +59,8 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.RECORDING_LIST,
             Right.STORED_VIEW,
             Right.EXPORT_SUBMIT,
+            Right.CONSENT_TAKE,
+            Right.RESULT_ANSWER,
             Right.EXPORT_VIEW,
             Right.EXPORT_DOWNLOAD,
             Right.RETENTION_VIEW,
@@ -72,8 +77,11 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.RECORDING_LIST,
             Right.STORED_VIEW,
             Right.EXPORT_SUBMIT,
+            Right.CONSENT_TAKE,
+            Right.RESULT_ANSWER,
             Right.EXPORT_VIEW,
             Right.EXPORT_DECIDE,
+            Right.EXPORT_REVOKE,
             Right.EXPORT_DOWNLOAD,
             Right.HISTORY_VIEW,
             Right.MASK_LIFT,
@@ -92,6 +100,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.CASE_ARM,
             Right.CASE_CLOSE,
             Right.RECORDING_SWITCH,
+            Right.RESULT_ANSWER,
             Right.MASK_LIFT,
         }
     ),

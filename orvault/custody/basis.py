@@ -7,13 +7,14 @@ all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from orvault.custody.consents import MAX_CONSENTS, Consent, Subject
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
-MAX_CONSENTS = 100
+__all__ = ["BasisKind", "Consent", "LegalBasis", "Subject", "check_basis", "check_papers", "missing_for"]
 
 
 class BasisKind(StrEnum):
@@ -23,22 +24,6 @@ class BasisKind(StrEnum):
     INVESTIGATOR = "investigator"
     MEDIATION = "mediation"
     CONSENT = "consent"
-
-
-class Subject(StrEnum):
-    """Whose consent it is."""
-
-    PATIENT = "patient"
-    STAFF = "staff"
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """One person's consent and the paper it stands on (`document`, may be empty)."""
-
-    subject: Subject
-    name: str
-    document: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +46,12 @@ class LegalBasis:
             kind=self.kind,
             document_number=_optional(self.document_number, "basis.document_number"),
             proceedings_number=_optional(self.proceedings_number, "basis.proceedings_number"),
-            consents=tuple(_clean_consent(consent, i) for i, consent in enumerate(self.consents)),
+            consents=tuple(c.checked(f"basis.consents[{i}]") for i, c in enumerate(self.consents)),
         )
+
+    def taken(self, by: str, now_us: int) -> LegalBasis:
+        """With who took its consents when, where that is not known."""
+        return replace(self, consents=tuple(consent.taken(by, now_us) for consent in self.consents))
 
     def summary(self) -> str:
         """One line for the package's terms, e.g. `court, document 2026-123`."""
@@ -71,54 +60,68 @@ class LegalBasis:
             parts.append(f"document {self.document_number}")
         if self.proceedings_number:
             parts.append(f"proceedings {self.proceedings_number}")
-        if self.consents:
-            parts.append(f"{len(self.consents)} consents")
+        if standing := sum(consent.stands for consent in self.consents):
+            parts.append(f"{standing} consents")
         return ", ".join(parts)
 
 
-def missing_for(basis: LegalBasis, participants: Sequence[str]) -> tuple[str, ...]:
-    """What this basis still lacks, in words; `participants` are the staff that took part in the case."""
-    if basis.kind in {BasisKind.COURT, BasisKind.INVESTIGATOR}:
-        whose = "court's order" if basis.kind is BasisKind.COURT else "investigator's request"
-        return () if basis.document_number else (f"the document number of the {whose}",)
-    missing: list[str] = []
-    if not any(consent.subject is Subject.PATIENT for consent in basis.consents):
-        missing.append("the patient's consent")
-    if basis.kind is BasisKind.MEDIATION:
-        if not basis.proceedings_number:
-            missing.insert(0, "the number of the mediation agency's proceedings")
-        return tuple(missing)
-    return (*missing, *_staff_missing(basis, participants))
+def missing_for(basis: LegalBasis, participants: Sequence[str], *, clear: bool = False) -> tuple[str, ...]:
+    """What this basis still lacks, in words; `participants` are the staff that took part in the case.
+
+    `clear`: people can be recognised in what is asked for, and each consent has to say so.
+    """
+    return (*_papers_missing(basis), *_consents_missing(basis, participants, clear))
 
 
-def check_basis(basis: LegalBasis, participants: Sequence[str]) -> None:
+def check_papers(basis: LegalBasis) -> None:
+    """Raise BASIS_MISSING unless its document or proceedings number is there; consents may come later."""
+    _check(basis, _papers_missing(basis))
+
+
+def check_basis(basis: LegalBasis, participants: Sequence[str], *, clear: bool = False) -> None:
     """Raise BASIS_MISSING naming everything that the basis lacks."""
-    missing = missing_for(basis, participants)
+    _check(basis, missing_for(basis, participants, clear=clear))
+
+
+def _check(basis: LegalBasis, missing: Sequence[str]) -> None:
     if missing:
         raise OrvaultError(
             ErrorKind.BASIS_MISSING,
             f"The legal basis ({basis.kind.value}) is not complete: it lacks {'; '.join(missing)}.",
             where="basis",
-            advice="Add what is missing and submit the request again.",
+            advice="Add what is missing first.",
         )
 
 
-def _staff_missing(basis: LegalBasis, participants: Sequence[str]) -> tuple[str, ...]:
+def _papers_missing(basis: LegalBasis) -> tuple[str, ...]:
+    wanted = {
+        BasisKind.COURT: (basis.document_number, "the document number of the court's order"),
+        BasisKind.INVESTIGATOR: (basis.document_number, "the document number of the investigator's request"),
+        BasisKind.MEDIATION: (
+            basis.proceedings_number,
+            "the number of the mediation agency's proceedings",
+        ),
+    }
+    number, what = wanted.get(basis.kind, ("none is needed", ""))
+    return () if number else (what,)
+
+
+def _consents_missing(basis: LegalBasis, participants: Sequence[str], clear: bool) -> tuple[str, ...]:
+    if basis.kind in {BasisKind.COURT, BasisKind.INVESTIGATOR}:
+        return ()
+    covering = [consent for consent in basis.consents if consent.covers(clear=clear)]
+    so_far = " to a copy that is not masked" if clear else ""
+    missing = []
+    if not any(consent.subject is Subject.PATIENT for consent in covering):
+        missing.append(f"the patient's consent{so_far}")
+    if basis.kind is BasisKind.MEDIATION:
+        return tuple(missing)
     if not participants:
         # Nobody listed would otherwise mean that nobody need be asked.
-        return ("the list of staff who took part in the case (the case names none)",)
-    given = {c.name.casefold() for c in basis.consents if c.subject is Subject.STAFF}
+        return (*missing, "the list of staff who took part in the case (the case names none)")
+    given = {consent.name.casefold() for consent in covering if consent.subject is Subject.STAFF}
     lacking = [name for name in participants if name.casefold() not in given]
-    return (f"the consent of {', '.join(lacking)}",) if lacking else ()
-
-
-def _clean_consent(consent: Consent, index: int) -> Consent:
-    where = f"basis.consents[{index}]"
-    return Consent(
-        consent.subject,
-        clean_text(consent.name, f"{where}.name", longest=80),
-        _optional(consent.document, f"{where}.document"),
-    )
+    return (*missing, f"the consent of {', '.join(lacking)}{so_far}") if lacking else tuple(missing)
 
 
 def _optional(text: str, where: str) -> str:

@@ -6,138 +6,21 @@ Rights are decided in `access`; the legal basis in `basis`; the work of renderin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 
-from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
-from orvault.custody.basis import LegalBasis
-from orvault.custody.case import MAX_CAMERAS
+from orvault.custody import steps
 from orvault.custody.recorded import Span
 from orvault.custody.second_look import SecondLook
-from orvault.custody.terms import Masking, Redaction, Style, Validity, check_recipients, check_terms
-from orvault.custody.text import check_range, clean_text, show_time
+from orvault.custody.steps import STEPS, RequestState
+from orvault.custody.terms import Validity
+from orvault.custody.text import show_time
+from orvault.custody.wish import Wish, WishChange
 from orvault.errors import ErrorKind, OrvaultError
 
-LONGEST_RANGE_US = 48 * 3600 * US_PER_S
 MAX_ATTEMPTS = 3
 
-
-class RequestState(StrEnum):
-    """Where a request stands. `failed` and `expired` are ends; a new request takes their place."""
-
-    DRAFT = "draft"  # its owner still works on it; nobody decides on it and it keeps no footage
-    SUBMITTED = "submitted"
-    APPROVED = "approved"
-    RENDERING = "rendering"
-    REVIEW = "review"  # made, but a second look found something: a reviewer releases or refuses it
-    READY = "ready"
-    REFUSED = "refused"
-    FAILED = "failed"
-    EXPIRED = "expired"
-
-
-_NEXT: dict[RequestState, frozenset[RequestState]] = {
-    RequestState.DRAFT: frozenset({RequestState.SUBMITTED, RequestState.EXPIRED}),
-    RequestState.SUBMITTED: frozenset({RequestState.APPROVED, RequestState.REFUSED, RequestState.EXPIRED}),
-    RequestState.APPROVED: frozenset({RequestState.RENDERING, RequestState.EXPIRED}),
-    # rendering again: the worker that had it is gone and another takes over; approved: what it needs is away
-    RequestState.RENDERING: frozenset(
-        {
-            RequestState.RENDERING,
-            RequestState.APPROVED,
-            RequestState.REVIEW,
-            RequestState.READY,
-            RequestState.FAILED,
-            RequestState.EXPIRED,
-        }
-    ),
-    RequestState.REVIEW: frozenset({RequestState.READY, RequestState.REFUSED, RequestState.EXPIRED}),
-    RequestState.READY: frozenset({RequestState.EXPIRED}),
-    RequestState.REFUSED: frozenset(),
-    RequestState.FAILED: frozenset(),
-    RequestState.EXPIRED: frozenset(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked for: these cameras of a case, from-to (UTC microseconds), why, on which basis, for
-    whom, how.
-    """
-
-    case_id: str
-    camera_ids: tuple[str, ...]
-    from_us: int
-    to_us: int
-    purpose: str
-    basis: LegalBasis
-    recipients: tuple[Recipient, ...]
-    redaction: Redaction
-    terms: str = ""
-
-    def checked(self) -> Wish:
-        """The wish with texts cleaned and sizes bounded; BAD_REQUEST says which field is wrong."""
-        self._check_scope()
-        return replace(
-            self,
-            purpose=clean_text(self.purpose, "purpose", longest=500),
-            basis=self.basis.checked(),
-            recipients=check_recipients(self.recipients),
-            redaction=self.redaction.checked(),
-            terms=check_terms(self.terms),
-        )
-
-    def checked_draft(self) -> Wish:
-        """As `checked`, but purpose, recipients and the watermark may still be lacking, and terms stay as typed."""
-        self._check_scope()
-        marked = self.redaction.watermark.strip() or self.redaction.image is not None
-        return replace(
-            self,
-            purpose=clean_text(self.purpose, "purpose", longest=500) if self.purpose.strip() else "",
-            basis=self.basis.checked(),
-            recipients=check_recipients(self.recipients) if self.recipients else (),
-            redaction=self.redaction.checked() if marked else replace(self.redaction, watermark=""),
-            terms=check_terms(self.terms) if self.terms.strip() else "",
-        )
-
-    def _check_scope(self) -> None:
-        if not 1 <= len(self.camera_ids) <= MAX_CAMERAS or len(set(self.camera_ids)) != len(self.camera_ids):
-            message = f"Name 1 to {MAX_CAMERAS} cameras, each once."
-            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="camera_ids")
-        check_range(self.from_us, self.to_us)
-        if self.to_us - self.from_us > LONGEST_RANGE_US:
-            message = "The period is longer than 48 hours."
-            raise OrvaultError(
-                ErrorKind.BAD_REQUEST, message, where="from, to", advice="Ask for less at once."
-            )
-
-
-_CHANGEABLE = ("camera_ids", "from_us", "to_us", "purpose", "basis", "recipients", "terms")
-
-
-@dataclass(frozen=True, slots=True)
-class WishChange:
-    """What a draft's owner changes; None leaves a field as it is. The case stays: another one is another draft."""
-
-    camera_ids: tuple[str, ...] | None = None
-    from_us: int | None = None
-    to_us: int | None = None
-    purpose: str | None = None
-    basis: LegalBasis | None = None
-    recipients: tuple[Recipient, ...] | None = None
-    masking: tuple[Masking, Style] | None = None
-    watermark: Redaction | None = None  # its masking and style do not count
-    terms: str | None = None
-
-    def applied(self, wish: Wish) -> Wish:
-        """The wish as it is then, unchecked."""
-        old = wish.redaction
-        redaction = self.watermark or old
-        masking, style = self.masking or (old.masking, old.style)
-        changes = {name: getattr(self, name) for name in _CHANGEABLE}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return replace(wish, **given, redaction=replace(redaction, masking=masking, style=style))
+__all__ = ["ExportRequest", "PackageFile", "Progress", "RequestState", "Wish", "WishChange"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +55,34 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class Approval:
+    """One account's decision that a request is lawful."""
+
+    account_id: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a participant said of the masked result: by their own account, or on a paper that somebody took in."""
+
+    participant: str
+    agrees: bool
+    taken_by: str
+    at_us: int
+    remark: str = ""
+    document_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """One request with everything decided about it so far; times are UTC microseconds.
 
     `worker_epoch` counts its claims; `given_back` those among them that were given back before they could be tried;
     `advanced_epoch` is the last of them that finished a piece of the work (0: none).
-    `package_id` and `package` are of the first recipient's copy, `further_ids` and `further` of the others'.
+    `package_id` and `package` are of the first recipient's copy, `further_ids` and `further` of the others';
+    `delivered` says when copies (their ids) were first fetched. `due_us` is until when it is to be answered.
+    `approvals` are those that count now, `answers` each participant's last one to the masked result.
     """
 
     request_id: str
@@ -206,6 +111,11 @@ class ExportRequest:
     second_look: SecondLook | None = None
     reviewed_by: str | None = None
     reviewed_us: int | None = None
+    due_us: int | None = None
+    approvals: tuple[Approval, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    delivered: tuple[tuple[str, int], ...] = ()
+    revoked_by: str | None = None
 
     @property
     def copies(self) -> tuple[Copy, ...]:
@@ -233,19 +143,12 @@ class ExportRequest:
 
     def due_to_expire(self, now_us: int) -> bool:
         """Whether its validity is over while something could still be made or fetched under it."""
-        return RequestState.EXPIRED in _NEXT[self.state] and now_us >= self.validity.until_us
+        return RequestState.EXPIRED in STEPS[self.state] and now_us >= self.validity.until_us
 
 
 def check_step(request: ExportRequest, to: RequestState) -> None:
-    """Raise, saying how the request stands, when it may not take this step (CONFLICT, NOT_APPROVED for
-    rendering).
-    """
-    if to in _NEXT[request.state]:
-        return
-    if to is RequestState.RENDERING and request.state is RequestState.SUBMITTED:
-        raise OrvaultError(ErrorKind.NOT_APPROVED, "This request has not been approved.")
-    message = f"This request is {request.state.value} and cannot become {to.value}."
-    raise OrvaultError(ErrorKind.CONFLICT, message, advice="Look at the request before the next step.")
+    """Raise, saying how the request stands, when it may not take this step: `steps.check_step`."""
+    steps.check_step(request.state, to)
 
 
 def check_ready(request: ExportRequest, now_us: int) -> PackageFile:
@@ -255,15 +158,17 @@ def check_ready(request: ExportRequest, now_us: int) -> PackageFile:
         raise OrvaultError(ErrorKind.EXPIRED, message, advice="Submit a new request.")
     words = {
         RequestState.DRAFT: "is a draft",
-        RequestState.SUBMITTED: "waits for approval",
+        RequestState.SUBMITTED: "lacks consents",
+        RequestState.SATISFIED: "waits for approval",
         RequestState.REFUSED: "was refused",
+        RequestState.REVOKED: "was revoked",
     }
     if word := words.get(request.state):
         raise OrvaultError(ErrorKind.NOT_APPROVED, f"This request {word}; there is nothing to download.")
     if request.state is RequestState.REVIEW:
-        message = "A second look found something in this package; a reviewer has to decide first."
-        raise OrvaultError(ErrorKind.NOT_APPROVED, message, advice="Ask a privacy officer to look at it.")
-    if request.package is None or request.state is not RequestState.READY:
+        message = "Somebody has to look at this package before it may leave."
+        raise OrvaultError(ErrorKind.NOT_APPROVED, message, advice="Ask a privacy officer what it waits for.")
+    if request.package is None or request.state not in {RequestState.READY, RequestState.DELIVERED}:
         message = f"This request is {request.state.value}; the package is not ready."
         raise OrvaultError(ErrorKind.CONFLICT, message, advice="Wait until its state is ready.")
     return request.package

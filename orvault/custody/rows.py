@@ -16,9 +16,10 @@ from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
-from orvault.custody.request import ExportRequest, RequestState
+from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.retention import RetentionRows
 from orvault.custody.signals import ReasonRows, SignalRows
+from orvault.custody.steps import RequestState
 from orvault.custody.viewing import MaskRows, ViewRows
 from orvault.custody.watermark import WatermarkImageRows
 
@@ -172,6 +173,25 @@ class RequestRows(Protocol):
         """Write the ids and packages of the further recipients' copies."""
         ...
 
+    def put_consents(self, request: ExportRequest) -> None: ...  # noqa: D102
+    def add_approval(self, request_id: str, approval: Approval) -> None: ...  # noqa: D102
+    def void_approvals(self, request_id: str, at_us: int) -> None:
+        """Let those that counted count no more."""
+        ...
+
+    def add_answer(self, request_id: str, answer: Answer) -> None: ...  # noqa: D102
+    def drop_answers(self, request_id: str) -> None:
+        """Forget what was said of a result that is made anew; history keeps it."""
+        ...
+
+    def mark_delivered(self, request: ExportRequest, package_id: str, at_us: int) -> None:
+        """Write when this copy was first fetched."""
+        ...
+
+    def in_states(self, states: Collection[RequestState], case_id: str) -> Sequence[ExportRequest]:
+        """Those of a case that stand so."""
+        ...
+
     def copies(self) -> Sequence[RegisteredCopy]:
         """Every copy that was ever approved, for tracing."""
         ...
@@ -184,7 +204,7 @@ class RequestRows(Protocol):
         ...
 
     def spent(self) -> Sequence[ExportRequest]:
-        """Expired and failed ones whose files were not removed yet."""
+        """Ended ones whose files were not removed yet."""
         ...
 
     def outlived(self, now_us: int) -> Sequence[ExportRequest]: ...  # noqa: D102

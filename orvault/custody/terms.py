@@ -108,6 +108,11 @@ class Redaction:
         filled = fill_template(self.drawn, {RECIPIENT_FIELD: ", ".join(names)})
         return replace(self, drawn=check_drawn(filled))
 
+    @property
+    def clear(self) -> bool:
+        """Whether somebody is left unmasked by choice: then two accounts approve, and consents must say so."""
+        return False  # every masking that is offered hides everybody
+
     def watermark_summary(self) -> str:
         """The watermark in words, as history and the package's manifest tell of it."""
         parts = [self.text] if self.text else []

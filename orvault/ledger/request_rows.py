@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orvault.container.keys import Recipient
-from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
-from orvault.custody.request import ExportRequest, PackageFile, Progress, RequestState, Wish
+from orvault.custody.basis import BasisKind, LegalBasis
+from orvault.custody.consents import Consent, Scope, Subject
+from orvault.custody.request import Answer, Approval, ExportRequest, PackageFile, Progress
 from orvault.custody.second_look import SecondLook
+from orvault.custody.steps import RequestState
 from orvault.custody.terms import Masking, Redaction, Style, Validity
 from orvault.custody.watermark import Position
+from orvault.custody.wish import Wish
 from orvault.ledger.rows import Row, Values, from_text, to_text, unreadable
 from orvault.ledger.watermark_images import more_to_text, with_more
 
@@ -34,6 +39,7 @@ def wish_values(request: ExportRequest) -> Values:
         "valid_until_us": request.validity.until_us,
         "requested_by": request.requested_by,
         "requested_us": request.requested_us,
+        "due_us": request.due_us,
     }
 
 
@@ -64,7 +70,67 @@ def state_values(request: ExportRequest) -> Values:
         "second_look": to_text(request.second_look.to_json()) if request.second_look else None,
         "reviewed_by": request.reviewed_by,
         "reviewed_us": request.reviewed_us,
+        "revoked_by": request.revoked_by,
     }
+
+
+def consent_values(consent: Consent) -> Values:
+    """A consent's columns."""
+    return {
+        "subject": consent.subject.value,
+        "name": consent.name,
+        "document": consent.document,
+        "document_sha256": consent.document_sha256,
+        "scope": consent.scope.value,
+        "taken_by": consent.taken_by,
+        "taken_us": consent.taken_us,
+        "withdrawn_by": consent.withdrawn_by,
+        "withdrawn_us": consent.withdrawn_us,
+        "withdrawal_reason": consent.withdrawal_reason,
+    }
+
+
+def _consent(row: Row) -> Consent:
+    return Consent(
+        Subject(row["subject"]),
+        row["name"],
+        row["document"],
+        row["document_sha256"],
+        Scope(row["scope"]),
+        row["taken_by"],
+        row["taken_us"],
+        row["withdrawn_by"],
+        row["withdrawn_us"],
+        row["withdrawal_reason"],
+    )
+
+
+def answer_values(answer: Answer) -> Values:
+    """An answer's columns."""
+    return {
+        "participant": answer.participant,
+        "answer": "yes" if answer.agrees else "no",
+        "remark": answer.remark,
+        "document_sha256": answer.document_sha256,
+        "taken_by": answer.taken_by,
+        "at_us": answer.at_us,
+    }
+
+
+def _answers(rows: list[Row]) -> tuple[Answer, ...]:
+    """Each participant's last one, in the order of their first."""
+    last = {
+        row["participant"].casefold(): Answer(
+            row["participant"],
+            row["answer"] == "yes",
+            row["taken_by"],
+            row["at_us"],
+            row["remark"],
+            row["document_sha256"],
+        )
+        for row in rows
+    }
+    return tuple(last.values())
 
 
 def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> Wish:
@@ -79,7 +145,7 @@ def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Ro
             BasisKind(row["basis_kind"]),
             row["document_number"],
             row["proceedings_number"],
-            tuple(Consent(Subject(part["subject"]), part["name"], part["document"]) for part in consents),
+            tuple(_consent(part) for part in consents),
         ),
         recipients=tuple(Recipient.from_json(from_text(part["recipient"], where)) for part in recipients),
         redaction=with_more(
@@ -105,17 +171,28 @@ def _second_look(text: str | None, where: str) -> SecondLook | None:
         raise unreadable(where) from error
 
 
-def request_of(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Row]) -> ExportRequest:
+@dataclass(frozen=True)
+class Parts:
+    """The rows that belong to a request's row, each kind in its order."""
+
+    cameras: list[Row]
+    recipients: list[Row]
+    consents: list[Row]
+    approvals: list[Row]
+    answers: list[Row]
+
+
+def request_of(row: Row, parts: Parts) -> ExportRequest:
     """A request out of its row and its parts' rows."""
     package = None
     if row["package_sha256"] is not None:
         package = PackageFile(
             row["package_id"], row["package_path"], row["package_bytes"], row["package_sha256"]
         )
-    further = [part for part in recipients if part["package_id"] is not None]
+    further = [part for part in parts.recipients if part["package_id"] is not None]
     return ExportRequest(
         request_id=row["id"],
-        wish=_wish(row, cameras, recipients, consents),
+        wish=_wish(row, parts.cameras, parts.recipients, parts.consents),
         validity=Validity(row["valid_from_us"], row["valid_until_us"]),
         state=RequestState(row["state"]),
         requested_by=row["requested_by"],
@@ -138,6 +215,15 @@ def request_of(row: Row, cameras: list[Row], recipients: list[Row], consents: li
         second_look=_second_look(row["second_look"], f"requests {row['id']}"),
         reviewed_by=row["reviewed_by"],
         reviewed_us=row["reviewed_us"],
+        due_us=row["due_us"],
+        approvals=tuple(
+            Approval(part["account_id"], part["at_us"])
+            for part in parts.approvals
+            if part["voided_us"] is None
+        ),
+        answers=_answers(parts.answers),
+        delivered=_delivered(row, parts.recipients),
+        revoked_by=row["revoked_by"],
         further_ids=tuple(part["package_id"] for part in further),
         further=tuple(
             PackageFile(
@@ -147,3 +233,13 @@ def request_of(row: Row, cameras: list[Row], recipients: list[Row], consents: li
             if part["package_sha256"] is not None
         ),
     )
+
+
+def _delivered(row: Row, recipients: list[Row]) -> tuple[tuple[str, int], ...]:
+    # Without a copy of their own, recipients share the first one's.
+    times = {
+        part["package_id"] or row["package_id"]: part["delivered_us"]
+        for part in recipients
+        if part["delivered_us"] is not None
+    }
+    return tuple(times.items())

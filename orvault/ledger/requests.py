@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, Select, Table, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, select, update
 
-from orvault.custody.request import ExportRequest, RequestState
+from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.rows import Link, RegisteredCopy
+from orvault.custody.steps import ENDED, RequestState
 from orvault.ledger import tables_exports as t
-from orvault.ledger.request_rows import request_of, state_values, wish_values
+from orvault.ledger.request_rows import (
+    Parts,
+    answer_values,
+    consent_values,
+    request_of,
+    state_values,
+    wish_values,
+)
 from orvault.ledger.rows import Row, Values, to_text
 
-ENDED = ("refused", "failed", "expired")
+_ENDED = tuple(state.value for state in ENDED)
+_PARTS = (  # as `Parts` has them
+    t.request_cameras,
+    t.request_recipients,
+    t.request_consents,
+    t.request_approvals,
+    t.request_answers,
+)
 
 
 class Requests:
@@ -37,13 +52,57 @@ class Requests:
 
     def _add_wish_parts(self, request: ExportRequest) -> None:
         wish = request.wish
-        self._add_parts(request, t.request_cameras, [{"camera_id": c} for c in wish.camera_ids])
-        recipients = [{"name": r.name, "recipient": to_text(r.to_json())} for r in wish.recipients]
-        self._add_parts(request, t.request_recipients, recipients)
-        consents = [
-            {"subject": c.subject.value, "name": c.name, "document": c.document} for c in wish.basis.consents
+        self._add_parts(request, t.request_cameras, [dict(camera_id=c) for c in wish.camera_ids])
+        recipients: list[Values] = [
+            {"name": r.name, "recipient": to_text(r.to_json())} for r in wish.recipients
         ]
-        self._add_parts(request, t.request_consents, consents)
+        self._add_parts(request, t.request_recipients, recipients)
+        self._add_parts(request, t.request_consents, [consent_values(c) for c in wish.basis.consents])
+
+    def put_consents(self, request: ExportRequest) -> None:
+        """Write its consents as they are now."""
+        table = t.request_consents
+        self._db.execute(delete(table).where(table.c.request_id == request.request_id))
+        self._add_parts(request, table, [consent_values(c) for c in request.wish.basis.consents])
+
+    def add_approval(self, request_id: str, approval: Approval) -> None:
+        """Insert an approval behind those that there are."""
+        values: Values = {"account_id": approval.account_id, "at_us": approval.at_us}
+        self._append(t.request_approvals, request_id, values)
+
+    def void_approvals(self, request_id: str, at_us: int) -> None:
+        """Let those that counted count no more."""
+        c = t.request_approvals.c
+        here = (c.request_id == request_id, c.voided_us.is_(None))
+        self._db.execute(update(t.request_approvals).where(*here).values(voided_us=at_us))
+
+    def add_answer(self, request_id: str, answer: Answer) -> None:
+        """Insert a participant's answer behind those that there are."""
+        self._append(t.request_answers, request_id, answer_values(answer))
+
+    def drop_answers(self, request_id: str) -> None:
+        """Forget what was said of a result that is made anew; history keeps it."""
+        self._db.execute(delete(t.request_answers).where(t.request_answers.c.request_id == request_id))
+
+    def mark_delivered(self, request: ExportRequest, package_id: str, at_us: int) -> None:
+        """Write when this copy was first fetched."""
+        r = t.request_recipients.c
+        first = package_id == request.package_id  # whose id stands in the request
+        theirs = r.package_id.is_(None) if first else r.package_id == package_id
+        here = (r.request_id == request.request_id, theirs, r.delivered_us.is_(None))
+        self._db.execute(update(t.request_recipients).where(*here).values(delivered_us=at_us))
+
+    def in_states(self, states: Collection[RequestState], case_id: str) -> Sequence[ExportRequest]:
+        """Those of a case that stand so, the oldest first."""
+        r = t.requests.c
+        words = [state.value for state in states]
+        query = select(t.requests).where(r.case_id == case_id, r.state.in_(words)).order_by(r.id)
+        return self._read(query)
+
+    def _append(self, table: Table, request_id: str, values: Values) -> None:
+        count = select(func.count()).select_from(table).where(table.c.request_id == request_id)
+        number = int(self._db.execute(count).scalar() or 0)
+        self._db.execute(insert(table).values(request_id=request_id, number=number, **values))
 
     def get(self, request_id: str) -> ExportRequest | None:
         """The request with this id."""
@@ -113,12 +172,10 @@ class Requests:
         return self._read(query.order_by(r.decided_us, r.id).limit(100))
 
     def spent(self) -> Sequence[ExportRequest]:
-        """Expired and failed ones whose files were not removed yet, at most 100."""
+        """Ended ones whose files were not removed yet, at most 100."""
         r = t.requests.c
         approved_once = r.package_id.is_not(None)  # else no file was ever begun
-        query = select(t.requests).where(
-            r.state.in_(("expired", "failed", "refused")), r.removed_us.is_(None), approved_once
-        )
+        query = select(t.requests).where(r.state.in_(_ENDED), r.removed_us.is_(None), approved_once)
         return self._read(query.order_by(r.id).limit(100))
 
     def outlived(self, now_us: int) -> Sequence[ExportRequest]:
@@ -160,24 +217,18 @@ class Requests:
         d = t.download_links
         self._db.execute(update(d).where(d.c.id == link_id).values(first_used_us=at_us))
 
-    def _add_parts(self, request: ExportRequest, table: Table, parts: Sequence[dict[str, str]]) -> None:
+    def _add_parts(self, request: ExportRequest, table: Table, parts: Sequence[Values]) -> None:
         for position, values in enumerate(parts):
             self._db.execute(insert(table).values(request_id=request.request_id, position=position, **values))
 
     def _read(self, query: Select[*tuple[object, ...]]) -> list[ExportRequest]:
         rows = list(self._db.execute(query).mappings())
         ids = [row["id"] for row in rows]
-        cameras = self._parts(t.request_cameras, ids)
-        recipients = self._parts(t.request_recipients, ids)
-        consents = self._parts(t.request_consents, ids)
-        return [
-            request_of(row, cameras[row["id"]], recipients[row["id"]], consents[row["id"]]) for row in rows
-        ]
+        found = [self._parts(table, ids) for table in _PARTS]
+        return [request_of(row, Parts(*(parts[row["id"]] for parts in found))) for row in rows]
 
     def _parts(self, table: Table, ids: Sequence[str]) -> dict[str, list[Row]]:
-        query = (
-            select(table).where(table.c.request_id.in_(ids)).order_by(table.c.request_id, table.c.position)
-        )
+        query = select(table).where(table.c.request_id.in_(ids)).order_by(*table.primary_key.columns)
         parts: dict[str, list[Row]] = defaultdict(list)
         for row in self._db.execute(query).mappings():
             parts[row["request_id"]].append(row)

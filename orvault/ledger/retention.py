@@ -10,9 +10,9 @@ from sqlalchemy import delete as remove
 from orvault.custody.case import CaseState
 from orvault.custody.destruction import Destruction, NodeFiles, Step
 from orvault.custody.retention import Extension, Hold, Recorded
+from orvault.custody.steps import PENDING
 from orvault.ledger import tables as base
 from orvault.ledger import tables_retention as t
-from orvault.ledger.requests import ENDED
 from orvault.ledger.rows import Row, Values, to_text
 from orvault.ledger.tables_exports import requests
 from orvault.ledger.tables_viewing import viewing_grants
@@ -105,7 +105,11 @@ class Retention:
     def open_requests(self, case_id: str) -> Sequence[str]:
         """Ids of requests over the case that were submitted and have not ended; a draft keeps no footage."""
         r = requests.c
-        query = select(r.id).where(r.case_id == case_id, r.state.not_in((*ENDED, "draft"))).order_by(r.id)
+        query = (
+            select(r.id)
+            .where(r.case_id == case_id, r.state.in_([state.value for state in PENDING]))
+            .order_by(r.id)
+        )
         return list(self._db.execute(query).scalars())
 
     def open_grants(self, case_id: str, now_us: int) -> Sequence[str]:

@@ -89,6 +89,8 @@ requests = make_table(
     Column("second_look", LONG, comment="what was looked for and found in what would leave, JSON"),
     Column("reviewed_by", ID, comment="account that released or refused it after that; never the requester"),
     moment("reviewed_us", "when that was", nullable=True),
+    moment("due_us", "until when it is to be answered; NULL: a draft, or older than this", nullable=True),
+    Column("revoked_by", ID, comment="account that revoked or withdrew it"),
     moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),
     CheckConstraint(
@@ -119,6 +121,7 @@ requests = make_table(
     Index(None, "state", "decided_us"),
     Index(None, "requested_by"),
     Index(None, "valid_until_us"),
+    Index(None, "state", "due_us"),
 )
 
 request_cameras = make_table(
@@ -141,6 +144,7 @@ request_recipients = make_table(
     Column("package_path", String(512), comment="its file below the packages folder, once ready"),
     Column("package_bytes", BigInteger, comment="its size in bytes, once ready"),
     Column("package_sha256", DIGEST, comment="SHA-256 (hex) of its file, once ready"),
+    moment("delivered_us", "when their copy was first fetched; NULL: not yet", nullable=True),
     UniqueConstraint("request_id", "name"),
     Index(None, "package_id", unique=True),
 )
@@ -153,7 +157,50 @@ request_consents = make_table(
     Column("subject", String(16), nullable=False, comment="patient or staff"),
     Column("name", String(80), nullable=False, comment="whose consent"),
     Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),
+    Column(
+        "document_sha256",
+        DIGEST,
+        nullable=False,
+        server_default="",
+        comment="SHA-256 (hex) of the paper's scan",
+    ),
+    Column(
+        "scope",
+        String(16),
+        nullable=False,
+        server_default="masked",
+        comment="how far it goes: masked or clear",
+    ),
+    Column("taken_by", ID, comment="account that took it in; NULL: older than this"),
+    moment("taken_us", "when that was", nullable=True),
+    Column("withdrawn_by", ID, comment="account that took the withdrawal in; NULL: it stands"),
+    moment("withdrawn_us", "when that was", nullable=True),
+    Column("withdrawal_reason", String(500), nullable=False, server_default="", comment="as it was given"),
     CheckConstraint("subject IN ('patient','staff')", "subject"),
+)
+
+request_approvals = make_table(
+    "request_approvals",
+    "Who approved a request when, voided ones too; owner: custody exports desk",
+    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 0"),
+    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, comment="never the requester"),
+    moment("at_us", "when"),
+    moment("voided_us", "since when it does not count: the basis broke; NULL: it counts", nullable=True),
+)
+
+request_answers = make_table(
+    "request_answers",
+    "What participants said of the masked result, the last one counts; owner: custody review desk",
+    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
+    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 0"),
+    Column("participant", String(80), nullable=False, comment="as in the case's list"),
+    Column("answer", String(8), nullable=False, comment="yes or no"),
+    Column("remark", String(500), nullable=False, comment="what they said; may be empty"),
+    Column("document_sha256", DIGEST, nullable=False, comment="of the paper, if it was no account of theirs"),
+    Column("taken_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that gave or took it"),
+    moment("at_us", "when"),
+    CheckConstraint("answer IN ('yes','no')", "answer"),
 )
 
 watermark_images = make_table(

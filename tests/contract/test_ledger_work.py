@@ -48,7 +48,7 @@ def test_whole_story_is_kept_and_read_back(world: World) -> None:
     world.custody.open_download(ready.package.package_id, link.link_id, "192.0.2.1")
     verdict = world.custody.verify_history()
     assert verdict.intact and verdict.size == len(world.acts())
-    assert world.acts()[-3:] == ["render-finished", "link-issued", "downloaded"]
+    assert world.acts()[-4:] == ["render-finished", "link-issued", "downloaded", "export-delivered"]
 
 
 def test_accounts_change_and_their_sessions_end(world: World) -> None:

@@ -254,7 +254,7 @@ def ended(asker: ApiClient, approver: ApiClient, request_id: str) -> bool:
     state = asker.get(f"/exports/{request_id}")["state"]
     if state == "review":
         approver.post(f"/exports/{request_id}/release", {"reason": "Drawn people."})
-    return state in {"ready", "failed", "expired"}
+    return state in {"ready", "delivered", "failed", "expired"}
 
 
 def download(asker: ApiClient, request_id: str, target: Path) -> Path:

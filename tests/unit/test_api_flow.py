@@ -60,7 +60,7 @@ def test_from_plan_to_download_link(api: Api) -> None:
     assert second["bytes"] == 5 * 2048
 
     submitted = api.post("exports", MANAGER, json=export_body(case["id"], case["from"], case["to"])).json()
-    assert submitted["state"] == "submitted"
+    assert submitted["state"] == "satisfied"
     where = f"exports/{submitted['id']}"
     assert is_problem(api.post(f"{where}/download-link", MANAGER), 409, "not-approved")
     assert api.post(f"{where}/approve", OFFICER).json()["state"] == "approved"
@@ -79,6 +79,7 @@ def test_from_plan_to_download_link(api: Api) -> None:
     acts = [entry["act"] for entry in history]
     assert acts[::-1] == [
         "export-submitted",
+        "basis-satisfied",
         "export-approved",
         "render-started",
         "render-finished",
@@ -145,11 +146,42 @@ def test_refusal_keeps_its_reason(api: Api) -> None:
 
 def test_incomplete_basis_is_named(api: Api) -> None:
     case = _recorded(api)
-    basis = {"kind": "consent", "consents": [{"subject": "staff", "name": "Lee"}]}
-    answer = api.post("exports", MANAGER, json=export_body(case["id"], case["from"], case["to"], basis=basis))
+    body = export_body(case["id"], case["from"], case["to"], basis={"kind": "court"})
+    answer = api.post("exports", MANAGER, json=body)
+    assert is_problem(answer, 422, "basis-missing") and "court's order" in answer.json()["detail"]
+
+
+def test_consents_come_and_go_until_the_copy_left(api: Api) -> None:
+    basis = {"kind": "consent", "consents": [_consent("staff", "Lee")]}
+    mine = _submitted(api, basis=basis)
+    where = f"exports/{mine['id']}"
+    assert mine["state"] == "submitted" and mine["basis"]["consents"][0]["taken_by"] == mine["requested_by"]
+    answer = api.post(f"{where}/approve", OFFICER)
     assert is_problem(answer, 422, "basis-missing")
     assert "the patient's consent" in answer.json()["detail"] and "Park" in answer.json()["detail"]
     assert "Lee" not in answer.json()["detail"]
+    shown = api.get(f"{where}/consents", OFFICER).json()
+    assert shown["missing"] == ["the patient's consent", "the consent of Park"]
+    unproven = {"consents": [{"subject": "patient", "name": "Han", "document_sha256": "none"}]}
+    assert is_problem(api.post(f"{where}/consents", MANAGER, json=unproven), 400, "bad-request")
+    given = {"consents": [_consent("patient", "Han"), _consent("staff", "Park")]}
+    assert api.post(f"{where}/consents", MANAGER, json=given).json()["state"] == "satisfied"
+    assert api.post(f"{where}/approve", OFFICER).json()["state"] == "approved"
+    withdrawn = api.post(f"{where}/consents/1/withdraw", MANAGER, json={"reason": "Changed her mind."}).json()
+    assert (withdrawn["state"], withdrawn["approvals"], withdrawn["decided_by"]) == ("submitted", [], None)
+    assert withdrawn["basis"]["consents"][1]["withdrawal_reason"] == "Changed her mind."
+    again = api.post(f"{where}/consents/1/withdraw", MANAGER, json={"reason": "Twice."})
+    assert is_problem(again, 409, "conflict")
+    assert is_problem(
+        api.post(f"{where}/consents/9/withdraw", MANAGER, json={"reason": "x"}), 404, "not-found"
+    )
+    history = api.get("history", OFFICER, params={"subject": f"export:{mine['id']}"}).json()
+    assert [entry["act"] for entry in history][:3] == ["basis-broken", "consent-withdrawn", "export-approved"]
+    assert "Han" not in str(history)
+
+
+def _consent(subject: str, name: str) -> dict[str, str]:
+    return {"subject": subject, "name": name, "document": "Form 3", "document_sha256": "ab" * 32}
 
 
 def test_empty_period_says_what_was_recorded_when(api: Api) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api import models_exports
+from api import models_wishes
 from orvault.custody.account import Role
 from orvault.custody.passwords import RECIPIENTS
 from orvault.errors import ErrorKind, OrvaultError
@@ -134,7 +134,7 @@ def test_no_password_is_worked_on_for_a_case_that_is_not_there(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worked: list[str] = []
-    monkeypatch.setattr(models_exports, "password_recipient", lambda name, _password: worked.append(name))
+    monkeypatch.setattr(models_wishes, "password_recipient", lambda name, _password: worked.append(name))
     recipients = [{"name": "A", "password": "four random words"}]
     answer = api.post("exports", MANAGER, json=BODY | {"recipients": recipients})
     assert is_problem(answer, 404, "not-found") and worked == []

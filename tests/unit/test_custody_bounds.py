@@ -49,7 +49,7 @@ def texts(longest: int) -> st.SearchStrategy[str]:
 @st.composite
 def wishes(draw: st.DrawFn) -> Wish:
     names = draw(st.lists(texts(80), min_size=0, max_size=MAX_RECIPIENTS + 1))
-    consents = tuple(Consent(Subject.STAFF, draw(texts(80)), draw(texts(120))) for _ in range(2))
+    consents = tuple(Consent(Subject.STAFF, draw(texts(80)), draw(texts(120)), "ab" * 32) for _ in range(2))
     return Wish(
         "case-1",
         ("cam-1",),
@@ -71,7 +71,10 @@ def wishes(draw: st.DrawFn) -> Wish:
 def longest(watermark: str) -> Wish:
     """Every field at its bound, with this watermark."""
     basis = LegalBasis(
-        BasisKind.CONSENT, "d" * 120, "p" * 120, (Consent(Subject.PATIENT, "n" * 80, "d" * 120),) * 100
+        BasisKind.CONSENT,
+        "d" * 120,
+        "p" * 120,
+        (Consent(Subject.PATIENT, "n" * 80, "d" * 120, "ab" * 32),) * 100,
     )
     people = tuple(person(f"{n:02d}" + "가" * 78, n < MAX_PASSWORD_SLOTS) for n in range(MAX_RECIPIENTS))
     redaction = Redaction(Masking.PICTURE, Style.MOSAIC, watermark, Position.CENTRE)

@@ -40,7 +40,7 @@ def test_only_those_whose_role_says_so_submit_or_decide(world: World, role: Role
     ):
         with _raises(ErrorKind.FORBIDDEN):
             decide()
-    assert _state(world, request.request_id) is RequestState.SUBMITTED
+    assert _state(world, request.request_id) is RequestState.SATISFIED
 
 
 def test_failed_submit_leaves_nothing(world: World) -> None:

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from orvault.custody.account import Role
-from orvault.custody.basis import BasisKind, Consent, LegalBasis, Subject
 from orvault.custody.case import MAX_PARTICIPANTS
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World, consents_of, make_world, sqlite_url
 from tests.unit.api_support import is_problem, make_api
 
 WHY = "Called in when the bleeding began."
@@ -25,14 +24,9 @@ def raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
     return pytest.RaisesExc(OrvaultError, check=lambda error: error.kind is kind)
 
 
-def consents(*staff: str) -> LegalBasis:
-    given = (Consent(Subject.PATIENT, "Han"), *(Consent(Subject.STAFF, name) for name in staff))
-    return LegalBasis(BasisKind.CONSENT, consents=given)
-
-
 def test_who_joined_later_must_consent_also_to_a_request_that_waits(world: World) -> None:
     case = world.recorded_case()
-    wish = world.wish(case, basis=consents("Lee", "Park"))
+    wish = world.wish(case, basis=consents_of("Lee", "Park"))
     request = world.custody.submit_export(world.manager, wish)
     amended = world.custody.amend_participants(world.manager, case.case_id, [" Jung "], WHY)
     assert amended.participants == ("Lee", "Park", "Jung")
@@ -40,7 +34,7 @@ def test_who_joined_later_must_consent_also_to_a_request_that_waits(world: World
     with raises(ErrorKind.BASIS_MISSING) as caught:
         world.custody.approve_export(world.officer, request.request_id)
     assert "Jung" in caught.value.message
-    full = world.wish(case, basis=consents("Lee", "Park", "Jung"))
+    full = world.wish(case, basis=consents_of("Lee", "Park", "Jung"))
     request = world.custody.submit_export(world.manager, full)
     world.custody.approve_export(world.officer, request.request_id)
     (entry,) = world.custody.history(world.officer, act="case-amended")

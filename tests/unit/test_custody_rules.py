@@ -34,15 +34,15 @@ from orvault.custody.watermark import Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.mask import MaskMode, MaskStyle
 from orvault.vision.watermark import Anchor
-from tests.fakes import KEY
+from tests.fakes import KEY, consented
 
 NOW = FakeClock().us
 STAFF = ("Lee Minsu", "Park Sora")
-PATIENT = Consent(Subject.PATIENT, "The patient")
+PATIENT = consented(Subject.PATIENT, "The patient")
 
 
 def _staff(*names: str) -> tuple[Consent, ...]:
-    return tuple(Consent(Subject.STAFF, name) for name in names)
+    return tuple(consented(Subject.STAFF, name) for name in names)
 
 
 @pytest.mark.parametrize(
@@ -125,28 +125,38 @@ def _request(state: RequestState) -> ExportRequest:
     return ExportRequest("id", _wish(), Validity(NOW, NOW + DAY_US), state, "a", NOW)
 
 
+CUT_OFF = "refused revoked expired"
+STEPS = {
+    "draft": "submitted revoked expired",
+    "submitted": f"satisfied {CUT_OFF}",
+    "satisfied": f"submitted approved {CUT_OFF}",
+    "approved": f"submitted rendering {CUT_OFF}",
+    "rendering": f"submitted rendering approved review ready failed {CUT_OFF}",
+    "review": f"submitted ready {CUT_OFF}",
+    "ready": "submitted delivered revoked expired",
+    "delivered": "revoked expired",
+}
+
+
 @pytest.mark.parametrize("state", RequestState)
 @pytest.mark.parametrize("to", RequestState)
 def test_request_steps(state: RequestState, to: RequestState) -> None:
-    allowed = {
-        ("submitted", "approved"), ("submitted", "refused"), ("submitted", "expired"), ("approved", "rendering"),
-        ("approved", "expired"), ("rendering", "rendering"), ("rendering", "ready"), ("rendering", "failed"),
-        ("rendering", "expired"), ("rendering", "approved"), ("ready", "expired"),
-        ("rendering", "review"), ("review", "ready"), ("review", "refused"), ("review", "expired"),
-    }  # fmt: skip
-    if (state.value, to.value) in allowed:
+    if to.value in STEPS.get(state.value, "").split():
         requests.check_step(_request(state), to)
         return
     with pytest.raises(OrvaultError) as caught:
         requests.check_step(_request(state), to)
-    unapproved = (state, to) == (RequestState.SUBMITTED, RequestState.RENDERING)
+    unapproved = state.value in {"submitted", "satisfied"} and to is RequestState.RENDERING
     assert caught.value.kind is (ErrorKind.NOT_APPROVED if unapproved else ErrorKind.CONFLICT)
 
 
 @pytest.mark.parametrize(
     ("state", "kind"),
     [
+        (RequestState.DRAFT, ErrorKind.NOT_APPROVED),
         (RequestState.SUBMITTED, ErrorKind.NOT_APPROVED),
+        (RequestState.SATISFIED, ErrorKind.NOT_APPROVED),
+        (RequestState.REVOKED, ErrorKind.NOT_APPROVED),
         (RequestState.REFUSED, ErrorKind.NOT_APPROVED),
         (RequestState.APPROVED, ErrorKind.CONFLICT),
         (RequestState.RENDERING, ErrorKind.CONFLICT),

@@ -52,17 +52,18 @@ def test_incomplete_draft_is_completed_and_submitted(world: World) -> None:
     world.custody.submit_draft(world.manager, draft.request_id)
     read = world.custody.export(world.officer, draft.request_id)
     assert (read.state, read.wish.purpose, read.wish.terms) == (
-        RequestState.SUBMITTED,
+        RequestState.SATISFIED,
         "Proceedings",
         DEFAULT_TERMS,
     )
     assert read.wish.redaction.drawn == draft.request_id
     assert (read.requested_us, read.validity.from_us) == (world.clock.us, world.clock.us)
-    assert world.acts()[-4:] == [
+    assert world.acts()[-5:] == [
         "export-drafted",
         "export-draft-changed",
         "export-draft-changed",
         "export-submitted",
+        "basis-satisfied",
     ]
     world.custody.approve_export(world.officer, draft.request_id)
 
@@ -126,6 +127,6 @@ def test_over_http(tmp_path: Path) -> None:
     again = api.call("PATCH", path, Role.RECORDS_MANAGER, json={"watermark": {"text": "Seoul"}}).json()
     assert (again["masking"]["mode"], again["watermark"]["text"]) == ("body", "Seoul")
     submitted = api.post(f"{path}/submit", Role.RECORDS_MANAGER)
-    assert (submitted.status_code, submitted.json()["state"]) == (200, "submitted")
+    assert (submitted.status_code, submitted.json()["state"]) == (200, "satisfied")
     late = api.call("PATCH", path, Role.RECORDS_MANAGER, json=change)
     assert is_problem(late, 409, "conflict")

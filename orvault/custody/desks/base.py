@@ -6,6 +6,7 @@ from typing import Protocol
 
 from orvault.clock import Clock
 from orvault.custody.control import ControlPolicy
+from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.passwords import Passwords
 from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
 from orvault.custody.retention import RetentionPolicy
@@ -50,6 +51,7 @@ class Desk:
         viewers: Viewers | None = None,
         hospital: str = "",
         retention: RetentionPolicy | None = None,
+        exports: ExportPolicy | None = None,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -60,6 +62,7 @@ class Desk:
         self._control = control or ControlPolicy()
         self._check_watermark = check_watermark
         self._hospital = hospital
+        self._exports = exports or ExportPolicy()
         self._viewing = viewing or ViewPolicy()
         self._viewers = viewers or NoViewers()
         self._retention = retention or RetentionPolicy()

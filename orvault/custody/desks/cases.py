@@ -9,6 +9,7 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
 from orvault.custody.desks.base import page_size
+from orvault.custody.desks.consents import settle_case
 from orvault.custody.desks.ordering import arm_orders, case_in, case_subject
 from orvault.custody.desks.switching import CaseView, SwitchDesk, Switched, view_in
 from orvault.custody.history import Act
@@ -64,6 +65,7 @@ class CaseDesk(SwitchDesk):
             detail = {"added": list(names), "reason": reason}
             now = self._clock.now_us()
             uow.history.append(now, by.actor, Act.CASE_AMENDED, case_subject(case), detail)
+            settle_case(uow, case_id, by.actor, now)
             uow.commit()
         return replace(case, participants=(*case.participants, *names))
 

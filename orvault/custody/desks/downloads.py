@@ -11,8 +11,9 @@ from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.watermarks import WatermarkDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.request import ExportRequest, PackageFile, RequestState, check_ready, package_for
+from orvault.custody.request import ExportRequest, PackageFile, check_ready, package_for
 from orvault.custody.rows import Link, UnitOfWork
+from orvault.custody.steps import RequestState
 from orvault.errors import ErrorKind, OrvaultError
 
 LINK_US = 5 * 60 * US_PER_S
@@ -66,6 +67,7 @@ class DownloadDesk(WatermarkDesk):
                 }
                 actor = f"account:{link.issued_to}"
                 uow.history.append(now, actor, Act.DOWNLOADED, f"export:{link.request_id}", detail)
+                _deliver(uow, link.request_id, package_id, actor, now)
                 uow.commit()
         return package
 
@@ -98,6 +100,17 @@ class DownloadDesk(WatermarkDesk):
         package = ids[package_id].package
         assert package is not None, "a ready request has all its packages"
         return link, package
+
+
+def _deliver(uow: UnitOfWork, request_id: str, package_id: str, actor: str, now: int) -> None:
+    """Note that this copy was fetched; once all were, the request is delivered."""
+    request = uow.requests.get(request_id)
+    assert request is not None, "a link names it"
+    uow.requests.mark_delivered(request, package_id, now)
+    fetched = {package_id, *(copy_id for copy_id, _ in request.delivered)}
+    if request.state is RequestState.READY and fetched >= {copy.package_id for copy in request.copies}:
+        uow.requests.put_state(replace(request, state=RequestState.DELIVERED))
+        uow.history.append(now, actor, Act.EXPORT_DELIVERED, subject_of(request), {})
 
 
 def subject_of(request: ExportRequest) -> str:

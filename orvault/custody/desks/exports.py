@@ -11,17 +11,20 @@ from dataclasses import replace
 from orvault.custody.access import Right, may, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.desks.base import not_found, page_size
+from orvault.custody.desks.consents import check_complete, settle_basis
 from orvault.custody.desks.downloads import subject_of, visible
-from orvault.custody.desks.submitting import SubmitDesk, check_against_records
+from orvault.custody.desks.reviews import ReviewDesk, second_look_done
+from orvault.custody.desks.submitting import check_against_records
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.request import ExportRequest, RequestState, check_step
+from orvault.custody.request import Approval, ExportRequest, check_step
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.steps import UNDECIDED, RequestState
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
 
-class ExportDesk(SubmitDesk):
+class ExportDesk(ReviewDesk):
     """Export requests from decision to review."""
 
     def exports(
@@ -45,32 +48,47 @@ class ExportDesk(SubmitDesk):
             return visible(uow, by, request_id)
 
     def approve_export(self, by: Account, request_id: str) -> ExportRequest:
-        """Approve a submitted request. Errors: SELF_APPROVAL, FORBIDDEN, NOT_FOUND, CONFLICT,
-        BASIS_MISSING.
+        """Approve a request whose basis is satisfied; rendered once as many accounts did as the site's rules say.
+
+        Errors: SELF_APPROVAL, FORBIDDEN, NOT_FOUND, CONFLICT (also: this account did already), BASIS_MISSING.
         """
         with self._uow() as uow:
             request = self._decidable(uow, by, request_id, RequestState.APPROVED)
+            now = self._clock.now_us()
             # Checked at submit, and again where it counts: what was recorded or listed may have changed
             # since.
-            check_against_records(uow, request.wish, self._clock.now_us())
-            now = self._clock.now_us()
-            approved = replace(
-                request,
-                state=RequestState.APPROVED,
-                decided_by=by.account_id,
-                decided_us=now,
-                package_id=new_id(self._clock),
-                further_ids=tuple(new_id(self._clock) for _ in request.wish.recipients[1:]),
-            )
-            uow.requests.put_state(approved)
-            uow.requests.put_copies(approved)
-            detail: dict[str, object] = {"package": approved.package_id, "requested_by": request.requested_by}
-            if approved.further_ids:
-                detail["further_packages"] = list(approved.further_ids)
-            uow.history.append(now, by.actor, Act.EXPORT_APPROVED, subject_of(request), detail)
+            check_against_records(uow, request.wish, now)
+            if by.account_id in {approval.account_id for approval in request.approvals}:
+                message = "This account has approved the request already; another one has to as well."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice="Ask another privacy officer.")
+            approval = Approval(by.account_id, now)
+            uow.requests.add_approval(request_id, approval)
+            request = replace(request, approvals=(*request.approvals, approval))
+            missing = self._exports.missing_approvals(request)
+            if missing:
+                detail: dict[str, object] = {"further_approvals_needed": missing}
+                uow.history.append(now, by.actor, Act.APPROVAL_GIVEN, subject_of(request), detail)
+            else:
+                request = self._approve_last(uow, by, request, now)
             uow.commit()
-        self._renderers.wake()
-        return approved
+        if request.state is RequestState.APPROVED:
+            self._renderers.wake()
+        return request
+
+    def _approve_last(self, uow: UnitOfWork, by: Account, request: ExportRequest, now: int) -> ExportRequest:
+        """With names for its copies, which stay the same over a second approval: marks are made of them."""
+        request = replace(request, state=RequestState.APPROVED, decided_by=by.account_id, decided_us=now)
+        if request.package_id is None:
+            further = tuple(new_id(self._clock) for _ in request.wish.recipients[1:])
+            request = replace(request, package_id=new_id(self._clock), further_ids=further)
+        uow.requests.put_state(request)
+        uow.requests.put_copies(request)
+        detail: dict[str, object] = {"package": request.package_id, "requested_by": request.requested_by}
+        detail["approvals"] = [approval.account_id for approval in request.approvals]
+        if request.further_ids:
+            detail["further_packages"] = list(request.further_ids)
+        uow.history.append(now, by.actor, Act.EXPORT_APPROVED, subject_of(request), detail)
+        return request
 
     def release_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
         """Let a package go in which a second look found something. Errors as for approving.
@@ -81,22 +99,18 @@ class ExportDesk(SubmitDesk):
         with self._uow() as uow:
             request = self._decidable(uow, by, request_id, RequestState.READY, of=RequestState.REVIEW)
             now = self._clock.now_us()
-            ready = replace(
-                request,
-                state=RequestState.READY,
-                progress=replace(request.progress, stage=RequestState.READY.value),
-                reviewed_by=by.account_id,
-                reviewed_us=now,
-                ended_us=now,
-            )
-            uow.requests.put_state(ready)
+            if second_look_done(request):
+                message = "No second look waits for a reviewer; participants have to answer."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice="Take their answers in.")
+            reviewed = replace(request, reviewed_by=by.account_id, reviewed_us=now)
             detail = {"reason": reason, "package": request.package_id, "second_look": _looked(request)}
             uow.history.append(now, by.actor, Act.RENDER_RELEASED, subject_of(request), detail)
+            reviewed = self._settle_review(uow, reviewed, now)
             uow.commit()
-        return ready
+        return reviewed
 
     def refuse_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
-        """Refuse a request that is submitted, or whose package waits for a reviewer, with the reason.
+        """Refuse a request whose package could not be fetched yet, with the reason; afterwards it is revoked.
 
         Errors as for approving, BAD_REQUEST without a reason.
         """
@@ -117,6 +131,49 @@ class ExportDesk(SubmitDesk):
             uow.history.append(now, by.actor, Act.EXPORT_REFUSED, subject_of(request), detail)
             uow.commit()
         return refused
+
+    def revoke_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
+        """Take back what was approved: no download any more, and its packages are removed. Errors: FORBIDDEN,
+        NOT_FOUND, CONFLICT, BAD_REQUEST without a reason.
+
+        Copies that recipients hold already go on opening off line until their validity ends.
+        """
+        require(by, Right.EXPORT_REVOKE)
+        return self._revoke(by, request_id, reason, Act.EXPORT_REVOKED)
+
+    def withdraw_export(self, by: Account, request_id: str, reason: str) -> ExportRequest:
+        """Take one's own request back before it is approved. Errors: as for revoking."""
+        require(by, Right.EXPORT_SUBMIT)
+        return self._revoke(by, request_id, reason, Act.EXPORT_WITHDRAWN)
+
+    def _revoke(self, by: Account, request_id: str, reason: str, act: Act) -> ExportRequest:
+        reason = clean_text(reason, "reason", longest=500)
+        with self._uow() as uow:
+            request = visible(uow, by, request_id)
+            check_step(request, RequestState.REVOKED)
+            early = request.state in UNDECIDED | {RequestState.DRAFT}
+            if act is Act.EXPORT_WITHDRAWN and request.requested_by != by.account_id:
+                message = "A request is withdrawn by whoever made it."
+                raise OrvaultError(ErrorKind.FORBIDDEN, message, advice="Ask its owner.")
+            if early is not (act is Act.EXPORT_WITHDRAWN):
+                word = "refused, or withdrawn by whoever made it" if early else "revoked by a privacy officer"
+                message = f"This request is {request.state.value}; it can be {word}."
+                raise OrvaultError(ErrorKind.CONFLICT, message)
+            now = self._clock.now_us()
+            revoked = replace(
+                request,
+                state=RequestState.REVOKED,
+                refusal_reason=reason,
+                revoked_by=by.account_id,
+                ended_us=now,
+            )
+            uow.requests.put_state(revoked)
+            detail = {"reason": reason, "was": request.state.value}
+            uow.history.append(now, by.actor, act, subject_of(request), detail)
+            uow.commit()
+        if not early:
+            self._renderers.wake()  # who removes its packages
+        return revoked
 
     def _decidable(
         self,
@@ -139,6 +196,9 @@ class ExportDesk(SubmitDesk):
             raise OrvaultError(
                 ErrorKind.CONFLICT, message, advice="Look at the request before the next step."
             )
+        if to is RequestState.APPROVED and request.state is RequestState.SUBMITTED:
+            check_complete(uow, request)
+            request = settle_basis(uow, request, by.actor, self._clock.now_us())
         check_step(request, to)
         if to in {RequestState.APPROVED, RequestState.READY} and request.due_to_expire(self._clock.now_us()):
             message = "The validity that this request asks for is over."

@@ -15,6 +15,7 @@ from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.exports import ExportDesk
+from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
 from orvault.custody.request import (
@@ -22,11 +23,11 @@ from orvault.custody.request import (
     ExportRequest,
     PackageFile,
     Progress,
-    RequestState,
     check_step,
 )
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.second_look import SecondLook
+from orvault.custody.steps import RequestState
 from orvault.custody.stretches import Track, track_of
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -111,7 +112,8 @@ class RenderDesk(ExportDesk):
             _checked_path(each.path, each.bytes, each.sha256)
         with self._uow() as uow:
             request = _held(uow, request_id, epoch)
-            waits = second_look is not None and second_look.waits
+            looked = replace(request, second_look=second_look, reviewed_by=None)
+            waits = not second_look_done(looked) or bool(self._unasked(uow, looked))
             to = RequestState.REVIEW if waits else RequestState.READY
             check_step(request, to)
             assert request.package_id is not None, "given at the approval"
@@ -170,7 +172,7 @@ class RenderDesk(ExportDesk):
             uow.commit()
 
     def spent_exports(self) -> Sequence[ExportRequest]:
-        """Expired and failed requests whose files are still to be removed."""
+        """Ended requests whose files are still to be removed."""
         with self._uow(read_only=True) as uow:
             return uow.requests.spent()
 

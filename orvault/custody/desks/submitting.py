@@ -7,9 +7,10 @@ from itertools import product
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.basis import check_basis
+from orvault.custody.basis import check_papers
 from orvault.custody.desks.base import not_found
-from orvault.custody.desks.downloads import DownloadDesk, subject_of, visible
+from orvault.custody.desks.consents import ConsentDesk, settle_basis
+from orvault.custody.desks.downloads import subject_of, visible
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.request import (
@@ -39,7 +40,7 @@ class ValidityWish:
         return make_validity(self.from_us, self.until_us, now_us)
 
 
-class SubmitDesk(DownloadDesk):
+class SubmitDesk(ConsentDesk):
     """Export requests from the first draft to the submit."""
 
     def draft_export(self, by: Account, wish: Wish) -> ExportRequest:
@@ -48,8 +49,8 @@ class SubmitDesk(DownloadDesk):
         Errors: BAD_REQUEST (a field), NOT_FOUND (case, camera), FORBIDDEN, CONFLICT (too many drafts).
         """
         require(by, Right.EXPORT_SUBMIT)
-        wish = wish.checked_draft()
         now = self._clock.now_us()
+        wish = _taken(wish.checked_draft(), by, now)
         validity = ValidityWish().from_now(now)
         draft = ExportRequest(new_id(self._clock), wish, validity, RequestState.DRAFT, by.account_id, now)
         with self._uow() as uow:
@@ -68,11 +69,11 @@ class SubmitDesk(DownloadDesk):
         require(by, Right.EXPORT_SUBMIT)
         with self._uow() as uow:
             draft = own_draft(uow, by, request_id)
-            wish = change.applied(draft.wish).checked_draft()
+            now = self._clock.now_us()
+            wish = _taken(change.applied(draft.wish).checked_draft(), by, now)
             _check_named(uow, wish)
             changed = replace(draft, wish=wish)
             uow.requests.put_wish(changed)
-            now = self._clock.now_us()
             uow.history.append(now, by.actor, Act.EXPORT_DRAFT_CHANGED, subject_of(draft), wish_detail(wish))
             uow.commit()
         return changed
@@ -94,7 +95,7 @@ class SubmitDesk(DownloadDesk):
             check_against_records(uow, request.wish, request.requested_us)
             uow.requests.put_wish(request)
             uow.requests.put_state(request)
-            _log_submit(uow, by, request)
+            request = _submitted(uow, by, request)
             uow.commit()
         return request
 
@@ -111,7 +112,7 @@ class SubmitDesk(DownloadDesk):
         with self._uow() as uow:
             check_against_records(uow, request.wish, request.requested_us)
             uow.requests.add(request)
-            _log_submit(uow, by, request)
+            request = _submitted(uow, by, request)
             uow.commit()
         return request
 
@@ -132,11 +133,14 @@ class SubmitDesk(DownloadDesk):
         self, by: Account, request_id: str, wish: Wish, validity: ValidityWish | None
     ) -> ExportRequest:
         """The request as it would be submitted now; nothing is written."""
-        wish = wish.checked()
         now = self._clock.now_us()
+        wish = _taken(wish.checked(), by, now)
         valid = (validity or ValidityWish()).from_now(now)
+        self._exports.check_choice(by.role, wish, valid)
         wish = self._with_watermark(wish, request_id)
-        return ExportRequest(request_id, wish, valid, RequestState.SUBMITTED, by.account_id, now)
+        due = self._exports.due_us(now)
+        state = RequestState.SUBMITTED
+        return ExportRequest(request_id, wish, valid, state, by.account_id, now, due_us=due)
 
     def _with_watermark(self, wish: Wish, request_id: str) -> Wish:
         """With its watermark's fields filled in, once it is sure that all pictures of all copies can hold it."""
@@ -159,6 +163,10 @@ class SubmitDesk(DownloadDesk):
         return {(meta.width, meta.height) for meta in metas if meta.end_us > wish.from_us}
 
 
+def _taken(wish: Wish, by: Account, now: int) -> Wish:
+    return replace(wish, basis=wish.basis.taken(by.account_id, now))
+
+
 def own_draft(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
     """This account's draft. Errors: NOT_FOUND, FORBIDDEN (somebody else's), CONFLICT (submitted meanwhile)."""
     request = visible(uow, by, request_id)
@@ -173,16 +181,15 @@ def own_draft(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
 
 def check_against_records(uow: UnitOfWork, wish: Wish, now_us: int) -> None:
     """Whether case, cameras, basis and recordings bear this wish. Errors: as for submitting."""
-    participants, titles = _check_named(uow, wish)
-    check_basis(wish.basis, participants)
+    titles = _check_named(uow, wish)
+    check_papers(wish.basis)
     recorded = {camera_id: uow.segments.spans(wish.case_id, camera_id) for camera_id in wish.camera_ids}
     check_recorded(wish, recorded, titles, now_us)
 
 
-def _check_named(uow: UnitOfWork, wish: Wish) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The case's participants and the cameras' titles; NOT_FOUND for what there is not."""
-    case = uow.cases.get(wish.case_id)
-    if case is None:
+def _check_named(uow: UnitOfWork, wish: Wish) -> dict[str, str]:
+    """The cameras' titles; NOT_FOUND for what there is not."""
+    if uow.cases.get(wish.case_id) is None:
         raise not_found("case", wish.case_id, "case_id")
     titles = {}
     for camera_id in wish.camera_ids:
@@ -190,12 +197,14 @@ def _check_named(uow: UnitOfWork, wish: Wish) -> tuple[tuple[str, ...], dict[str
         if camera is None:
             raise not_found("camera", camera_id, "camera_ids")
         titles[camera_id] = camera.title
-    return case.participants, titles
+    return titles
 
 
-def _log_submit(uow: UnitOfWork, by: Account, request: ExportRequest) -> None:
-    detail = wish_detail(request.wish)
-    uow.history.append(request.requested_us, by.actor, Act.EXPORT_SUBMITTED, subject_of(request), detail)
+def _submitted(uow: UnitOfWork, by: Account, request: ExportRequest) -> ExportRequest:
+    """Told to history; with its basis satisfied already, if nothing is missing."""
+    now, subject = request.requested_us, subject_of(request)
+    uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, subject, wish_detail(request.wish))
+    return settle_basis(uow, request, by.actor, now)
 
 
 def wish_detail(wish: Wish) -> dict[str, object]:
@@ -207,7 +216,7 @@ def wish_detail(wish: Wish) -> dict[str, object]:
         "to_us": wish.to_us,
         "purpose": wish.purpose,
         "basis": wish.basis.summary(),
-        "consents": [f"{c.subject.value}: {c.name}" for c in wish.basis.consents],
+        "consents": [consent.detail() for consent in wish.basis.consents],
         "recipients": [recipient.name for recipient in wish.recipients],
         "masking": wish.redaction.masking.value,
         "watermark": wish.redaction.watermark_summary(),

@@ -1,0 +1,87 @@
+"""What a site decides about exports: how many approve, whether participants look first, what each role may choose.
+
+What the law decides is not here: `basis`, `steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from orvault.clock import US_PER_S
+from orvault.custody.account import Role
+from orvault.custody.request import ExportRequest, Wish
+from orvault.custody.terms import DAY_US, MAX_RECIPIENTS, Masking, Style, Validity
+from orvault.errors import ErrorKind, OrvaultError
+
+
+@dataclass(frozen=True, slots=True)
+class RolePolicy:
+    """What accounts of a role may choose in a request. `watermark_fields` must stand in the watermark's text."""
+
+    masking: frozenset[Masking] = frozenset(Masking)
+    styles: frozenset[Style] = frozenset(Style)
+    watermark_fields: frozenset[str] = frozenset()
+    longest_days: int = 366
+    most_recipients: int = MAX_RECIPIENTS
+    unmasked: bool = True
+
+    def broken_rules(self, wish: Wish, validity: Validity) -> Mapping[str, str]:
+        """The names of the rules that this wish breaks, each with what is allowed."""
+        redaction = wish.redaction
+        lacking = {each for each in self.watermark_fields if f"{{{each}}}" not in redaction.watermark}
+        fields = ", ".join(f"{{{each}}}" for each in sorted(self.watermark_fields))
+        rules = {
+            "masking": (redaction.masking in self.masking, _listed(self.masking)),
+            "styles": (redaction.style in self.styles, _listed(self.styles)),
+            "watermark_fields": (not lacking, f"a text with {fields}"),
+            "longest_days": (
+                validity.until_us - validity.from_us <= self.longest_days * DAY_US,
+                f"at most {self.longest_days} days",
+            ),
+            "most_recipients": (
+                len(wish.recipients) <= self.most_recipients,
+                f"at most {self.most_recipients} recipients",
+            ),
+            "unmasked": (self.unmasked or not wish.clear, "a copy in which everybody is masked"),
+        }
+        return {name: allowed for name, (kept, allowed) in rules.items() if not kept}
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPolicy:
+    """A site's rules; a role without one of its own may choose everything that the product offers."""
+
+    approvers: int = 1
+    participants_review: bool = False
+    answer_days: int = 10
+    reminder_days: tuple[int, ...] = (3, 1)
+    roles: Mapping[Role, RolePolicy] = field(default_factory=dict)
+
+    def approvals_needed(self, wish: Wish) -> int:
+        """How many accounts have to approve; always two where people can be recognised."""
+        return 2 if wish.clear else self.approvers
+
+    def due_us(self, submitted_us: int) -> int:
+        """Until when a request is to be answered."""
+        return submitted_us + self.answer_days * 24 * 3600 * US_PER_S
+
+    def check_choice(self, role: Role, wish: Wish, validity: Validity) -> None:
+        """FORBIDDEN, naming each rule that the wish breaks and what it allows."""
+        broken = self.roles.get(role, RolePolicy()).broken_rules(wish, validity)
+        if broken:
+            rules = "; ".join(f"{name} (allowed: {allowed})" for name, allowed in broken.items())
+            raise OrvaultError(
+                ErrorKind.FORBIDDEN,
+                f"The site's rules for {role.value} do not allow this request: {rules}.",
+                where=", ".join(f"export.roles.{role.value}.{name}" for name in broken),
+                advice="Choose what they allow, or have an account submit it whose role may.",
+            )
+
+    def missing_approvals(self, request: ExportRequest) -> int:
+        """How many accounts still have to approve."""
+        return max(0, self.approvals_needed(request.wish) - len(request.approvals))
+
+
+def _listed(words: frozenset[Masking] | frozenset[Style]) -> str:
+    return ", ".join(sorted(word.value for word in words))
