@@ -119,13 +119,12 @@ class Readers:
         assert self._process.stdin is not None
         self._process.stdin.write(base64.b64encode(key.raw).decode() + "\n")
         self._process.stdin.flush()
-        self._began = time.monotonic()
 
     def end(self) -> float:
         """End them; how many pictures a second they opened in all."""
-        lasted = time.monotonic() - self._began
         answer, _ = self._process.communicate(timeout=30)  # the end of its input ends it
-        return int(answer) / lasted
+        pictures, seconds = answer.split()
+        return int(pictures) / float(seconds)
 
 
 class CpuSpan:

@@ -1,7 +1,7 @@
 """Readers of stored footage, the load beside the recording: each verifies and opens sealed segments at real pace.
 
 Its standard input is the footage's private key (a line of base64), and its end is the end of the reading; then it
-prints how many pictures were opened. Started by `benchmarks.recording`.
+prints how many pictures were opened, and in how many seconds. Started by `benchmarks.recording`.
 
     python -m benchmarks.recording_readers SEGMENTS CERTIFICATE READERS
 """
@@ -56,14 +56,16 @@ def main() -> None:
         Reader(segments[at % len(segments) :] + segments, key, read_certificate(certificate))
         for at in range(count)
     ]
+    began = time.monotonic()
     for reader in crew:
         reader.start()
     sys.stdin.read()
+    lasted = time.monotonic() - began
     for reader in crew:
         reader.end.set()
     for reader in crew:
         reader.join()
-    print(sum(reader.pictures for reader in crew))
+    print(sum(reader.pictures for reader in crew), lasted)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,8 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
       (docs/adr/0004);
     - freed memory is overwritten: a clear fragment would else lie in a recorder's memory long after it was sealed
       (Python and gRPC free their buffers, they do not wipe them; docs/THREAT_MODEL.md);
-    - no statistics of tasks and event loops: nobody reads them, and every idle actor pays for them all the time
-      (docs/perf, recording);
+    - no statistics of tasks and event loops, and those of processes once a minute: nobody reads them, and every idle
+      actor pays for them all the time (docs/perf, recording);
     - a node that is told to end does so at once: its actors are bound to it, nobody could take them over meanwhile;
     - TLS 1.3 at the least: Serve, which starts the API's server, has no setting for it. A machine that has an OpenSSL
       configuration of its own (FIPS) keeps that.
@@ -47,6 +47,8 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_task_rpc_inlined_bytes_limit": str(INLINE_BYTES),
         "RAY_task_events_report_interval_ms": "0",
         "RAY_event_stats": "0",
+        "REPORTER_UPDATE_INTERVAL_MS": "60000",
+        "REPORTER_UPDATE_INTERVAL_MS": "60000",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
