@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from orvault.recording.unconfirmed import Landmark
 
 INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
-VIEWING = "viewing"
+VIEWING, WITNESSING = "viewing", "witnessing"
 ARM_S = 3.0  # nobody is to wait for it: it is told again
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
 

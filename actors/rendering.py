@@ -18,10 +18,13 @@ from actors.render_work import RenderWork, work_folder
 from actors.watermarks import marks_of_copies
 from orvault import __version__
 from orvault.clock import US_PER_S
+from orvault.container.checkpoint import origin_of
 from orvault.container.gap import check_gap
+from orvault.container.history import HistoryProof
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
+from orvault.custody.checkpoints import LogSigner
 from orvault.custody.recorded import SegmentLike, StoredSegment
 from orvault.custody.request import Copy
 from orvault.custody.second_look import MAX_KEPT, Finding, SecondLook, Trial, worst
@@ -77,6 +80,7 @@ class Rendering:
             self._first_seen[track.camera.camera_id] = check_track(track, wish.from_us, wish.to_us)
             self._check_pictures(track)
         identity = Identity.load(self._tools.server_identity)
+        signer = LogSigner(origin_of(identity.chain_ders[-1]), identity)
         with ExitStack() as stack:
             builders = [
                 stack.enter_context(PackageBuilder(self._tools.packages, identity, self._terms(copy)))
@@ -85,9 +89,14 @@ class Rendering:
             media = [self._camera(builders, track) for track in self._job.tracks if track.segments]
             self._report("sealing")
             return [
-                builder.finish(self._out(copy), media, copy.recipients)
+                builder.finish(self._out(copy), media, copy.recipients, partial(self._prove, signer, copy))
                 for builder, copy in zip(builders, self._copies, strict=True)
             ]
+
+    def _prove(self, signer: LogSigner, copy: Copy, content: str) -> HistoryProof:
+        """History has what a package holds before it is signed."""
+        request_id, epoch = self._job.request.request_id, self._job.epoch
+        return self._custody.seal_package(request_id, epoch, copy.package_id, content, signer)
 
     def _made_by(self) -> dict[str, object]:
         """Everything but the footage that decides what the finished pieces hold."""

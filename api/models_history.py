@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
 from api.types import Model, TimeOut
+from orvault.custody.checkpoints import Receipt, StoredCheckpoint
 from orvault.custody.history import Entry
-from orvault.custody.service import HistoryVerdict
+from orvault.custody.service import HistoryVerdict, RecordingAccess, Seen
+from orvault.custody.viewing import Showing, ViewKind
 
 
 class EntryOut(Model):
@@ -38,6 +41,98 @@ class EntryOut(Model):
         )
 
 
+class CheckpointOut(Model):
+    """The newest checkpoint of history, as a signed note (docs/format/history-v1.md)."""
+
+    size: int
+    at: TimeOut
+    root: str
+    note: str
+    taken_by: list[str] = Field(description="Places outside that have taken this very one.")
+
+    @classmethod
+    def of(cls, newest: StoredCheckpoint, receipts: Sequence[Receipt]) -> CheckpointOut:
+        """From custody's."""
+        places = [receipt.place for receipt in receipts]
+        return cls(size=newest.size, at=newest.at_us, root=newest.root, note=newest.note, taken_by=places)
+
+
+class SpanOut(Model):
+    """Seconds that were shown, and how: `masked` (mosaic), `people-masked` or `clear`."""
+
+    from_: TimeOut = Field(serialization_alias="from")
+    to: TimeOut
+    showing: Showing
+
+
+class SeenOut(Model):
+    """One look at a camera; without spans it was opened, and nothing is known to have been shown yet."""
+
+    account_id: str
+    account_name: str | None
+    view_id: str
+    kind: ViewKind
+    camera_id: str
+    at: TimeOut
+    spans: list[SpanOut]
+    entry: int = Field(description="Its number in history.")
+
+
+class HandedOutOut(Model):
+    """A link to a copy that was issued, or a copy that was fetched."""
+
+    request_id: str
+    recipients: list[str]
+    package_id: str
+    act: str
+    account_id: str
+    account_name: str | None
+    at: TimeOut
+    entry: int = Field(description="Its number in history.")
+
+
+class AccessOut(Model):
+    """Who has seen a case's recording, or its room live while it was armed, and what became of its copies."""
+
+    case_id: str
+    seen: list[SeenOut]
+    copies: list[HandedOutOut]
+
+    @classmethod
+    def of(cls, access: RecordingAccess, names: Mapping[str, str]) -> AccessOut:
+        """From custody's answer; `names` are display names by account id."""
+        return cls(
+            case_id=access.case.case_id,
+            seen=[_seen(each, names) for each in access.seen],
+            copies=[
+                HandedOutOut(
+                    request_id=each.request_id,
+                    recipients=list(each.recipients),
+                    package_id=each.package_id,
+                    act=each.act.value,
+                    account_id=each.account_id,
+                    account_name=names.get(each.account_id),
+                    at=each.at_us,
+                    entry=each.entry,
+                )
+                for each in access.copies
+            ],
+        )
+
+
+def _seen(each: Seen, names: Mapping[str, str]) -> SeenOut:
+    return SeenOut(
+        account_id=each.account_id,
+        account_name=names.get(each.account_id),
+        view_id=each.view_id,
+        kind=each.kind,
+        camera_id=each.camera_id,
+        at=each.at_us,
+        spans=[SpanOut(from_=begin, to=end, showing=showing) for begin, end, showing in each.spans],
+        entry=each.entry,
+    )
+
+
 class HistoryVerdictOut(Model):
     """Whether history stands as it was written."""
 
@@ -46,6 +141,8 @@ class HistoryVerdictOut(Model):
     from_: TimeOut | None = Field(serialization_alias="from", description="First entry that holds.")
     to: TimeOut | None = Field(description="Last entry that holds, before the first that does not.")
     broken_seq: int | None = Field(description="Number of the first entry that does not hold.")
+    findings: list[str] = Field(description="What is wrong, in words.")
+    checkpoints: int = Field(description="Signed checkpoints in the ledger that agree.")
     words: str
 
     @classmethod
@@ -57,5 +154,7 @@ class HistoryVerdictOut(Model):
             from_=verdict.first_us,
             to=verdict.last_us,
             broken_seq=verdict.broken_seq,
+            findings=list(verdict.findings),
+            checkpoints=verdict.kept,
             words=verdict.words,
         )

@@ -21,6 +21,7 @@ from cluster.fsck_cli import fsck
 from cluster.inspect_file import inspect
 from cluster.settings import Settings
 from cluster.trace_cli import trace
+from cluster.witness_cli import witness
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -37,6 +38,7 @@ app.add_typer(retention_cli.app, name="retention")
 app.command()(inspect)
 app.command()(fsck)
 app.command()(trace)
+app.command()(witness)
 
 ADMINISTRATOR = "admin"
 HEAD_STATE = "head-state"  # a folder below data

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.environment import set_environment
 from cluster.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from orvault.custody.service import CustodyService
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", help="The site's settings.")]
 DEFAULT_CONFIG = Path("ray_config.yaml")
@@ -19,6 +22,17 @@ def settings_of(config: Path, several_nodes: bool = False) -> Settings:
     settings = load_settings(config)
     set_environment(settings.cluster.token_file, several_nodes or settings.cluster.address is not None)
     return settings
+
+
+def open_ledger_of(config: Path) -> CustodyService:
+    """Custody over the site's ledger, for a person at its command line. Errors: BAD_SETTINGS, UNAVAILABLE."""
+    settings = settings_of(config)
+    from cluster import services
+    from cluster.custody import open_custody
+
+    return open_custody(
+        services.ledger_address(settings), services.camera_ids(settings), hospital=settings.site
+    )
 
 
 def ready(config: Path) -> Settings:

@@ -24,6 +24,7 @@ from actors.render_tools import RenderTools
 from actors.stored_views import StoredTools
 from actors.trigger import GesturePlan, TriggerActor, TriggerPlan
 from actors.viewing import ViewingActor, VisionPlan
+from actors.witnessing import WitnessingActor
 from cluster import services
 from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
@@ -49,6 +50,7 @@ def actor_names(settings: Settings) -> list[str]:
         facades.INDEX,
         facades.CONTROL,
         *([facades.NOTICES] if settings.events else []),
+        facades.WITNESSING,
         *(facades.encryption_name(node.name) for node in settings.nodes if "client" in node.roles),
         *(facades.camera_name(camera.id) for camera in settings.cameras),
         *(facades.trigger_name(trigger.room) for trigger in settings.triggers),
@@ -93,6 +95,7 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
         *_start_recording(settings, facts),
         *_start_triggers(settings, facts),
         *_start_notices(settings, _placed(on_server(facts))),
+        _start_witnessing(settings, _placed(on_server(facts))),
         _start_viewing(settings, _placed(on_server(facts))),
     ]
 
@@ -237,6 +240,22 @@ def _start_notices(settings: Settings, server: Placed) -> list[Starting]:
         return []
     custody = partial(open_custody, *custody_at(settings))
     return [handles.start(facades.NOTICES, NoticeActor, server, 1, custody, targets, SystemClock())]
+
+
+def _start_witnessing(settings: Settings, server: Placed) -> Starting:
+    history = settings.history
+    return handles.start(
+        facades.WITNESSING,
+        WitnessingActor,
+        server,
+        1,
+        partial(open_custody, *custody_at(settings)),
+        services.signer_files(settings),
+        history.places(),
+        60.0 * history.checkpoint_minutes,
+        60.0 * history.alarm_minutes,
+        SystemClock(),
+    )
 
 
 def _start_viewing(settings: Settings, server: Placed) -> Starting:

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from actors.keys import StorePlace, read_secret
 from actors.viewing import Viewing
+from actors.witnessing import SignerFiles
 from api.app import build_app
 from api.media import build_media_app
 from api.security import LinkSigner, TokenSigner
@@ -39,6 +40,11 @@ def camera_ids(settings: Settings) -> tuple[str, ...]:
 def camera_infos(settings: Settings) -> list[CameraInfo]:
     """What the ledger knows of each camera."""
     return [CameraInfo(camera.id, camera.title, camera.room, camera.node) for camera in settings.cameras]
+
+
+def signer_files(settings: Settings) -> SignerFiles:
+    """What signs history's checkpoints."""
+    return SignerFiles(settings.keys.server_identity, settings.keys.root_certificate)
 
 
 def enrolment_files(settings: Settings) -> EnrolmentFiles:

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from cluster.control_settings import ControlSettings
 from cluster.event_settings import EventTargetSettings
+from cluster.history_settings import HistorySettings
 from cluster.masking_settings import ExportSettings, MaskingSettings, VisionSettings
 from cluster.settings_paths import anchored
 from cluster.storage_settings import RetentionSettings, StorageSettings
@@ -192,6 +193,7 @@ class Settings(BaseSettings):
     cluster: ClusterSettings = ClusterSettings()
     keys: KeySettings = KeySettings()
     ledger: LedgerSettings = LedgerSettings()
+    history: HistorySettings = HistorySettings()
     vision: VisionSettings = VisionSettings()
     masking: MaskingSettings = MaskingSettings()
     api: ApiSettings = ApiSettings()
@@ -209,6 +211,7 @@ class Settings(BaseSettings):
         _unique("cameras", [camera.id for camera in self.cameras])
         _unique("triggers", [trigger.room for trigger in self.triggers])
         _unique("events", [target.name for target in self.events])
+        _unique("history.witnesses", [witness.name for witness in self.history.witnesses])
         clients = [node.name for node in self.nodes if "client" in node.roles]
         for camera in self.cameras:
             if camera.node not in clients:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.event_settings import EventTargetSettings
+from cluster.history_settings import HistorySettings, WitnessSettings
 
 if TYPE_CHECKING:
     from cluster.settings import CameraSettings, Settings
@@ -47,6 +48,7 @@ def anchored(settings: Settings, base: Path) -> Settings:
         "cluster": cluster,
         "keys": keys,
         "cameras": cameras,
+        "history": _anchored_history(settings.history, data),
         "events": tuple(_anchored_target(target, data) for target in settings.events),
         "ledger": ledger,
         "vision": vision,
@@ -63,6 +65,16 @@ def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSe
     files = {"password_file": camera.password_file, "ca_file": camera.ca_file}
     changes |= {name: data / file for name, file in files.items() if file is not None}
     return camera.model_copy(update=changes)
+
+
+def _anchored_history(history: HistorySettings, data: Path) -> HistorySettings:
+    witnesses = tuple(_anchored_witness(witness, data) for witness in history.witnesses)
+    return history.model_copy(update={"folder": data / history.folder, "witnesses": witnesses})
+
+
+def _anchored_witness(witness: WitnessSettings, data: Path) -> WitnessSettings:
+    files = {"ca_file": witness.ca_file, "token_file": witness.token_file}
+    return witness.model_copy(update={name: data / file for name, file in files.items() if file is not None})
 
 
 def _anchored_target(target: EventTargetSettings, data: Path) -> EventTargetSettings:

@@ -20,7 +20,7 @@ from orvault.text import grouped
 from player import revocations, roots, show
 from player import secrets as secret_input
 from player.session import Played, Session
-from player.verdict import Verdict, of_error, of_issuer
+from player.verdict import Verdict, of_error, of_history, of_issuer
 
 app = typer.Typer(
     help="Look into, verify and play OR Vault export packages.",
@@ -82,12 +82,16 @@ def verify(
             show.label_lines(session.reader, session.issuer)
         if not without_key:
             manifest = session.unlock(_secret(password_file, key, session))
-            facts |= show.manifest_facts(manifest)
+            facts |= show.manifest_facts(manifest) | show.history_facts(session.reader.proven)
             if not as_json:
                 show.manifest_lines(manifest)
         _verify_video(session)
-        checked = "no byte was altered" + (" (it was not opened: no key was given)" if without_key else "")
-        _end(of_issuer(session.issuer, checked), facts, as_json)
+        opened = (
+            " (it was not opened: no key was given)"
+            if without_key
+            else f"; {of_history(session.reader.proven)}"
+        )
+        _end(of_issuer(session.issuer, f"no byte was altered{opened}"), facts, as_json)
 
 
 @app.command()
@@ -124,7 +128,8 @@ def play(
             if not as_json:
                 for each in played:
                     show.line("Played", f"{each.camera_id}: {each.frames} frames, {each.seconds:.1f} s")
-            _end(of_issuer(session.issuer, "no byte was altered and every frame played"), facts, as_json)
+            checked = f"no byte was altered and every frame played; {of_history(session.reader.proven)}"
+            _end(of_issuer(session.issuer, checked), facts, as_json)
 
 
 @app.command()

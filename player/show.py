@@ -8,12 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from orvault.clock import utc_iso
+from orvault.container.history import Proven
 from orvault.container.package import Label, Manifest, PackageReader
 from orvault.container.trust import Issuer
 from orvault.errors import OrvaultError
@@ -128,6 +130,11 @@ def manifest_facts(manifest: Manifest) -> dict[str, object]:
         "terms": manifest.terms.to_json(),
         "media": [info.to_json() | {"sources": len(info.sources)} for info in manifest.media],
     }
+
+
+def history_facts(proven: Proven | None) -> dict[str, object]:
+    """What is proven of the hospital's history, for `--json`; null for a package without a proof."""
+    return {"history": None if proven is None else asdict(proven)}
 
 
 def manifest_lines(manifest: Manifest) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orvault.clock import utc_iso
+from orvault.container.history import Proven
 from orvault.container.trust import Issuer
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 from orvault.text import grouped, printable
@@ -55,6 +56,16 @@ def of_issuer(issuer: Issuer, checked: str) -> Verdict:
         f"Intact, issuer unknown: {checked}, but whether {name} issued it cannot be told: the root certificate"
         f" {grouped(issuer.fingerprint)} is not pinned here. Compare it with paper, then `orvault-player trust add`.",
         EXIT_CODES[ErrorKind.UNTRUSTED],
+    )
+
+
+def of_history(proven: Proven | None) -> str:
+    """What the package proves of the hospital's history, as the end of what was checked."""
+    if proven is None:
+        return "it carries no proof of the hospital's history (it was made before packages did)"
+    return (
+        f"the hospital's history holds its approval ({utc_iso(proven.approved_us)[:10]}, entry {proven.approved_seq})"
+        f" and its sealing (entry {proven.sealed_seq}), proven under a signed checkpoint of {proven.size} entries"
     )
 
 

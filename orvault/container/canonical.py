@@ -110,6 +110,10 @@ class Fields:
             raise self.fail(name, "is missing")
         return self._left.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the field is there, for those that may be left out."""
+        return name in self._left
+
     def end(self) -> None:
         """Refuse fields that were not taken."""
         if self._left:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from orvault.container import canonical
 from orvault.container.canonical import Fields
+from orvault.container.history import HistoryProof
 
 MANIFEST_TYPE = "application/vnd.orvault.manifest.v1+json"
 MICRO = 1_000_000
@@ -160,14 +161,17 @@ class Manifest:
 
     terms: PackageTerms
     media: tuple[MediaInfo, ...]
+    history: HistoryProof | None = None  # None: made before packages carried one
 
     def to_json(self) -> dict[str, object]:
         """Canonical JSON fields."""
+        history = {} if self.history is None else {"history": self.history.to_json()}
         return {
             "format": "orvault-manifest",
             "media": [info.to_json() for info in self.media],
             "terms": self.terms.to_json(),
             "version": 1,
+            **history,
         }
 
     @classmethod
@@ -180,5 +184,6 @@ class Manifest:
             for item in fields.items("media", 1, 64)
         )
         terms = PackageTerms.read(fields.child("terms"))
+        history = HistoryProof.read(fields.child("history")) if fields.has("history") else None
         fields.end()
-        return cls(terms, media)
+        return cls(terms, media, history)

@@ -26,6 +26,7 @@ from orvault.container.binding import (
 from orvault.container.canonical import Fields
 from orvault.container.certificates import CertificateRole, Issuer, Revocations, check_chain
 from orvault.container.frame_reader import Frame, open_file, read_frame
+from orvault.container.history import Proven, check_history, content_digest
 from orvault.container.keys import PrivateKey, check_commitment
 from orvault.container.label import (
     MANIFEST,
@@ -58,6 +59,7 @@ class PackageReader:
         self._issuer: Issuer | None = None
         self._key = b""
         self._manifest: Manifest | None = None
+        self._proven: Proven | None = None
 
     @classmethod
     def open(cls, path: Path, *, partial: bool = False) -> PackageReader:
@@ -197,7 +199,24 @@ class PackageReader:
             info.camera_id for info in manifest.media
         ] != [camera.camera_id for camera in label.cameras]:
             raise OrvaultError(ErrorKind.ALTERED, "It does not agree with the label.", where=MANIFEST)
+        self._proven = self._check_history(manifest)
         return manifest
+
+    def _check_history(self, manifest: Manifest) -> Proven | None:
+        """Step 8, its last part: what the manifest proves of history fits this package (history-v1, 5.2)."""
+        if manifest.history is None:
+            return None
+        roots = [camera.media.merkle_root for camera in self.label.cameras]
+        terms = manifest.terms
+        content = content_digest(terms.to_json(), [info.to_json() for info in manifest.media], roots)
+        return check_history(
+            manifest.history, self.label.certificates, terms.request_id, terms.package_id, content
+        )
+
+    @property
+    def proven(self) -> Proven | None:
+        """What is proven of the hospital's history; None for a package without a proof, and before `unlock`."""
+        return self._proven
 
     @property
     def manifest(self) -> Manifest:

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from orvault.container.binding import (
 from orvault.container.canonical import Fields
 from orvault.container.files import storage_error
 from orvault.container.frame_writer import Content, pieces_of, write_frame
+from orvault.container.history import HistoryProof, content_digest
 from orvault.container.keys import Recipient, key_commitment, wrap_key
 from orvault.container.label import (
     LABEL,
@@ -181,9 +182,15 @@ class PackageBuilder:
         return associated_data(self._terms.package_id, entry)
 
     def finish(
-        self, out: Path, media: Sequence[MediaInfo], recipients: Sequence[Recipient]
+        self,
+        out: Path,
+        media: Sequence[MediaInfo],
+        recipients: Sequence[Recipient],
+        prove: Callable[[str], HistoryProof] | None = None,
     ) -> PackageSummary:
         """Write the package. `media` describes every sink, in the order the package shall have.
+
+        `prove` has the package's content (history-v1, 5.3) written into history, and gives the proof of it.
 
         Raises:
             OrvaultError: CONFLICT if a sink is open or not described, BAD_REQUEST if there is no recipient
@@ -191,8 +198,8 @@ class PackageBuilder:
         """
         # 1. Everything that was begun is whole and described.
         sinks = self._checked_sinks(media)
-        # 2. The manifest, signed and sealed.
-        manifest = self._seal_manifest(media)
+        # 2. The manifest, signed and sealed; history has it first.
+        manifest = self._seal_manifest(media, None if prove is None else prove(self._content(media, sinks)))
         # 3. One slot per recipient.
         slots = self._wrap(recipients)
         # 4. The label over all of it.
@@ -226,8 +233,12 @@ class PackageBuilder:
                 )
         return {info.camera_id: self._sinks[info.camera_id] for info in media}
 
-    def _seal_manifest(self, media: Sequence[MediaInfo]) -> bytes:
-        manifest = Manifest(self._terms, tuple(media))
+    def _content(self, media: Sequence[MediaInfo], sinks: dict[str, MediaSink]) -> str:
+        roots = [root_of_leaves(bytes(sinks[info.camera_id].sealed.leaves)) for info in media]
+        return content_digest(self._terms.to_json(), [info.to_json() for info in media], roots)
+
+    def _seal_manifest(self, media: Sequence[MediaInfo], history: HistoryProof | None) -> bytes:
+        manifest = Manifest(self._terms, tuple(media), history)
         payload = canonical.encode(manifest.to_json())
         Manifest.read(Fields(manifest.to_json(), "manifest", ErrorKind.BAD_REQUEST))
         envelope = dsse.seal_envelope(payload, MANIFEST_TYPE, self._identity)

@@ -1,6 +1,7 @@
-"""Merkle tree hashing and inclusion proofs as of RFC 6962 section 2.1, over SHA-256.
+"""Merkle tree hashing, inclusion and consistency proofs as of RFC 6962 section 2.1, over SHA-256.
 
-Used for the chunks of a package's media and for the entries of the history log; knows nothing of either.
+Used for the chunks of a package's media and for the entries of the history log; knows nothing of either. Proofs
+out of a tree that is too large to hold are tree.py's.
 """
 
 from __future__ import annotations
@@ -77,6 +78,64 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
         position //= 2
         last //= 2
     return last == 0 and bytes_eq(current, root)
+
+
+def verify_consistency(
+    old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
+) -> bool:
+    """Whether the tree of `new_size` leaves begins with the `old_size` leaves under `old_root`. Never raises.
+
+    Follows the check of RFC 9162 section 2.1.4.2. Everything is consistent with the empty tree, by an empty path.
+    """
+    if not 0 <= old_size <= new_size or any(len(step) != HASH_BYTES for step in path):
+        return False
+    if old_size in (0, new_size):
+        return not path and (old_size == 0 or bytes_eq(old_root, new_root))
+    steps = [old_root, *path] if old_size & (old_size - 1) == 0 else list(path)
+    if not steps:
+        return False
+    position, last = old_size - 1, new_size - 1
+    while position % 2:
+        position, last = position // 2, last // 2
+    old = new = steps[0]
+    for step in steps[1:]:
+        if last == 0:
+            return False  # the path is longer than the tree is high
+        if position % 2 or position == last:
+            old, new = node_hash(step, old), node_hash(step, new)
+            while position % 2 == 0 and position:
+                position, last = position // 2, last // 2
+        else:
+            new = node_hash(new, step)
+        position, last = position // 2, last // 2
+    return last == 0 and bytes_eq(old, old_root) and bytes_eq(new, new_root)
+
+
+class GrowingRoot:
+    """The root of a tree that leaf after leaf is added to, in memory that grows with its height alone."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._right_edge: list[tuple[int, bytes]] = []  # complete subtrees, the highest first: (level, hash)
+
+    def append(self, leaf: bytes) -> None:
+        """Add one more leaf (a leaf hash)."""
+        level, node = 0, leaf
+        while self._right_edge and self._right_edge[-1][0] == level:
+            node = node_hash(self._right_edge.pop()[1], node)
+            level += 1
+        self._right_edge.append((level, node))
+        self.size += 1
+
+    def root(self) -> bytes:
+        """The tree hash of the leaves so far."""
+        hashes = [node for _, node in self._right_edge]
+        if not hashes:
+            return merkle_root([])
+        root = hashes.pop()
+        while hashes:
+            root = node_hash(hashes.pop(), root)
+        return root
 
 
 def _next_level(level: list[bytes]) -> list[bytes]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from orvault.container.canonical import encode
+from orvault.container.history import entry_bytes
 from orvault.container.proof import leaf_hash
 
 Detail = Mapping[str, object]
@@ -48,6 +50,8 @@ class Act(StrEnum):
     STOP_REASON_GIVEN = "stop-reason-given"
     STOP_REASON_REMINDED = "stop-reason-reminded"
     HEADS_ANCHORED = "heads-anchored"
+    CHECKPOINTS_STUCK = "checkpoints-stuck"
+    CHECKPOINTS_TAKEN = "checkpoints-taken"
     SEGMENTS_REFUSED = "segments-refused"
     GAPS_REFUSED = "gaps-refused"
     EXPORT_DRAFTED = "export-drafted"
@@ -71,6 +75,7 @@ class Act(StrEnum):
     RENDER_RELEASED = "render-released"
     RENDER_FAILED = "render-failed"
     RENDER_POSTPONED = "render-postponed"
+    PACKAGE_SEALED = "package-sealed"
     PACKAGE_REMOVED = "package-removed"
     KEYS_OPENED = "keys-opened"
     KEYS_REWRAPPED = "keys-rewrapped"
@@ -109,15 +114,17 @@ class Entry:
     leaf_hash: str
 
 
+class HistorySize(Protocol):
+    """As much of history's rows as its checkpoints need."""
+
+    def size(self) -> int:
+        """The number of entries."""
+        ...
+
+
 def canonical(detail: Detail) -> str:
     """Canonical JSON (docs/format/segment-v1.md, section 1), the one text that is stored and hashed."""
     return encode(detail).decode()
-
-
-def entry_bytes(seq: int, at_us: int, actor: str, act: str, subject: str, detail: str) -> bytes:
-    """The canonical entry over which the leaf hash (RFC 6962, section 2.1) is taken."""
-    fields = {"seq": seq, "at_us": at_us, "actor": actor, "act": act, "subject": subject, "detail": detail}
-    return canonical(fields).encode()
 
 
 def make_entry(seq: int, at_us: int, actor: str, act: Act, subject: str, detail: Detail) -> Entry:
@@ -127,7 +134,11 @@ def make_entry(seq: int, at_us: int, actor: str, act: Act, subject: str, detail:
     return Entry(seq, at_us, actor, act.value, subject, text, digest)
 
 
+def bytes_of(entry: Entry) -> bytes:
+    """The entry as it is hashed."""
+    return entry_bytes(entry.seq, entry.at_us, entry.actor, entry.act, entry.subject, entry.detail)
+
+
 def entry_holds(entry: Entry, expected_seq: int) -> bool:
     """Whether a stored entry stands in its place and still has the hash of what it says."""
-    data = entry_bytes(entry.seq, entry.at_us, entry.actor, entry.act, entry.subject, entry.detail)
-    return entry.seq == expected_seq and leaf_hash(data).hex() == entry.leaf_hash
+    return entry.seq == expected_seq and leaf_hash(bytes_of(entry)).hex() == entry.leaf_hash

@@ -11,6 +11,7 @@ from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.account import AccountRows
 from orvault.custody.case import Case, CaseState, Run
+from orvault.custody.checkpoints import CheckpointRows
 from orvault.custody.destruction import DestructionRows
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
@@ -226,6 +227,14 @@ class HistoryRows(Protocol):
         """The newest first."""
         ...
 
+    def seq_at(self, at_us: int) -> int:
+        """The number of the first entry that is not older than this; the size if all are."""
+        ...
+
+    def span(self, subject: str, begin: int, end: int) -> Sequence[Entry]:
+        """Entries about an object with numbers from `begin` up to, without, `end`, the oldest first."""
+        ...
+
     def run_through(
         self, from_seq: int, limit: int, *, acts: Collection[Act] | None = None
     ) -> Sequence[Entry]:
@@ -261,6 +270,8 @@ class UnitOfWork(Protocol):
     def requests(self) -> RequestRows: ...  # noqa: D102
     @property
     def history(self) -> HistoryRows: ...  # noqa: D102
+    @property
+    def checkpoints(self) -> CheckpointRows: ...  # noqa: D102
     @property
     def notices(self) -> NoticeRows: ...  # noqa: D102
     @property

@@ -9,7 +9,8 @@ from orvault.custody.desks.accounts import AccountDesk
 from orvault.custody.desks.alarms import Alarm
 from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
-from orvault.custody.desks.histories import HistoryDesk, HistoryVerdict
+from orvault.custody.desks.histories import HistoryDesk
+from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDesk, RecordingAccess, Seen
 from orvault.custody.desks.notices import NoticeDesk, NoticePage
 from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
@@ -21,6 +22,7 @@ from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
 from orvault.custody.desks.viewing import MaskState, OpenedView, SeenSpan, ViewingDesk
+from orvault.custody.history_check import HistoryVerdict
 from orvault.custody.stretches import Track
 
 
@@ -32,6 +34,7 @@ class CustodyService(
     RecordingDesk,
     RenderDesk,
     HistoryDesk,
+    InquiryDesk,
     NoticeDesk,
     TraceDesk,
     ViewingDesk,
@@ -48,13 +51,17 @@ __all__ = [
     "CaseView",
     "CustodyService",
     "DueReason",
+    "ExportDossier",
+    "HandedOut",
     "HistoryVerdict",
     "MaskState",
     "NoticePage",
     "OpenedView",
     "Plan",
+    "RecordingAccess",
     "RenderJob",
     "RoomView",
+    "Seen",
     "SeenSpan",
     "SignIn",
     "SignalOutcome",

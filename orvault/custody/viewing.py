@@ -219,6 +219,10 @@ class ViewRows(Protocol):
 
     def add(self, view: View) -> None: ...  # noqa: D102
     def get(self, view_id: str) -> View | None: ...  # noqa: D102
+    def of_case(self, case_id: str) -> Sequence[View]:
+        """Every view of what was recorded of this case."""
+        ...
+
     def end(self, account_id: str, session_id: str | None, at_us: int) -> None:
         """End the account's views, or only those of one of its sessions, for good."""
         ...

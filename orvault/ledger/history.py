@@ -55,6 +55,27 @@ class History:
             query = query.where(history.c.seq < before_seq)
         return [_entry(row) for row in self._db.execute(query).mappings()]
 
+    def seq_at(self, at_us: int) -> int:
+        """The number of the first entry that is not older than this; the size if all are. Reads some dozens of rows.
+
+        Entries' times only grow, but for a clock that is set back: who asks allows for that.
+        """
+        low, high = 0, self.size()
+        while low < high:
+            middle = (low + high) // 2
+            found = self._db.execute(select(history.c.at_us).where(history.c.seq == middle)).scalar()
+            if found is not None and found < at_us:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def span(self, subject: str, begin: int, end: int) -> Sequence[Entry]:
+        """Entries about an object from number `begin` up to, without, `end`; the oldest first."""
+        c = history.c
+        query = select(history).where(c.subject == subject, c.seq >= begin, c.seq < end).order_by(c.seq)
+        return [_entry(row) for row in self._db.execute(query).mappings()]
+
     def run_through(
         self, from_seq: int, limit: int, *, acts: Collection[Act] | None = None
     ) -> Sequence[Entry]:

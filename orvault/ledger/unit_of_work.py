@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.accounts import Accounts
 from orvault.ledger.cases import Cameras, Cases, Runs
+from orvault.ledger.checkpoints import Checkpoints
 from orvault.ledger.control import Reasons, Signals
 from orvault.ledger.history import History
 from orvault.ledger.moved_runs import MovedRuns
@@ -121,6 +122,11 @@ class SqlUnitOfWork:
     def history(self) -> History:
         """The history of acts."""
         return History(self._here)
+
+    @cached_property
+    def checkpoints(self) -> Checkpoints:
+        """Checkpoints of history."""
+        return Checkpoints(self._here)
 
     @cached_property
     def notices(self) -> Notices:

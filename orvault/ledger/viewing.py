@@ -81,6 +81,11 @@ class Views:
         row = self._db.execute(select(t.views).where(t.views.c.id == view_id)).mappings().first()
         return None if row is None else _view(row)
 
+    def of_case(self, case_id: str) -> Sequence[View]:
+        """Every view of what was recorded of this case."""
+        query = select(t.views).where(t.views.c.case_id == case_id)
+        return [_view(row) for row in self._db.execute(query).mappings()]
+
     def end(self, account_id: str, session_id: str | None, at_us: int) -> None:
         """Have the account's views, or those of one session, be over at `at_us`."""
         v = t.views.c

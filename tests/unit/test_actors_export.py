@@ -96,6 +96,7 @@ def test_a_package_holds_every_camera_masked_and_verifiable(site: Site) -> None:
         manifest = reader.manifest
         assert [info.camera_id for info in manifest.media] == ["or1-wall", "or1-lamp"]
         assert manifest.terms.package_id == request.package_id == reader.label.package_id
+        assert reader.proven is not None and reader.proven.approved_seq < reader.proven.sealed_seq
         assert manifest.terms.case_id == case.case_id and manifest.terms.recipients == ("Court",)
         for info in manifest.media:
             assert (info.width, info.height, info.fps, info.frames) == (1280, 720, 15.0, 30)

@@ -11,7 +11,7 @@ from cluster.cli import app
 from cluster.services import ledger_address
 from cluster.settings import load_settings
 from orvault.custody.account import Role
-from orvault.custody.desks.histories import HistoryVerdict
+from orvault.custody.service import HistoryVerdict
 from tests.fakes import World, make_world
 from tests.unit.api_support import is_problem, make_api
 
@@ -63,4 +63,4 @@ def test_auditors_ask_over_the_api(tmp_path: Path) -> None:
 
 def test_a_history_of_nothing_is_told_as_such() -> None:
     assert "no entry yet" in HistoryVerdict(0, None).words
-    assert "No entry holds" in HistoryVerdict(3, 0).words and "Entry 0" in HistoryVerdict(3, 0).words
+    assert "No entry holds. It." in HistoryVerdict(3, 0, findings=("It.",)).words

@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from orvault.container.checkpoint import Checkpoint, CheckpointCheck, HistoryTrust
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
+from orvault.custody.checkpoints import Receipt, StoredCheckpoint
 from orvault.custody.desks.base import Desk, page_size
-from orvault.custody.history import Entry, entry_holds
-from orvault.custody.text import show_time
+from orvault.custody.history import Entry
+from orvault.custody.history_check import LEDGER, HistoryCheck, HistoryVerdict, Witnessed, merged
+from orvault.errors import ErrorKind, OrvaultError
 
 _CHECK_PAGE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryVerdict:
-    """Whether the rows stand as they were written; `broken_seq` is the first place that does not.
-
-    `first_us`, `last_us`: when the first and the last entry that hold were written; None if there are none.
-    """
-
-    size: int
-    broken_seq: int | None
-    first_us: int | None = None
-    last_us: int | None = None
-
-    @property
-    def intact(self) -> bool:
-        """Whether nothing was changed, removed or put in between."""
-        return self.broken_seq is None
-
-    @property
-    def words(self) -> str:
-        """What was checked, from where to where, and what is wrong, for a person."""
-        if self.first_us is None or self.last_us is None:
-            checked = "No entry holds." if not self.intact else "History has no entry yet."
-        else:
-            upto = (self.size if self.broken_seq is None else self.broken_seq) - 1
-            period = f"{show_time(self.first_us)} to {show_time(self.last_us)}"
-            checked = f"Entries 0 to {upto} ({period}) stand in their places, and each has the hash of what it says."
-        if self.intact:
-            return f"{checked} That nobody wrote all anew, hashes and all, shows only against a copy kept elsewhere."
-        return (
-            f"{checked} Entry {self.broken_seq} is not what was written there: it was changed, removed, or put in"
-            f" between. What stands from there on, of {self.size} entries on record, proves nothing. Keep the ledger"
-            " as it is, and compare it with the newest back-up from before."
-        )
+Progress = Callable[[int, int], None]
 
 
 class HistoryDesk(Desk):
@@ -67,28 +35,67 @@ class HistoryDesk(Desk):
         with self._uow(read_only=True) as uow:
             return uow.history.page(before_seq, page_size(limit), subject=subject, actor=actor, act=act)
 
-    def verify_history(self) -> HistoryVerdict:
-        """Recompute every leaf: 1 numbers without a hole from 0, 2 each hash over its row, 3 the size on
-        record.
+    def verify_history(
+        self,
+        outside: Iterable[Iterable[Witnessed]] = (),
+        trust: HistoryTrust | None = None,
+        progress: Progress = lambda done, total: None,
+    ) -> HistoryVerdict:
+        """Hold every entry against its number and hash, and all of them against every checkpoint there is.
 
-        That the whole was not rewritten with fresh hashes shows only against a checkpoint kept elsewhere.
+        `outside`: what other places keep, each the oldest first. `trust`: whose signatures are believed; without it
+        none is looked at. Reads page by page in transactions of their own: history goes on meanwhile, and memory does
+        not grow with it. `progress(entries done, entries in all)`.
         """
-        expected = 0
-        first_us = last_us = None
+        signers = None if trust is None else CheckpointCheck(trust, self._signers())
+        check, total = HistoryCheck(signers), self.check_ledger()
+        waiting = merged([self._kept(), *outside])
+        due = next(waiting, None)
+        while True:
+            with self._uow(read_only=True) as uow:
+                page = uow.history.run_through(check.expected, _CHECK_PAGE)
+                size = uow.history.size()
+            for entry in page:
+                check.entry(entry)
+                while due is not None and due.size <= check.expected:
+                    check.checkpoint(due)
+                    due = next(waiting, None)
+            progress(check.expected, max(total, check.expected))
+            if not page:
+                break
+        while due is not None:  # beyond what there is
+            check.checkpoint(due)
+            due = next(waiting, None)
+        return check.end(size)
+
+    def _kept(self) -> Iterator[Witnessed]:
+        """The ledger's own checkpoints, the smallest first."""
+        after = 0
+        while True:
+            with self._uow(read_only=True) as uow:
+                page = uow.checkpoints.after(after, _CHECK_PAGE)
+            yield from map(_witnessed, page)
+            if not page:
+                return
+            after = page[-1].size
+
+    def _signers(self) -> Sequence[tuple[bytes, ...]]:
         with self._uow(read_only=True) as uow:
-            size = uow.history.size()
-            while page := uow.history.run_through(expected, _CHECK_PAGE):
-                for entry in page:
-                    if not entry_holds(entry, expected):
-                        return HistoryVerdict(size, expected, first_us, last_us)
-                    first_us, last_us = entry.at_us if first_us is None else first_us, entry.at_us
-                    expected += 1
-        return HistoryVerdict(size, None if expected == size else min(expected, size), first_us, last_us)
+            return uow.checkpoints.chains()
 
     def history_verdict(self, by: Account) -> HistoryVerdict:
         """`verify_history` for an account that may read history."""
         require(by, Right.HISTORY_VIEW)
         return self.verify_history()
+
+    def checkpoint_state(self, by: Account) -> tuple[StoredCheckpoint, Sequence[Receipt]]:
+        """The newest checkpoint, and which places outside have taken it. NOT_FOUND before the first."""
+        require(by, Right.HISTORY_VIEW)
+        with self._uow(read_only=True) as uow:
+            newest = uow.checkpoints.newest()
+            if newest is None:
+                raise OrvaultError(ErrorKind.NOT_FOUND, "History was not signed yet.")
+            return newest, uow.checkpoints.receipts_of(newest.size)
 
     def newest_entry(self) -> Entry | None:
         """The entry with the highest number, for the actors; None in an empty history."""
@@ -107,3 +114,15 @@ class HistoryDesk(Desk):
         """The number of history entries, as a sign that the ledger answers; UNAVAILABLE otherwise."""
         with self._uow(read_only=True) as uow:
             return uow.history.size()
+
+
+def _witnessed(stored: StoredCheckpoint) -> Witnessed:
+    """A row as the check takes it; one whose columns do not say what its note says was changed."""
+    try:
+        checkpoint = Checkpoint.parse(stored.note)
+    except OrvaultError:
+        checkpoint = None
+    if checkpoint is None or (checkpoint.size, checkpoint.root.hex()) != (stored.size, stored.root):
+        problem = f"the checkpoint of {stored.size} entries is not as it was signed."
+        return Witnessed(LEDGER, stored.at_us, None, problem, breaks=True)
+    return Witnessed(LEDGER, stored.at_us, checkpoint)

@@ -11,13 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from orvault.clock import US_PER_S
+from orvault.container.history import HistoryProof, ProvenEntry
+from orvault.container.tree import inclusion_path_at
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
+from orvault.custody.checkpoints import LogSigner, sign_now
 from orvault.custody.desks.base import SYSTEM, not_found
+from orvault.custody.desks.checkpoints import CheckpointDesk
 from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
-from orvault.custody.history import Act
+from orvault.custody.history import Act, bytes_of
 from orvault.custody.request import (
     MAX_ATTEMPTS,
     ExportRequest,
@@ -34,6 +38,7 @@ from orvault.errors import ErrorKind, OrvaultError
 LEASE_US = 120 * US_PER_S
 FIRST_PAUSE_US, LONGEST_PAUSE_US = 60 * US_PER_S, 15 * 60 * US_PER_S
 MAX_OPENINGS = 20_000
+MOST_APPROVALS = 7  # that a package's proof holds
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -48,7 +53,7 @@ class RenderJob:
     watermark_image: bytes | None = field(default=None, repr=False)  # PNG
 
 
-class RenderDesk(ExportDesk):
+class RenderDesk(ExportDesk, CheckpointDesk):
     """What export workers call."""
 
     def claim_render(self, worker: str = "export") -> RenderJob | None:
@@ -143,6 +148,33 @@ class RenderDesk(ExportDesk):
             act = Act.RENDER_HELD if waits else Act.RENDER_FINISHED
             uow.history.append(now, _actor(request), act, f"export:{request_id}", detail)
             uow.commit()
+
+    def seal_package(
+        self, request_id: str, epoch: int, package_id: str, content: str, signer: LogSigner
+    ) -> HistoryProof:
+        """Write into history what a package of this job will hold, before it is signed; the proof that it carries.
+
+        `content`: history-v1, 5.3. In one transaction: 1. the entry; 2. a checkpoint over it; 3. the paths of it and
+        of the approval. CONFLICT as for progress; ALTERED if history is shorter than what was signed.
+        """
+        self.make_checkpoint(signer)  # what is left to compute below holds up nobody then
+        with self._uow() as uow:
+            request = _held(uow, request_id, epoch)
+            now, subject = self._clock.now_us(), f"export:{request_id}"
+            detail = {"package": package_id, "content": content, "epoch": epoch}
+            sealed = uow.history.append(now, _actor(request), Act.PACKAGE_SEALED, subject, detail)
+            approvals = uow.history.page(
+                None, MOST_APPROVALS, subject=subject, actor=None, act=Act.EXPORT_APPROVED.value
+            )
+            made = sign_now(uow, signer, now)
+            assert made is not None, "there is at least the entry above"
+            tree = uow.checkpoints.tree()
+            proven = tuple(
+                ProvenEntry(bytes_of(entry), tuple(inclusion_path_at(tree, entry.seq, made.size)))
+                for entry in (*reversed(approvals), sealed)
+            )
+            uow.commit()
+        return HistoryProof(made.note, proven)
 
     def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
         """End a job that cannot be done; `reason` is shown to the requester. CONFLICT as for progress."""

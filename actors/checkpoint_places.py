@@ -1,0 +1,154 @@
+"""Places outside the ledger that take checkpoints: a folder, and another machine's witness.
+
+Each says whether it took what it was given, and whether what it has still agrees with history. When to try again is
+witnessing.py's.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from actors.keys import read_secret
+from orvault.container.checkpoint import Checkpoint
+from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
+from orvault.container.note import NoteKey, parse_line
+from orvault.custody.service import CustodyService
+from orvault.custody.witness import Submission
+from orvault.errors import ErrorKind, OrvaultError
+
+_MAX_ANSWER_BYTES = 64 << 10
+
+
+class Place(Protocol):
+    """One place outside."""
+
+    @property
+    def name(self) -> str:
+        """Under which its receipts are kept."""
+        ...
+
+    def bring(self, custody: CustodyService) -> None:
+        """Give it what it has not taken yet. Errors: ALTERED (it knows another history); others pass."""
+        ...
+
+
+@dataclass(frozen=True)
+class FolderPlace:
+    """A folder; takes every checkpoint."""
+
+    folder: Path
+    name: str = "folder"
+
+    def bring(self, custody: CustodyService) -> None:
+        """1. what lies there agrees; 2. write what is new, durably; 3. note that it was taken.
+
+        A crash between 2. and 3. leaves a line that is found there and not written twice.
+        """
+        waiting = custody.checkpoints_for(self.name)
+        if not waiting:
+            return
+        folder = CheckpointFolder(self.folder)
+        newest = folder.newest()
+        known = 0
+        if newest is not None:
+            known = newest.checkpoint.size
+            custody.check_outside(known, newest.checkpoint.root)
+        for each in waiting:
+            if each.size > known:
+                folder.append(KeptCheckpoint(each.at_us, Checkpoint.parse(each.note)))
+            custody.checkpoint_taken(self.name, each.size)
+
+
+@dataclass(frozen=True)
+class WitnessPlace:
+    """A witness; takes the newest checkpoint, and cosigns it. `ca_file` pins its certificate (PEM)."""
+
+    witness: str
+    url: str
+    key: NoteKey
+    token_file: Path
+    ca_file: Path | None = None
+    timeout_s: float = 10.0
+
+    @property
+    def name(self) -> str:
+        """Under which its receipts are kept."""
+        return f"witness:{self.witness}"
+
+    def bring(self, custody: CustodyService) -> None:
+        """1. send the newest with its proof; 2. its cosignature holds; 3. note it."""
+        newest, taken = custody.newest_checkpoint(), custody.newest_taken(self.name)
+        if newest is None or (taken is not None and taken.size >= newest.size):
+            return
+        checkpoint = Checkpoint.parse(newest.note)
+        answer = self._submit(custody, checkpoint, 0 if taken is None else taken.size)
+        if answer.headers.get("content-type", "").startswith("text/x.tlog.size"):
+            # A crash came before its answer was noted, or it is another ledger that speaks.
+            answer = self._submit(custody, checkpoint, self._size(answer))
+        if answer.status_code != HTTPStatus.OK:
+            raise self._refusal(answer)
+        custody.checkpoint_taken(self.name, newest.size, self._cosignature(answer, checkpoint))
+
+    def newest(self, origin: str) -> Checkpoint | None:
+        """What it keeps of this history; None for nothing. Errors: UNAVAILABLE, ALTERED (it did not cosign that)."""
+        answer = self._ask("GET", "/checkpoint", params={"origin": origin})
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status_code != HTTPStatus.OK:
+            raise self._refusal(answer)
+        kept = Checkpoint.parse(answer.text, self.name)
+        if kept.note.signed_at(self.key) is None:
+            raise OrvaultError(ErrorKind.ALTERED, "It is not signed with the witness's key.", where=self.name)
+        return kept
+
+    def _submit(self, custody: CustodyService, checkpoint: Checkpoint, old_size: int) -> httpx.Response:
+        steps = tuple(custody.grown_from(old_size, checkpoint.size))
+        return self._ask("POST", "/add-checkpoint", content=Submission(old_size, steps, checkpoint).body())
+
+    def _ask(self, method: str, path: str, **more: object) -> httpx.Response:
+        headers = {"authorization": f"Bearer {read_secret(self.token_file)}"}
+        try:
+            # No proxy of the environment: the address is meant as it stands in the settings.
+            with httpx.Client(verify=self._trust(), timeout=self.timeout_s, trust_env=False) as client:
+                return client.request(method, self.url.rstrip("/") + path, headers=headers, **more)  # type: ignore[arg-type]
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"The witness did not answer ({type(error).__name__})."
+            raise OrvaultError(ErrorKind.UNAVAILABLE, message, where=self.name) from None
+
+    def _trust(self) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError):
+            message = "It holds no certificate that can be used."
+            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"ca_file {self.ca_file}") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        return context
+
+    def _size(self, answer: httpx.Response) -> int:
+        text = answer.text.strip()
+        if not (text.isascii() and text.isdigit() and len(text) <= 16):
+            raise OrvaultError(ErrorKind.UNAVAILABLE, "It answered something unreadable.", where=self.name)
+        return int(text)
+
+    def _refusal(self, answer: httpx.Response) -> OrvaultError:
+        if answer.status_code in (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY):
+            message = "The witness keeps another history than this ledger has."
+            return OrvaultError(
+                ErrorKind.ALTERED, message, where=self.name, advice="Run orvault history verify."
+            )
+        return OrvaultError(ErrorKind.UNAVAILABLE, f"It answered {answer.status_code}.", where=self.name)
+
+    def _cosignature(self, answer: httpx.Response, checkpoint: Checkpoint) -> str:
+        error = OrvaultError(ErrorKind.UNAVAILABLE, "It answered without its cosignature.", where=self.name)
+        for text in answer.text[:_MAX_ANSWER_BYTES].splitlines():
+            line = parse_line(text, error)
+            if (line.name, line.key_id) == (self.key.name, self.key.key_id):
+                checkpoint.note.also(line).signed_at(self.key)
+                return line.text
+        raise error
