@@ -48,7 +48,6 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_task_events_report_interval_ms": "0",
         "RAY_event_stats": "0",
         "REPORTER_UPDATE_INTERVAL_MS": "60000",
-        "REPORTER_UPDATE_INTERVAL_MS": "60000",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_DEDUP_LOGS": "0",
         "PYTHONDONTWRITEBYTECODE": "",
