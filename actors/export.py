@@ -76,6 +76,7 @@ class ExportActor:
         Files first, then the row: after a crash in between they are removed once more, which changes nothing.
         """
         self._custody.expire_due()
+        self._custody.remind_due()
         for request in self._custody.spent_exports():
             patterns = [f"{copy.package_id}-*.orvault" for copy in request.copies]
             patterns += [copy.package.path for copy in request.copies if copy.package is not None]

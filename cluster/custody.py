@@ -10,6 +10,7 @@ from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
+from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Redaction
@@ -35,11 +36,13 @@ class LedgerAddress:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site decides for custody: how signals count, who views what, and how long recordings are kept."""
+    """What a site decides for custody: how signals count, who views what, how long recordings are kept, and what
+    requests may ask for."""
 
     control: ControlPolicy
     viewing: ViewPolicy
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
+    exports: ExportPolicy = field(default_factory=ExportPolicy)
 
 
 def open_custody(
@@ -66,6 +69,7 @@ def open_custody(
         viewing=None if rules is None else rules.viewing,
         viewers=ViewingHandle(),
         retention=None if rules is None else rules.retention,
+        exports=None if rules is None else rules.exports,
     )
 
 

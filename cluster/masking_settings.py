@@ -1,4 +1,4 @@
-"""The settings of what leaves: detection, what is always masked, encoding."""
+"""The settings of masking: detection, and what is always masked."""
 
 from __future__ import annotations
 
@@ -85,14 +85,3 @@ class MaskingSettings(_Part):
         for region in self.regions:
             fixed[region.camera] = (*fixed.get(region.camera, ()), region.region())
         return SiteMasking(fixed, frozenset(self.objects), self.margin)
-
-
-class ExportSettings(_Part):
-    """Packages."""
-
-    encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "medium"] = Field(
-        default="superfast", description="x264 speed."
-    )
-    encoder_crf: int = Field(
-        default=21, ge=10, le=35, description="x264 quality; lower is better and larger."
-    )

@@ -49,7 +49,7 @@ def actor_names(settings: Settings) -> list[str]:
         facades.KEYS,
         facades.INDEX,
         facades.CONTROL,
-        *([facades.NOTICES] if settings.events else []),
+        *([facades.NOTICES] if settings.events or settings.mail.host else []),
         facades.WITNESSING,
         *(facades.encryption_name(node.name) for node in settings.nodes if "client" in node.roles),
         *(facades.camera_name(camera.id) for camera in settings.cameras),
@@ -102,7 +102,12 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
 
 def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rules]:
     """What `open_custody` needs: where the ledger is, the cameras it speaks of, the site's rules."""
-    rules = Rules(settings.control.policy(), settings.viewing.policy(), settings.retention.policy())
+    rules = Rules(
+        settings.control.policy(),
+        settings.viewing.policy(),
+        settings.retention.policy(),
+        settings.export.policy(),
+    )
     return services.ledger_address(settings), services.camera_ids(settings), rules
 
 
@@ -236,10 +241,11 @@ def _gesture_plan(gesture: GestureSettings, settings: Settings) -> GesturePlan:
 
 def _start_notices(settings: Settings, server: Placed) -> list[Starting]:
     targets: list[Target] = [target.target(settings.site, SystemClock()) for target in settings.events]
-    if not targets:
+    post = settings.mail.post()
+    if not targets and post is None:
         return []
-    custody = partial(open_custody, *custody_at(settings))
-    return [handles.start(facades.NOTICES, NoticeActor, server, 1, custody, targets, SystemClock())]
+    custody = partial(open_custody, *custody_at(settings), settings.site)
+    return [handles.start(facades.NOTICES, NoticeActor, server, 1, custody, targets, SystemClock(), post)]
 
 
 def _start_witnessing(settings: Settings, server: Placed) -> Starting:

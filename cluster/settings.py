@@ -15,8 +15,10 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from cluster.control_settings import ControlSettings
 from cluster.event_settings import EventTargetSettings
+from cluster.export_settings import ExportSettings
 from cluster.history_settings import HistorySettings
-from cluster.masking_settings import ExportSettings, MaskingSettings, VisionSettings
+from cluster.mail_settings import MailSettings
+from cluster.masking_settings import MaskingSettings, VisionSettings
 from cluster.settings_paths import anchored
 from cluster.storage_settings import RetentionSettings, StorageSettings
 from cluster.trigger_settings import TriggerSettings
@@ -204,6 +206,7 @@ class Settings(BaseSettings):
     viewing: ViewingSettings = ViewingSettings()
     triggers: tuple[TriggerSettings, ...] = ()
     events: tuple[EventTargetSettings, ...] = ()
+    mail: MailSettings = MailSettings()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

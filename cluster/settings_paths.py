@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from cluster.event_settings import EventTargetSettings
 from cluster.history_settings import HistorySettings, WitnessSettings
 
@@ -49,6 +51,7 @@ def anchored(settings: Settings, base: Path) -> Settings:
         "keys": keys,
         "cameras": cameras,
         "history": _anchored_history(settings.history, data),
+        "mail": settings.mail.model_copy(update=_below(data, settings.mail, "password_file", "ca_file")),
         "events": tuple(_anchored_target(target, data) for target in settings.events),
         "ledger": ledger,
         "vision": vision,
@@ -62,9 +65,7 @@ def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSe
         for name, url in (("source", camera.source), ("sub_source", camera.sub_source))
         if url.startswith("file:")
     }
-    files = {"password_file": camera.password_file, "ca_file": camera.ca_file}
-    changes |= {name: data / file for name, file in files.items() if file is not None}
-    return camera.model_copy(update=changes)
+    return camera.model_copy(update=changes | _below(data, camera, "password_file", "ca_file"))
 
 
 def _anchored_history(history: HistorySettings, data: Path) -> HistorySettings:
@@ -73,10 +74,13 @@ def _anchored_history(history: HistorySettings, data: Path) -> HistorySettings:
 
 
 def _anchored_witness(witness: WitnessSettings, data: Path) -> WitnessSettings:
-    files = {"ca_file": witness.ca_file, "token_file": witness.token_file}
-    return witness.model_copy(update={name: data / file for name, file in files.items() if file is not None})
+    return witness.model_copy(update=_below(data, witness, "ca_file", "token_file"))
 
 
 def _anchored_target(target: EventTargetSettings, data: Path) -> EventTargetSettings:
-    files = {"ca_file": target.ca_file, "secret_file": target.secret_file}
-    return target.model_copy(update={name: data / file for name, file in files.items() if file is not None})
+    return target.model_copy(update=_below(data, target, "ca_file", "secret_file"))
+
+
+def _below(data: Path, part: BaseModel, *names: str) -> dict[str, Path]:
+    """Those files that are named, below the data folder."""
+    return {name: data / path for name in names if (path := getattr(part, name)) is not None}

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.terms import DAY_US, MAX_RECIPIENTS, Masking, Style, Validity
@@ -64,7 +63,17 @@ class ExportPolicy:
 
     def due_us(self, submitted_us: int) -> int:
         """Until when a request is to be answered."""
-        return submitted_us + self.answer_days * 24 * 3600 * US_PER_S
+        return submitted_us + self.answer_days * DAY_US
+
+    def remind_until_us(self, now_us: int) -> int:
+        """Requests due until then may be reminded of now."""
+        return now_us + max((0, *self.reminder_days)) * DAY_US
+
+    def reminders_due(self, request: ExportRequest, now_us: int) -> int:
+        """How many reminders of a request's due date should have been given by now."""
+        if request.due_us is None:
+            return 0
+        return sum(now_us >= request.due_us - days * DAY_US for days in {*self.reminder_days, 0})
 
     def check_choice(self, role: Role, wish: Wish, validity: Validity) -> None:
         """FORBIDDEN, naming each rule that the wish breaks and what it allows."""

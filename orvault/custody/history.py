@@ -66,6 +66,7 @@ class Act(StrEnum):
     EXPORT_REFUSED = "export-refused"
     EXPORT_REVOKED = "export-revoked"
     EXPORT_WITHDRAWN = "export-withdrawn"
+    EXPORT_DUE = "export-due"
     EXPORT_DELIVERED = "export-delivered"
     EXPORT_EXPIRED = "export-expired"
     RENDER_STARTED = "render-started"

@@ -81,7 +81,8 @@ class ExportRequest:
     `worker_epoch` counts its claims; `given_back` those among them that were given back before they could be tried;
     `advanced_epoch` is the last of them that finished a piece of the work (0: none).
     `package_id` and `package` are of the first recipient's copy, `further_ids` and `further` of the others';
-    `delivered` says when copies (their ids) were first fetched. `due_us` is until when it is to be answered.
+    `delivered` says when copies (their ids) were first fetched. `due_us` is until when it is to be
+    answered, `reminders` how many were given.
     `approvals` are those that count now, `answers` each participant's last one to the masked result.
     """
 
@@ -112,6 +113,7 @@ class ExportRequest:
     reviewed_by: str | None = None
     reviewed_us: int | None = None
     due_us: int | None = None
+    reminders: int = 0
     approvals: tuple[Approval, ...] = ()
     answers: tuple[Answer, ...] = ()
     delivered: tuple[tuple[str, int], ...] = ()

@@ -208,6 +208,10 @@ class RequestRows(Protocol):
         """Ended ones whose files were not removed yet."""
         ...
 
+    def due(self, by_us: int) -> Sequence[ExportRequest]:
+        """Undecided ones that are to be answered by then."""
+        ...
+
     def outlived(self, now_us: int) -> Sequence[ExportRequest]: ...  # noqa: D102
     def add_link(self, link: Link) -> None: ...  # noqa: D102
     def link(self, link_id: str) -> Link | None: ...  # noqa: D102

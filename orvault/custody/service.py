@@ -11,7 +11,7 @@ from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
 from orvault.custody.desks.histories import HistoryDesk
 from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDesk, RecordingAccess, Seen
-from orvault.custody.desks.notices import NoticeDesk, NoticePage
+from orvault.custody.desks.notices import MailPage, NoticeDesk, NoticePage
 from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
@@ -54,6 +54,7 @@ __all__ = [
     "ExportDossier",
     "HandedOut",
     "HistoryVerdict",
+    "MailPage",
     "MaskState",
     "NoticePage",
     "OpenedView",

@@ -71,6 +71,7 @@ def state_values(request: ExportRequest) -> Values:
         "reviewed_by": request.reviewed_by,
         "reviewed_us": request.reviewed_us,
         "revoked_by": request.revoked_by,
+        "reminders": request.reminders,
     }
 
 
@@ -216,6 +217,7 @@ def request_of(row: Row, parts: Parts) -> ExportRequest:
         reviewed_by=row["reviewed_by"],
         reviewed_us=row["reviewed_us"],
         due_us=row["due_us"],
+        reminders=row["reminders"],
         approvals=tuple(
             Approval(part["account_id"], part["at_us"])
             for part in parts.approvals

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, sel
 
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.rows import Link, RegisteredCopy
-from orvault.custody.steps import ENDED, RequestState
+from orvault.custody.steps import ENDED, UNDECIDED, RequestState
 from orvault.ledger import tables_exports as t
 from orvault.ledger.request_rows import (
     Parts,
@@ -177,6 +177,13 @@ class Requests:
         approved_once = r.package_id.is_not(None)  # else no file was ever begun
         query = select(t.requests).where(r.state.in_(_ENDED), r.removed_us.is_(None), approved_once)
         return self._read(query.order_by(r.id).limit(100))
+
+    def due(self, by_us: int) -> Sequence[ExportRequest]:
+        """Undecided ones that are to be answered by then, the most urgent first, at most 500."""
+        r = t.requests.c
+        states = [state.value for state in UNDECIDED]
+        query = select(t.requests).where(r.state.in_(states), r.due_us <= by_us)
+        return self._read(query.order_by(r.due_us, r.id).limit(500))
 
     def outlived(self, now_us: int) -> Sequence[ExportRequest]:
         """Those whose validity is over and that have not ended, at most 500."""

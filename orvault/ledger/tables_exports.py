@@ -90,6 +90,13 @@ requests = make_table(
     Column("reviewed_by", ID, comment="account that released or refused it after that; never the requester"),
     moment("reviewed_us", "when that was", nullable=True),
     moment("due_us", "until when it is to be answered; NULL: a draft, or older than this", nullable=True),
+    Column(
+        "reminders",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="how often its due date was reminded of",
+    ),
     Column("revoked_by", ID, comment="account that revoked or withdrew it"),
     moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),

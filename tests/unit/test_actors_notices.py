@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from actors.notice_targets import Peer, Target, TcpLine, UdpLine, Webhook
-from actors.notices import Courier, NoticeActor
+from actors.notices import EventCourier, NoticeActor
 from orvault.clock import FakeClock, SystemClock
 from orvault.custody.notices import LineTemplate, Notice, NoticeKind
 from orvault.custody.service import CustodyService
@@ -171,10 +171,10 @@ def test_channels_say_who_is_told_of_and_how() -> None:
     assert (named.channel("or1-wall"), named.channel("or1-lamp")) == ("3", None)
 
 
-def courier(world: World, target: Target) -> tuple[CalmClock, Courier]:
+def courier(world: World, target: Target) -> tuple[CalmClock, EventCourier]:
     """A courier at work in a thread, until its clock is over."""
     clock = CalmClock()
-    made = Courier(world.custody, target, clock)
+    made = EventCourier(world.custody, target, clock)
     threading.Thread(target=made.run, daemon=True).start()
     return clock, made
 
@@ -261,7 +261,7 @@ def test_a_ledger_that_is_away_delays_and_loses_nothing(
         world.ledger.uow, world.clock, world.recorders, world.case_keys, world.renderers, cheap_passwords()
     )
     clock = CalmClock()
-    threading.Thread(target=Courier(custody, tcp(recorder), clock).run, daemon=True).start()
+    threading.Thread(target=EventCourier(custody, tcp(recorder), clock).run, daemon=True).start()
     eventually(lambda: [text.strip() for text in recorder.lines] == ids, "both events, each once")
     clock.over = True
 

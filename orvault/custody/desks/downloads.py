@@ -88,6 +88,25 @@ class DownloadDesk(WatermarkDesk):
             uow.commit()
         return len(due)
 
+    def remind_due(self) -> int:
+        """Note in history which undecided requests come due, once at each of the site's distances and once when it
+        is over; the number of those. Called by workers at intervals.
+        """
+        now = self._clock.now_us()
+        with self._uow() as uow:
+            noted = 0
+            for request in uow.requests.due(self._exports.remind_until_us(now)):
+                stage = self._exports.reminders_due(request, now)
+                if stage <= request.reminders:
+                    continue
+                uow.requests.put_state(replace(request, reminders=stage))
+                detail = {"due_us": request.due_us, "overdue": now >= (request.due_us or 0)}
+                uow.history.append(now, SYSTEM, Act.EXPORT_DUE, subject_of(request), detail)
+                noted += 1
+            if noted:
+                uow.commit()
+        return noted
+
     def _linked(self, uow: UnitOfWork, package_id: str, link_id: str) -> tuple[Link, PackageFile]:
         now = self._clock.now_us()
         link = uow.requests.link(link_id)

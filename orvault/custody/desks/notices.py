@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from orvault.custody.desks.base import Desk
 from orvault.custody.desks.ordering import case_in
+from orvault.custody.mails import MAILED, Mail, mail_of
 from orvault.custody.notices import ACTS, Notice, notice_of, run_case
 
 
@@ -18,6 +19,14 @@ class NoticePage:
     """Events in order, and the number in history from which on to ask next."""
 
     notices: tuple[Notice, ...]
+    next_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailPage:
+    """Mails in order, and the number in history from which on to ask next."""
+
+    mails: tuple[Mail, ...]
     next_number: int
 
 
@@ -49,6 +58,16 @@ class NoticeDesk(Desk):
             entries = uow.history.run_through(number, limit, acts=ACTS)
             notices = tuple(notice_of(entry, case_in(uow, run_case(entry)).room) for entry in entries)
             return NoticePage(notices, notices[-1].number + 1 if len(notices) == limit else size)
+
+    def mails_from(self, number: int, limit: int = 32) -> MailPage:
+        """Up to `limit` mails from this number in history on; asked for and noted as events are."""
+        with self._uow(read_only=True) as uow:
+            size = uow.history.size()
+            if number >= size:
+                return MailPage((), number)
+            entries = uow.history.run_through(number, limit, acts=MAILED)
+            mails = tuple(mail_of(entry, self._hospital) for entry in entries)
+            return MailPage(mails, mails[-1].number + 1 if len(mails) == limit else size)
 
     def notice_taken(self, target: str, number: int) -> None:
         """The target took the event of this number; it never goes back, and a target that was dropped stays so."""

@@ -1,0 +1,88 @@
+"""The settings of packages: their encoding, who approves, when requests are due, and what each role may choose."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from orvault.custody.account import Role
+from orvault.custody.export_policy import ExportPolicy, RolePolicy
+from orvault.custody.terms import MAX_RECIPIENTS, Masking, Style
+
+Fields = Literal["hospital", "case", "recipient", "request", "time"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RoleExportSettings(_Part):
+    """What accounts of one role may choose in a request."""
+
+    role: Role = Field(description="Whose rules; a role without any may choose all that there is.")
+    masking: tuple[Masking, ...] = Field(
+        default=(), description="Kinds of masking that it may ask for; empty: all."
+    )
+    styles: tuple[Style, ...] = Field(
+        default=(), description="Styles of masking that it may ask for; empty: all."
+    )
+    watermark_fields: tuple[Fields, ...] = Field(
+        default=(), description="Fields that must stand in the watermark's text."
+    )
+    longest_days: int = Field(default=366, ge=1, le=366, description="Longest validity of a package.")
+    most_recipients: int = Field(
+        default=MAX_RECIPIENTS, ge=1, le=MAX_RECIPIENTS, description="Most recipients of a request."
+    )
+    unmasked: bool = Field(default=True, description="Whether somebody may be left unmasked by choice.")
+
+    def policy(self) -> RolePolicy:
+        """As custody takes it."""
+        return RolePolicy(
+            frozenset(self.masking or Masking),
+            frozenset(self.styles or Style),
+            frozenset(self.watermark_fields),
+            self.longest_days,
+            self.most_recipients,
+            self.unmasked,
+        )
+
+
+class ExportSettings(_Part):
+    """Packages."""
+
+    encoder_preset: Literal["ultrafast", "superfast", "veryfast", "faster", "medium"] = Field(
+        default="superfast", description="x264 speed."
+    )
+    encoder_crf: int = Field(
+        default=21, ge=10, le=35, description="x264 quality; lower is better and larger."
+    )
+    approvers: Literal[1, 2] = Field(
+        default=1, description="How many accounts approve; always 2 where somebody is left unmasked."
+    )
+    participants_review: bool = Field(
+        default=False, description="Participants agree to the masked result before it leaves."
+    )
+    answer_days: int = Field(
+        default=10, ge=1, le=90, description="A request is due so long after its submit."
+    )
+    reminder_days: tuple[int, ...] = Field(
+        default=(3, 1), max_length=10, description="Reminders so long before that; and once when it is over."
+    )
+    roles: tuple[RoleExportSettings, ...] = ()
+
+    @model_validator(mode="after")
+    def _each_role_once(self) -> Self:
+        if len({rules.role for rules in self.roles}) != len(self.roles):
+            raise ValueError("roles: each role has its rules once")
+        return self
+
+    def policy(self) -> ExportPolicy:
+        """The rules as custody takes them."""
+        return ExportPolicy(
+            self.approvers,
+            self.participants_review,
+            self.answer_days,
+            self.reminder_days,
+            {rules.role: rules.policy() for rules in self.roles},
+        )

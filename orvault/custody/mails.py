@@ -1,0 +1,89 @@
+"""What people are told by e-mail of requests: that something waits for them, or became of what they asked.
+
+Pure. Mails name the request's number and nothing else of it: no patient, no staff, no purpose, no footage. History is
+the outbox, as for events (`notices`); sending is actors/mail.py's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from orvault.clock import utc_iso
+from orvault.custody.history import Act, Entry
+
+TARGET = "mail"  # under which the ledger keeps how far mails have come
+
+
+class Audience(StrEnum):
+    """Whom a mail is for; the settings hold their addresses."""
+
+    OFFICERS = "officers"  # who decide
+    MANAGERS = "managers"  # who ask and hand over
+
+
+_OFFICERS, _MANAGERS = frozenset({Audience.OFFICERS}), frozenset({Audience.MANAGERS})
+MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
+    {
+        Act.EXPORT_SUBMITTED: (_OFFICERS, "영상정보 요청이 접수되었습니다", "A request was submitted"),
+        Act.BASIS_SATISFIED: (
+            _OFFICERS,
+            "요청의 법적 근거가 갖추어져 승인을 기다립니다",
+            "A request is complete and waits for approval",
+        ),
+        Act.BASIS_BROKEN: (
+            _OFFICERS | _MANAGERS,
+            "동의가 철회되었거나 부족하여 요청이 중지되었습니다",
+            "A request was stopped: a consent is lacking",
+        ),
+        Act.APPROVAL_GIVEN: (
+            _OFFICERS,
+            "요청에 추가 승인이 필요합니다",
+            "A request needs another approval",
+        ),
+        Act.RENDER_HELD: (
+            _OFFICERS,
+            "완성된 영상이 검토를 기다립니다",
+            "A package waits for a review",
+        ),
+        Act.RENDER_FINISHED: (_MANAGERS, "영상을 내려받을 수 있습니다", "A package is ready"),
+        Act.RENDER_FAILED: (_MANAGERS, "영상 제작에 실패했습니다", "A package could not be made"),
+        Act.EXPORT_REFUSED: (_MANAGERS, "요청이 거부되었습니다", "A request was refused"),
+        Act.EXPORT_REVOKED: (_MANAGERS, "제공이 취소되었습니다", "A request was revoked"),
+        Act.EXPORT_DUE: (
+            _OFFICERS | _MANAGERS,
+            "요청의 처리 기한이 다가왔거나 지났습니다",
+            "A request is due soon, or overdue",
+        ),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail; `number` is its entry's in history and the same at every repetition."""
+
+    number: int
+    audiences: frozenset[Audience]
+    subject: str
+    body: str
+
+
+def mail_of(entry: Entry, site: str) -> Mail:
+    """The mail that an entry of `MAILED` is."""
+    audiences, korean, english = MAILED[Act(entry.act)]
+    request_id = entry.subject.removeprefix("export:")
+    lines = [
+        f"{korean}.",
+        f"{english}.",
+        "",
+        f"요청 번호 / Request: {request_id}",
+        f"시각 / Time: {utc_iso(entry.at_us)}",
+    ]
+    due_us = json.loads(entry.detail).get("due_us")
+    if isinstance(due_us, int):
+        lines.append(f"기한 / Due: {utc_iso(due_us)}")
+    return Mail(entry.seq, audiences, f"[{site}] {korean} / {english}", "\n".join(lines) + "\n")
