@@ -1,4 +1,4 @@
-"""Places outside the ledger that take checkpoints: a folder, and another machine's witness.
+"""Places outside the ledger that take checkpoints: a folder, another machine's witness, an authority of time.
 
 Each says whether it took what it was given, and whether what it has still agrees with history. When to try again is
 witnessing.py's.
@@ -15,10 +15,13 @@ from typing import Protocol
 import httpx
 
 from actors.keys import read_secret
+from orvault.clock import US_PER_S, Clock
+from orvault.container.canonical import to_base64
 from orvault.container.checkpoint import Checkpoint
 from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
 from orvault.container.note import NoteKey, parse_line
 from orvault.custody.service import CustodyService
+from orvault.custody.time_stamps import StampTrust, stamp_request
 from orvault.custody.witness import Submission
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -152,3 +155,44 @@ class WitnessPlace:
                 checkpoint.note.also(line).signed_at(self.key)
                 return line.text
         raise error
+
+
+@dataclass(frozen=True)
+class TimeStampPlace:
+    """An RFC 3161 authority; stamps the newest checkpoint now and then, and the stamp goes into the folder too."""
+
+    url: str
+    roots: Path
+    folder: Path
+    every_s: float
+    clock: Clock
+    timeout_s: float = 10.0
+    name: str = "time-stamp"
+
+    def bring(self, custody: CustodyService) -> None:
+        """1. ask for a stamp; 2. it holds; 3. the line with it is durable; 4. note it."""
+        newest, last = custody.newest_checkpoint(), custody.newest_taken(self.name)
+        if newest is None or (last is not None and self._early(last.at_us, newest.size, last.size)):
+            return
+        checkpoint = Checkpoint.parse(newest.note)
+        stamp = self._stamped(checkpoint.note.text)
+        StampTrust.load(self.roots).check(stamp, checkpoint.note.text)
+        CheckpointFolder(self.folder).append(KeptCheckpoint(newest.at_us, checkpoint, stamp))
+        custody.checkpoint_taken(self.name, newest.size, to_base64(stamp))
+
+    def _early(self, last_us: int, newest: int, stamped: int) -> bool:
+        return newest <= stamped or self.clock.now_us() - last_us < self.every_s * US_PER_S
+
+    def _stamped(self, text: str) -> bytes:
+        headers = {"content-type": "application/timestamp-query"}
+        try:
+            with httpx.Client(timeout=self.timeout_s, trust_env=False) as client:
+                answer = client.post(self.url, content=stamp_request(text), headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._failed(f"did not answer ({type(error).__name__})") from None
+        if answer.status_code != HTTPStatus.OK:
+            raise self._failed(f"answered {answer.status_code}")
+        return answer.content
+
+    def _failed(self, what: str) -> OrvaultError:
+        return OrvaultError(ErrorKind.UNAVAILABLE, f"The time stamp authority {what}.", where=self.name)

@@ -18,7 +18,7 @@ from cluster.settings import Settings
 from orvault.container.checkpoint import HistoryTrust, log_key
 from orvault.container.checkpoint_files import CheckpointFolder
 from orvault.container.enrolment import read_certificate
-from orvault.custody.history_check import Witnessed, witnessed_in
+from orvault.custody.history_check import Stamps, Witnessed, witnessed_in
 from orvault.errors import ErrorKind, OrvaultError
 
 app = typer.Typer(help="The history of acts.", no_args_is_help=True)
@@ -45,7 +45,10 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, folder: FolderOption = None) -
         with progress() as bar:
             task = bar.add_task("Entries", total=None)
             verdict = open_ledger_of(config).verify_history(
-                places, trust, lambda done, total: bar.update(task, completed=done, total=total)
+                places,
+                trust,
+                _stamps(settings),
+                lambda done, total: bar.update(task, completed=done, total=total),
             )
         if not verdict.intact:
             raise OrvaultError(ErrorKind.ALTERED, verdict.words, where="history")
@@ -66,6 +69,14 @@ def _trust(settings: Settings) -> HistoryTrust | None:
     """Whose checkpoints count; None on a site that has no root yet."""
     root = settings.keys.root_certificate
     return HistoryTrust((read_certificate(root),)) if root.exists() else None
+
+
+def _stamps(settings: Settings) -> Stamps | None:
+    """The authorities whose time stamps are believed."""
+    from orvault.custody.time_stamps import StampTrust
+
+    stamp = settings.history.time_stamp
+    return None if stamp is None else StampTrust.load(stamp.ca_file)
 
 
 def _outside(settings: Settings, trust: HistoryTrust, folders: list[Path]) -> Iterator[Iterator[Witnessed]]:

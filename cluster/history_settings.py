@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from actors.checkpoint_places import FolderPlace, Place, WitnessPlace
+from actors.checkpoint_places import FolderPlace, Place, TimeStampPlace, WitnessPlace
+from orvault.clock import SystemClock
 from orvault.container.note import COSIGNATURE, NoteKey
 from orvault.errors import OrvaultError
 
@@ -43,6 +44,18 @@ class WitnessSettings(BaseModel):
         )
 
 
+class TimeStampSettings(BaseModel):
+    """An RFC 3161 time stamp authority."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(pattern=r"^https?://[!-~]+$", description="Where it answers.")
+    ca_file: Path = Field(description="The roots that its certificate is believed under (PEM).")
+    every_hours: float = Field(
+        default=24.0, gt=0, le=8760, description="How often history is stamped, if it grew."
+    )
+
+
 class HistorySettings(BaseModel):
     """How history is made checkable elsewhere."""
 
@@ -60,6 +73,13 @@ class HistorySettings(BaseModel):
     )
     witnesses: tuple[WitnessSettings, ...] = Field(default=(), max_length=8)
 
+    time_stamp: TimeStampSettings | None = None
+
     def places(self) -> list[Place]:
         """Every place outside."""
-        return [FolderPlace(self.folder), *(witness.place() for witness in self.witnesses)]
+        places: list[Place] = [FolderPlace(self.folder), *(witness.place() for witness in self.witnesses)]
+        if self.time_stamp is not None:
+            stamp = self.time_stamp
+            every_s = 3600.0 * stamp.every_hours
+            places.append(TimeStampPlace(stamp.url, stamp.ca_file, self.folder, every_s, SystemClock()))
+        return places

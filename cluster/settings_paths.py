@@ -70,7 +70,11 @@ def _anchored_camera(camera: CameraSettings, base: Path, data: Path) -> CameraSe
 
 def _anchored_history(history: HistorySettings, data: Path) -> HistorySettings:
     witnesses = tuple(_anchored_witness(witness, data) for witness in history.witnesses)
-    return history.model_copy(update={"folder": data / history.folder, "witnesses": witnesses})
+    stamp = history.time_stamp
+    if stamp is not None:
+        stamp = stamp.model_copy(update={"ca_file": data / stamp.ca_file})
+    changes = {"folder": data / history.folder, "witnesses": witnesses, "time_stamp": stamp}
+    return history.model_copy(update=changes)
 
 
 def _anchored_witness(witness: WitnessSettings, data: Path) -> WitnessSettings:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orvault.container.checkpoint import Checkpoint, CheckpointCheck
 from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
@@ -19,6 +20,14 @@ from orvault.errors import OrvaultError
 
 LEDGER = "the ledger"
 MOST_FINDINGS = 20
+
+
+class Stamps(Protocol):
+    """Whoever knows which time stamps to believe (time_stamps.py)."""
+
+    def check(self, response: bytes, text: str) -> int:
+        """When a stamp says that this text was there, UTC microseconds. Errors: ALTERED."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Witnessed:
     checkpoint: Checkpoint | None
     problem: str = ""
     breaks: bool = False
+    time_stamp: bytes | None = None
 
     @property
     def size(self) -> int:
@@ -48,6 +58,7 @@ class HistoryVerdict:
     `first_us`, `last_us`: when the first and the last entry that hold were written; None if there are none.
     `findings`: what is wrong, in words, the first 20. `kept`, `outside`: checkpoints that hold, in the ledger and
     elsewhere; `covered`: the entries that the largest outside covers. `remarks`: what could not be read.
+    `stamped`: the entries that the last time stamp covers, `stamped_us` what it says.
     """
 
     size: int
@@ -59,6 +70,8 @@ class HistoryVerdict:
     outside: int = 0
     covered: int = 0
     remarks: tuple[str, ...] = ()
+    stamped: int = 0
+    stamped_us: int = 0
 
     @property
     def intact(self) -> bool:
@@ -83,6 +96,11 @@ class HistoryVerdict:
             parts.append(
                 "That nobody wrote all anew, hashes and all, shows only against a copy kept elsewhere: there is none."
             )
+        if self.stamped:
+            when = show_time(self.stamped_us)
+            parts.append(
+                f"An authority of time says that entries 0 to {self.stamped - 1} were there on {when}."
+            )
         return " ".join([*parts, *self.remarks])
 
     def _checked(self) -> str:
@@ -98,7 +116,7 @@ def witnessed_in(folder: CheckpointFolder) -> Iterator[Witnessed]:
     place = f"the folder {folder.folder}"
     for each in folder.read():
         if isinstance(each, KeptCheckpoint):
-            yield Witnessed(place, each.at_us, each.checkpoint)
+            yield Witnessed(place, each.at_us, each.checkpoint, time_stamp=each.time_stamp)
         else:
             yield Witnessed(place, 0, None, str(each))
 
@@ -124,6 +142,7 @@ class HistoryCheck:
     """One pass; `expected` is the number of the next entry."""
 
     signers: CheckpointCheck | None
+    stamps: Stamps | None = None
     expected: int = 0
     _tree: GrowingRoot = field(default_factory=GrowingRoot)
     _comparable: bool = True  # until the first gap or difference, after which every root differs
@@ -137,6 +156,8 @@ class HistoryCheck:
     _kept: int = 0
     _outside: int = 0
     _covered: int = 0
+    _stamped: int = 0
+    _stamped_us: int = 0
     _beyond: dict[str, Witnessed] = field(default_factory=dict)
 
     def entry(self, entry: Entry) -> None:
@@ -198,6 +219,8 @@ class HistoryCheck:
             outside=self._outside,
             covered=self._covered,
             remarks=tuple(self._remarks),
+            stamped=self._stamped,
+            stamped_us=self._stamped_us,
         )
 
     def _compare(self, found: Witnessed, checkpoint: Checkpoint) -> None:
@@ -207,12 +230,28 @@ class HistoryCheck:
                 self._kept += 1
             else:
                 self._outside, self._covered = self._outside + 1, checkpoint.size
+                self._look_at_stamp(found, checkpoint)
             return
         self._comparable = False
         first, last = self._agreed, checkpoint.size - 1
         said = f"Entry {first} is" if first == last else f"Some of the entries {first} to {last} are"
         where = f"the checkpoint of {checkpoint.size} entries in {found.place}, {show_time(found.at_us)}"
         self._find(first, f"{said} not what was signed ({where}): rewritten together with the hash.")
+
+    def _look_at_stamp(self, found: Witnessed, checkpoint: Checkpoint) -> None:
+        if found.time_stamp is None:
+            return
+        if self.stamps is None:
+            self._remark(
+                f"A time stamp in {found.place} was not looked at: no authority is named to believe."
+            )
+            return
+        try:
+            self._stamped_us = self.stamps.check(found.time_stamp, checkpoint.note.text)
+        except OrvaultError as error:
+            self._note(f"The checkpoint of {checkpoint.size} entries in {found.place}: {error.message}")
+        else:
+            self._stamped = checkpoint.size
 
     def _signed(self, found: Witnessed, checkpoint: Checkpoint) -> bool:
         if self.signers is None:

@@ -10,7 +10,7 @@ from orvault.custody.account import Account
 from orvault.custody.checkpoints import Receipt, StoredCheckpoint
 from orvault.custody.desks.base import Desk, page_size
 from orvault.custody.history import Entry
-from orvault.custody.history_check import LEDGER, HistoryCheck, HistoryVerdict, Witnessed, merged
+from orvault.custody.history_check import LEDGER, HistoryCheck, HistoryVerdict, Stamps, Witnessed, merged
 from orvault.errors import ErrorKind, OrvaultError
 
 _CHECK_PAGE = 1000
@@ -39,16 +39,17 @@ class HistoryDesk(Desk):
         self,
         outside: Iterable[Iterable[Witnessed]] = (),
         trust: HistoryTrust | None = None,
+        stamps: Stamps | None = None,
         progress: Progress = lambda done, total: None,
     ) -> HistoryVerdict:
         """Hold every entry against its number and hash, and all of them against every checkpoint there is.
 
-        `outside`: what other places keep, each the oldest first. `trust`: whose signatures are believed; without it
-        none is looked at. Reads page by page in transactions of their own: history goes on meanwhile, and memory does
-        not grow with it. `progress(entries done, entries in all)`.
+        `outside`: what other places keep, each the oldest first. `trust`: whose signatures are believed,
+        `stamps` whose time stamps; without them none is looked at. Reads page by page, in transactions of their own:
+        history goes on meanwhile, and memory does not grow with it. `progress(entries done, entries in all)`.
         """
         signers = None if trust is None else CheckpointCheck(trust, self._signers())
-        check, total = HistoryCheck(signers), self.check_ledger()
+        check, total = HistoryCheck(signers, stamps), self.check_ledger()
         waiting = merged([self._kept(), *outside])
         due = next(waiting, None)
         while True:
