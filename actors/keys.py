@@ -19,6 +19,7 @@ from orvault.container.keys import Kem, KeySlot, PublicKey, wrap_key
 from orvault.container.keystore import KeyStore, default_anchors
 from orvault.container.segment import slot_info, unwrap_dek
 from orvault.container.vaultkey import VaultUse
+from orvault.custody.history import Act
 from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import CustodyService
 from orvault.custody.viewing import Showing
@@ -75,17 +76,27 @@ class KeyActor:
         # Ray gives an actor up for good when this raises: whatever keeps the store from opening (a wrong passphrase
         # file, a token or a disk that does not answer) must not keep anybody from recording.
         try:
-            self.unlock(read_secret(secret_file))
+            self._unlock(read_secret(secret_file), by_itself=True)
         except OrvaultError as error:
             self._locked_because = str(error)
             log.error("the key store stays locked: %s", error)
 
     def unlock(self, secret: str) -> None:
-        """Open the key store with its passphrase or the token's PIN.
+        """Open the key store with its passphrase or the token's PIN; history is told, of a wrong one too.
 
-        Errors: WRONG_PASSPHRASE, KEY_MISSING, DAMAGED, UNAVAILABLE (a token that does not answer).
+        Errors: WRONG_PASSPHRASE, KEY_MISSING, DAMAGED, UNAVAILABLE (a token or a ledger that does not answer).
         """
-        self._store = KeyStore.unlock(self._place.folder, self._place.source(secret))
+        self._unlock(secret, by_itself=False)
+
+    def _unlock(self, secret: str, *, by_itself: bool) -> None:
+        try:
+            store = KeyStore.unlock(self._place.folder, self._place.source(secret))
+        except OrvaultError as error:
+            if error.kind is ErrorKind.WRONG_PASSPHRASE:
+                self._custody.note_key_store(Act.KEY_STORE_REFUSED, by_itself=by_itself)
+            raise
+        self._custody.note_key_store(Act.KEY_STORE_UNLOCKED, by_itself=by_itself)
+        self._store = store
         self._locked_because = ""
         if self._rewrapper is not None:
             self._rewrapper.start(REWRAP_S)
@@ -189,6 +200,7 @@ class KeyActor:
         """
         store = self._opened()
         store.rotate(None if secret is None else self._place.source(secret))
+        self._custody.note_key_store(Act.KEY_STORE_ROLLED, by_itself=False)
         return store.generation
 
     def _opened(self) -> KeyStore:

@@ -10,6 +10,7 @@ from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
+from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.service import CustodyService
@@ -36,13 +37,15 @@ class LedgerAddress:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site decides for custody: how signals count, who views what, how long recordings are kept, and what
-    requests may ask for."""
+    """What a site decides for custody: how signals count, who views what, how long recordings are kept, what requests
+    may ask for, and what history is held against.
+    """
 
     control: ControlPolicy
     viewing: ViewPolicy
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
+    evidence: Evidence | None = None
 
 
 def open_custody(
@@ -70,6 +73,7 @@ def open_custody(
         viewers=ViewingHandle(),
         retention=None if rules is None else rules.retention,
         exports=None if rules is None else rules.exports,
+        evidence=None if rules is None else rules.evidence,
     )
 
 

@@ -18,7 +18,7 @@ from cluster.settings import Settings
 from orvault.container.checkpoint import HistoryTrust, log_key
 from orvault.container.checkpoint_files import CheckpointFolder
 from orvault.container.enrolment import read_certificate
-from orvault.custody.history_check import Stamps, Witnessed, witnessed_in
+from orvault.custody.history_check import Witnessed, witnessed_in
 from orvault.errors import ErrorKind, OrvaultError
 
 app = typer.Typer(help="The history of acts.", no_args_is_help=True)
@@ -38,16 +38,17 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, folder: FolderOption = None) -
     """
     with errors_in_words():
         settings = settings_of(config)
-        trust = _trust(settings)
-        places: list[Iterator[Witnessed]] = (
-            [] if trust is None else list(_outside(settings, trust, folder or []))
-        )
+        from cluster import services
+
+        evidence = services.evidence(settings)
+        trust = evidence.trust()
+        places = [] if trust is None else [evidence.kept(), *_outside(settings, trust, folder or [])]
         with progress() as bar:
             task = bar.add_task("Entries", total=None)
             verdict = open_ledger_of(config).verify_history(
                 places,
                 trust,
-                _stamps(settings),
+                evidence.stamps(),
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
         if not verdict.intact:
@@ -65,23 +66,9 @@ def key(config: ConfigOption = DEFAULT_CONFIG) -> None:
         out.print(log_key(origin, certificate).text, markup=False, soft_wrap=True)
 
 
-def _trust(settings: Settings) -> HistoryTrust | None:
-    """Whose checkpoints count; None on a site that has no root yet."""
-    root = settings.keys.root_certificate
-    return HistoryTrust((read_certificate(root),)) if root.exists() else None
-
-
-def _stamps(settings: Settings) -> Stamps | None:
-    """The authorities whose time stamps are believed."""
-    from orvault.custody.time_stamps import StampTrust
-
-    stamp = settings.history.time_stamp
-    return None if stamp is None else StampTrust.load(stamp.ca_file)
-
-
 def _outside(settings: Settings, trust: HistoryTrust, folders: list[Path]) -> Iterator[Iterator[Witnessed]]:
-    for folder in [settings.history.folder, *folders]:
-        if folder in folders and not folder.is_dir():
+    for folder in folders:
+        if not folder.is_dir():
             raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such folder.", where=str(folder))
         yield witnessed_in(CheckpointFolder(folder))
     for witness in settings.history.witnesses:

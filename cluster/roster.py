@@ -107,6 +107,7 @@ def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rule
         settings.viewing.policy(),
         settings.retention.policy(),
         settings.export.policy(),
+        services.evidence(settings),
     )
     return services.ledger_address(settings), services.camera_ids(settings), rules
 

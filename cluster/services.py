@@ -20,6 +20,7 @@ from cluster.settings import Settings
 from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
+from orvault.custody.evidence import Evidence
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -45,6 +46,13 @@ def camera_infos(settings: Settings) -> list[CameraInfo]:
 def signer_files(settings: Settings) -> SignerFiles:
     """What signs history's checkpoints."""
     return SignerFiles(settings.keys.server_identity, settings.keys.root_certificate)
+
+
+def evidence(settings: Settings) -> Evidence:
+    """What history is held against."""
+    stamp = settings.history.time_stamp
+    roots = None if stamp is None else stamp.ca_file
+    return Evidence(settings.keys.root_certificate, settings.history.folder, roots)
 
 
 def enrolment_files(settings: Settings) -> EnrolmentFiles:

@@ -18,6 +18,7 @@ from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
 from orvault.custody.desks.retention import CaseRetention, Plan, RetentionDesk
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
+from orvault.custody.desks.sealing import SealingDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
@@ -33,6 +34,7 @@ class CustodyService(
     RoomDesk,
     RecordingDesk,
     RenderDesk,
+    SealingDesk,
     HistoryDesk,
     InquiryDesk,
     NoticeDesk,

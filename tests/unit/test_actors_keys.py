@@ -69,6 +69,12 @@ def test_a_wrong_passphrase_leaves_it_locked_and_a_right_one_opens_it(site: Site
     assert not actor.unlocked()
     actor.unlock(PASSPHRASE)
     assert actor.unlocked()
+    assert site.world.acts()[-2:] == ["key-store-refused", "key-store-unlocked"]
+
+
+def test_a_store_that_is_rolled_is_in_history(site: Site) -> None:
+    before = site.keys.rotate()
+    assert site.keys.rotate() == before + 1 and site.world.acts()[-1] == "key-store-rolled"
 
 
 def test_a_wrong_passphrase_does_not_lock_what_is_open(site: Site) -> None:

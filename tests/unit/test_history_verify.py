@@ -7,14 +7,23 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from actors.checkpoint_places import FolderPlace
 from cluster.cli import app
-from cluster.services import ledger_address
+from cluster.custody import Rules, open_custody
+from cluster.services import evidence, ledger_address
 from cluster.settings import load_settings
+from orvault.container.checkpoint import log_key, origin_of
+from orvault.container.files import write_private
+from orvault.container.note import NoteKey
 from orvault.custody.account import Role
+from orvault.custody.checkpoints import LogSigner
+from orvault.custody.control import ControlPolicy
 from orvault.custody.service import HistoryVerdict
+from orvault.custody.viewing import ViewPolicy
 from tests.fakes import World, make_world
 from tests.unit.api_support import is_problem, make_api
 
+from .container_support import hospital
 from .test_settings import GOOD
 
 
@@ -64,3 +73,43 @@ def test_auditors_ask_over_the_api(tmp_path: Path) -> None:
 def test_a_history_of_nothing_is_told_as_such() -> None:
     assert "no entry yet" in HistoryVerdict(0, None).words
     assert "No entry holds. It." in HistoryVerdict(3, 0, findings=("It.",)).words
+
+
+def test_the_sites_own_folder_outside_is_asked_too(config: Path, world: World) -> None:
+    """The command, and the API with the site's evidence: a history cut off with all that the ledger says of it."""
+    settings = load_settings(config)
+    root, server, _ = hospital()
+    write_private(settings.keys.root_certificate, root.certificate_pem)
+    made = world.custody.make_checkpoint(LogSigner(origin_of(root.certificate_der), server))
+    assert made is not None
+    FolderPlace(settings.history.folder).bring(world.custody)
+    code, said = verify(config)
+    assert code == 0 and "1 checkpoints kept elsewhere agree" in said
+    asked = open_custody(
+        ledger_address(settings), (), Rules(ControlPolicy(), ViewPolicy(), evidence=evidence(settings))
+    )
+    auditor = world.accounts[Role.AUDITOR]
+    assert asked.history_verdict(auditor).outside == 1
+    with world.ledger.engine.begin() as connection:
+        for statement in (
+            "DROP TRIGGER history_no_delete",
+            "DROP TRIGGER checkpoints_no_delete",
+            "DELETE FROM checkpoint_receipts",
+            "DELETE FROM checkpoints",
+            f"DELETE FROM history WHERE seq = {made.size - 1}",
+            f"UPDATE history_head SET size = {made.size - 1}",
+        ):
+            connection.exec_driver_sql(statement)
+    code, said = verify(config)
+    assert code == 10 and f"proves {made.size} entries" in said
+    assert not asked.history_verdict(auditor).intact
+    assert world.custody.verify_history().intact  # the ledger alone knows nothing of it
+
+
+def test_the_command_shows_the_key_that_a_witness_wants(config: Path) -> None:
+    settings = load_settings(config)
+    root, server, _ = hospital()
+    write_private(settings.keys.root_certificate, root.certificate_pem)
+    server.save(settings.keys.server_identity)
+    result = CliRunner(env={"COLUMNS": "60"}).invoke(app, ["history", "key", "--config", str(config)])
+    assert NoteKey.parse(result.output) == log_key(origin_of(root.certificate_der), server.certificate_der)

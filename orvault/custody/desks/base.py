@@ -6,6 +6,7 @@ from typing import Protocol
 
 from orvault.clock import Clock
 from orvault.custody.control import ControlPolicy
+from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.passwords import Passwords
 from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
@@ -52,6 +53,7 @@ class Desk:
         hospital: str = "",
         retention: RetentionPolicy | None = None,
         exports: ExportPolicy | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -66,6 +68,7 @@ class Desk:
         self._viewing = viewing or ViewPolicy()
         self._viewers = viewers or NoViewers()
         self._retention = retention or RetentionPolicy()
+        self._evidence = evidence
 
 
 def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:

@@ -8,8 +8,8 @@ from orvault.container.checkpoint import Checkpoint, CheckpointCheck, HistoryTru
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.checkpoints import Receipt, StoredCheckpoint
-from orvault.custody.desks.base import Desk, page_size
-from orvault.custody.history import Entry
+from orvault.custody.desks.base import CONSOLE, SYSTEM, Desk, page_size
+from orvault.custody.history import Act, Entry
 from orvault.custody.history_check import LEDGER, HistoryCheck, HistoryVerdict, Stamps, Witnessed, merged
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -85,9 +85,12 @@ class HistoryDesk(Desk):
             return uow.checkpoints.chains()
 
     def history_verdict(self, by: Account) -> HistoryVerdict:
-        """`verify_history` for an account that may read history."""
+        """`verify_history` for an account that may read history, against what the site keeps outside the ledger."""
         require(by, Right.HISTORY_VIEW)
-        return self.verify_history()
+        evidence = self._evidence
+        if evidence is None:
+            return self.verify_history()
+        return self.verify_history([evidence.kept()], evidence.trust(), evidence.stamps())
 
     def checkpoint_state(self, by: Account) -> tuple[StoredCheckpoint, Sequence[Receipt]]:
         """The newest checkpoint, and which places outside have taken it. NOT_FOUND before the first."""
@@ -110,6 +113,15 @@ class HistoryDesk(Desk):
         with self._uow(read_only=True) as uow:
             found = uow.history.page(seq + 1, 1, subject=None, actor=None, act=None)
         return bool(found) and (found[0].seq, found[0].leaf_hash) == (seq, leaf_hash)
+
+    def note_key_store(self, act: Act, *, by_itself: bool) -> None:
+        """Write into history that the key store was opened, refused a secret, or was rolled.
+
+        `by_itself`: from a file at its start; else by a person at the console.
+        """
+        with self._uow() as uow:
+            uow.history.append(self._clock.now_us(), SYSTEM if by_itself else CONSOLE, act, "key-store", {})
+            uow.commit()
 
     def check_ledger(self) -> int:
         """The number of history entries, as a sign that the ledger answers; UNAVAILABLE otherwise."""

@@ -11,17 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from orvault.clock import US_PER_S
-from orvault.container.history import HistoryProof, ProvenEntry
-from orvault.container.tree import inclusion_path_at
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
-from orvault.custody.checkpoints import LogSigner, sign_now
 from orvault.custody.desks.base import SYSTEM, not_found
-from orvault.custody.desks.checkpoints import CheckpointDesk
 from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
-from orvault.custody.history import Act, bytes_of
+from orvault.custody.history import Act
 from orvault.custody.request import (
     MAX_ATTEMPTS,
     ExportRequest,
@@ -38,7 +34,6 @@ from orvault.errors import ErrorKind, OrvaultError
 LEASE_US = 120 * US_PER_S
 FIRST_PAUSE_US, LONGEST_PAUSE_US = 60 * US_PER_S, 15 * 60 * US_PER_S
 MAX_OPENINGS = 20_000
-MOST_APPROVALS = 7  # that a package's proof holds
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,7 +48,7 @@ class RenderJob:
     watermark_image: bytes | None = field(default=None, repr=False)  # PNG
 
 
-class RenderDesk(ExportDesk, CheckpointDesk):
+class RenderDesk(ExportDesk):
     """What export workers call."""
 
     def claim_render(self, worker: str = "export") -> RenderJob | None:
@@ -87,7 +82,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
         `advanced`: a piece of it is finished for good; who dies after that has not died in vain (see `attempts`).
         """
         with self._uow() as uow:
-            request = _held(uow, request_id, epoch)
+            request = held(uow, request_id, epoch)
             progress = Progress(stage[:64], max(0, done), max(0, total))
             reached = epoch if advanced else request.advanced_epoch
             seen = replace(
@@ -116,7 +111,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
         for each in further:
             _checked_path(each.path, each.bytes, each.sha256)
         with self._uow() as uow:
-            request = _held(uow, request_id, epoch)
+            request = held(uow, request_id, epoch)
             looked = replace(request, second_look=second_look, reviewed_by=None)
             waits = not second_look_done(looked) or bool(self._unasked(uow, looked))
             to = RequestState.REVIEW if waits else RequestState.READY
@@ -146,40 +141,13 @@ class RenderDesk(ExportDesk, CheckpointDesk):
             if second_look is not None:
                 detail["second_look"] = second_look.summary()
             act = Act.RENDER_HELD if waits else Act.RENDER_FINISHED
-            uow.history.append(now, _actor(request), act, f"export:{request_id}", detail)
+            uow.history.append(now, actor_of(request), act, f"export:{request_id}", detail)
             uow.commit()
-
-    def seal_package(
-        self, request_id: str, epoch: int, package_id: str, content: str, signer: LogSigner
-    ) -> HistoryProof:
-        """Write into history what a package of this job will hold, before it is signed; the proof that it carries.
-
-        `content`: history-v1, 5.3. In one transaction: 1. the entry; 2. a checkpoint over it; 3. the paths of it and
-        of the approval. CONFLICT as for progress; ALTERED if history is shorter than what was signed.
-        """
-        self.make_checkpoint(signer)  # what is left to compute below holds up nobody then
-        with self._uow() as uow:
-            request = _held(uow, request_id, epoch)
-            now, subject = self._clock.now_us(), f"export:{request_id}"
-            detail = {"package": package_id, "content": content, "epoch": epoch}
-            sealed = uow.history.append(now, _actor(request), Act.PACKAGE_SEALED, subject, detail)
-            approvals = uow.history.page(
-                None, MOST_APPROVALS, subject=subject, actor=None, act=Act.EXPORT_APPROVED.value
-            )
-            made = sign_now(uow, signer, now)
-            assert made is not None, "there is at least the entry above"
-            tree = uow.checkpoints.tree()
-            proven = tuple(
-                ProvenEntry(bytes_of(entry), tuple(inclusion_path_at(tree, entry.seq, made.size)))
-                for entry in (*reversed(approvals), sealed)
-            )
-            uow.commit()
-        return HistoryProof(made.note, proven)
 
     def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
         """End a job that cannot be done; `reason` is shown to the requester. CONFLICT as for progress."""
         with self._uow() as uow:
-            self._end_failed(uow, _held(uow, request_id, epoch), reason, self._clock.now_us())
+            self._end_failed(uow, held(uow, request_id, epoch), reason, self._clock.now_us())
             uow.commit()
 
     def give_back_render(self, request_id: str, epoch: int, reason: str) -> None:
@@ -188,7 +156,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
         The next try is a minute later, and each time twice as late, to 15 minutes. CONFLICT as for progress.
         """
         with self._uow() as uow:
-            request = _held(uow, request_id, epoch)
+            request = held(uow, request_id, epoch)
             now = self._clock.now_us()
             pause_us = min(FIRST_PAUSE_US << min(request.given_back, 10), LONGEST_PAUSE_US)
             postponed = replace(
@@ -200,7 +168,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
             )
             uow.requests.put_state(postponed)
             detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": now + pause_us}
-            uow.history.append(now, _actor(request), Act.RENDER_POSTPONED, f"export:{request_id}", detail)
+            uow.history.append(now, actor_of(request), Act.RENDER_POSTPONED, f"export:{request_id}", detail)
             uow.commit()
 
     def spent_exports(self) -> Sequence[ExportRequest]:
@@ -258,7 +226,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
                 raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id)
             detail = {"segments": list(segment_ids), "purpose": "render", "epoch": request.worker_epoch}
             now = self._clock.now_us()
-            uow.history.append(now, _actor(request), Act.KEYS_OPENED, f"export:{request_id}", detail)
+            uow.history.append(now, actor_of(request), Act.KEYS_OPENED, f"export:{request_id}", detail)
             uow.commit()
 
     def _claim(self, uow: UnitOfWork, request: ExportRequest, worker: str, now: int) -> RenderJob:
@@ -275,7 +243,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
         )
         uow.requests.put_state(claimed)
         detail = {"epoch": epoch, "worker": worker}
-        uow.history.append(now, _actor(claimed), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
+        uow.history.append(now, actor_of(claimed), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
         case = uow.cases.get(request.wish.case_id)
         assert case is not None, "a foreign key holds the case"
         anchors = anchors_of(uow, request.wish.case_id)
@@ -287,7 +255,7 @@ class RenderDesk(ExportDesk, CheckpointDesk):
         failed = replace(request, state=RequestState.FAILED, failure=reason[:500], ended_us=now)
         uow.requests.put_state(failed)
         detail = {"reason": reason[:500], "epoch": request.worker_epoch}
-        uow.history.append(now, _actor(request), Act.RENDER_FAILED, f"export:{request.request_id}", detail)
+        uow.history.append(now, actor_of(request), Act.RENDER_FAILED, f"export:{request.request_id}", detail)
 
 
 def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
@@ -307,7 +275,8 @@ def _free(request: ExportRequest, worker: str, now: int) -> bool:
     return request.worker_seen_us is None or now - request.worker_seen_us >= LEASE_US
 
 
-def _held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
+def held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
+    """The request, if its job is still this worker's. Errors: NOT_FOUND, CONFLICT."""
     request = uow.requests.get(request_id)
     if request is None:
         raise not_found("export request", request_id)
@@ -319,5 +288,6 @@ def _held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
     return request
 
 
-def _actor(request: ExportRequest) -> str:
+def actor_of(request: ExportRequest) -> str:
+    """How history names the worker that has it."""
     return f"worker:{request.worker or 'none'}"
