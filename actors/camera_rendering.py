@@ -7,51 +7,37 @@ was restarted takes it from there. The rules were decided before and stand in th
 from __future__ import annotations
 
 import io
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from actors.render_pieces import Piece, read_found, spans_of, write_found
-from actors.render_tools import Answer, Looking, RenderTools
+from actors.following import Finder, Followed, Found, Opened
+from actors.footage import Step
+from actors.render_pieces import Piece, spans_of
+from actors.render_tools import Looking, RenderTools
 from actors.render_work import RenderWork
 from actors.second_looking import TrialOrder, orders, picks, together
-from orvault.custody.recorded import SegmentLike
 from orvault.custody.service import Track
 from orvault.marks.keys import MarkKey
 from orvault.marks.painter import MarkPainter
 from orvault.rendition import CopySink, Rendition, RenditionReport
-from orvault.video.codec import decode_fragment
 from orvault.video.encoding import Sink
 from orvault.video.joining import Joiner
 from orvault.vision.detection import FrameDetections
-from orvault.vision.following import find_tracks
-from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, plan_tracks
-from orvault.vision.planning import trusted
+from orvault.vision.mask import FramePlan, MaskPolicy, plan_tracks
 from orvault.vision.second_look import Trial
+from orvault.vision.tracks import KeyedRegion
 from orvault.vision.watermark import Mark
 
-WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
 MOST_TRIALS = 5  # pieces in which the second look is tried, until it saw the mask that was left out
-
-
-class Opened(Protocol):
-    """Opens some segments of the camera, each verified first."""
-
-    def __call__(  # noqa: D102
-        self, first: int, end: int
-    ) -> Iterator[tuple[SegmentLike, bytes]]: ...
-
-
-class Step(Protocol):
-    """One unit of work is done; `advanced`: for good."""
-
-    def __call__(self, stage: str, *, advanced: bool = False) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
 class CameraJob:
-    """What is rendered and how; `keys` of all its segments, `mark_keys` and `watermarks` of each copy its own."""
+    """What is rendered and how; `keys` of all its segments, `mark_keys` and `watermarks` of each copy its own.
+
+    `clear` names the parts of tracks that are left clear, chosen from the tracks whose digest is `chosen_from`;
+    `drawn` are covered besides.
+    """
 
     track: Track
     fps: float
@@ -61,6 +47,9 @@ class CameraJob:
     watermarks: Sequence[Sequence[Mark]]
     keys: Sequence[bytes] = field(repr=False)
     mark_keys: Sequence[MarkKey] = field(repr=False)
+    clear: Sequence[str] = ()
+    chosen_from: str = ""
+    drawn: Sequence[KeyedRegion] = ()
 
 
 @dataclass(slots=True)
@@ -76,17 +65,27 @@ class _Pending:
 class CameraRendering:
     """The pieces of one camera, in two passes over the footage: who is where, then the rendering.
 
+    `found_work` keeps what the first pass found, `work` the pieces (and both where it is None).
     Errors: as for `Rendering.carry_out`.
     """
 
     def __init__(
-        self, job: CameraJob, opened: Opened, tools: RenderTools, work: RenderWork, step: Step
+        self,
+        job: CameraJob,
+        opened: Opened,
+        tools: RenderTools,
+        work: RenderWork,
+        step: Step,
+        found_work: RenderWork | None = None,
     ) -> None:
         self._job = job
         self._opened = opened
         self._tools = tools
         self._work = work
         self._step = step
+        self._finder = Finder(
+            job.track, job.keys, opened, tools.detection, found_work or work, step, job.policy.mode
+        )
         self._title, self._camera_id = job.track.camera.title, job.track.camera.camera_id
         self._spans = spans_of(job.track.segments, max(1, len(job.mark_keys)))
         self._trials: list[Trial] = []
@@ -94,10 +93,11 @@ class CameraRendering:
 
     def render(self) -> None:
         """Have every piece finished and kept; memory holds two of them and all the boxes."""
-        found = [self._found(number) for number in range(len(self._spans))]
+        found = self._finder.found()
         plans = self._plans(found)
         pending: _Pending | None = None
-        for number, fragments in enumerate(found):
+        for number, (begin, end) in enumerate(self._spans):
+            fragments = found[begin:end]
             planned = [[next(plans) for _ in fragment] for fragment in fragments]
             kept = self._kept(number)
             if kept is not None:
@@ -135,58 +135,22 @@ class CameraRendering:
                 return each
         return Trial.NOBODY
 
-    # --- who is where ---
-
-    def _found(self, number: int) -> list[list[FrameDetections]]:
-        """Per fragment of a piece what was found in each of its pictures; kept on disk."""
-        name, key = self._name(number, "found"), self._key(number)
-        kept = self._work.get(name, key)
-        if kept is not None:
-            self._step_through(number, f"finding people in {self._title}")
-            return read_found(kept)
-        found = list(self._detected(number))
-        self._work.put(name, key, write_found(found))
-        return found
-
-    def _detected(self, number: int) -> Iterator[list[FrameDetections]]:
-        """In order; as many fragments under way as the detection actors can take."""
-        if self._job.policy.mode is MaskMode.PICTURE:
-            # The whole picture is masked: nothing is looked for, but every segment is still verified.
-            for _, fragment in self._opened(*self._spans[number]):
-                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
-                yield [None] * sum(1 for _ in decode_fragment(fragment))
-                self._step(f"verifying {self._title}")
-            return
-        window = WINDOW_PER_ACTOR * self._tools.detection.width()
-        under_way: deque[Answer] = deque()
-        for _, fragment in self._opened(*self._spans[number]):
-            under_way.append(self._tools.detection.detect(fragment))
-            if len(under_way) >= window:
-                yield self._answered(under_way)
-        while under_way:
-            yield self._answered(under_way)
-
-    def _answered(self, under_way: deque[Answer]) -> list[FrameDetections]:
-        result = under_way.popleft().result()
-        self._step(f"finding people in {self._title}")
-        return result
-
-    def _plans(self, found: Sequence[Sequence[Sequence[FrameDetections]]]) -> Iterator[FramePlan]:
+    def _plans(self, found: Found) -> Iterator[FramePlan]:
         """The plan of each picture of the whole clip, one piece after the other."""
-        meta, policy, fps = self._job.track.segments[0].header.meta, self._job.policy, self._job.fps
-        size = (meta.width, meta.height)
-        judged = trusted([frame for piece in found for fragment in piece for frame in fragment], fps)
-        tracks = find_tracks(judged, policy.mode, *size, fps=fps, objects=policy.objects)
-        blind = {index for index, frame in enumerate(judged) if frame is None}
+        job, meta = self._job, self._job.track.segments[0].header.meta
+        followed = Followed.through(job.track, found, job.policy, job.fps)
+        clear = followed.clear(job.clear, job.chosen_from)
         first = 0
-        for piece in found:
-            end = first + sum(map(len, piece))
+        for begin, last in self._spans:
+            end = first + sum(map(len, found[begin:last]))
             yield from plan_tracks(
-                tracks,
+                followed.tracks,
                 (first, end),
-                policy,
-                *size,
-                blind=[index for index in range(first, end) if index in blind],
+                job.policy,
+                meta.width,
+                meta.height,
+                blind=[index for index in range(first, end) if index in followed.blind],
+                clear=clear,
             )
             first = end
 
@@ -227,6 +191,7 @@ class CameraRendering:
             from_us=job.range_us[0],
             to_us=job.range_us[1],
             after=after,
+            drawn=job.drawn,
             crf=self._tools.crf,
             preset=self._tools.preset,
         )
@@ -284,12 +249,9 @@ class CameraRendering:
     def _name(self, number: int, what: str) -> str:
         return f"{self._camera_id}-{number:05d}-{what}"
 
-    def _step_through(self, number: int, stage: str, *, advanced: bool = False) -> None:
-        first, end = self._spans[number]
-        for _ in range(first, end):
+    def _step_through(self, number: int, stage: str) -> None:
+        for _ in range(*self._spans[number]):
             self._step(stage)
-        if advanced:
-            self._step(stage, advanced=True)
 
 
 def steps_of(track: Track, copies: int) -> int:

@@ -1,4 +1,4 @@
-"""Takes approved requests from the ledger, one after another, and has their packages built.
+"""Takes approved requests from the ledger, one after another, and has their packages built; beside it, scans.
 
 It holds no truth: the request's row says what is approved, rendering or ready. A restarted actor claims again
 what its old self left; the row's epoch keeps that old self from writing any more.
@@ -17,6 +17,7 @@ import tenacity
 from actors.render_tools import RenderTools
 from actors.render_work import remove_work, work_folder
 from actors.rendering import Rendering
+from actors.scanning import Scanner
 from orvault.container.package import PackageSummary
 from orvault.custody.request import ExportRequest, PackageFile
 from orvault.custody.second_look import SecondLook
@@ -42,13 +43,26 @@ class ExportActor:
             None  # the words only: an error keeps the frames it went through
         )
         _sweep(tools.packages)
-        self._woken = threading.Event()
-        self._woken.set()
+        self.scanner = Scanner(self._custody, tools)
+        self._woken, self._scans_woken = threading.Event(), threading.Event()
+        self.wake()
+        # A person waits for a scan: it does not wait for a rendering of hours.
         threading.Thread(target=self._work_for_ever, name="export", daemon=True).start()
+        threading.Thread(target=self._scan_for_ever, name="scans", daemon=True).start()
 
     def wake(self) -> None:
-        """Look for approved work now."""
+        """Look for work now."""
         self._woken.set()
+        self._scans_woken.set()
+
+    def _scan_for_ever(self) -> None:
+        while True:
+            self._scans_woken.wait(POLL_S)
+            self._scans_woken.clear()
+            try:
+                self.scanner.work_off()
+            except OrvaultError as error:
+                log.warning("scans wait: %s", error)
 
     def _work_for_ever(self) -> None:
         while True:
@@ -172,8 +186,7 @@ class ExportActor:
 
 
 def _work_of(tools: RenderTools, request: ExportRequest) -> Path:
-    assert request.package_id is not None, "given at the approval"
-    return work_folder(tools.packages, request.package_id)
+    return work_folder(tools.packages, request.request_id)
 
 
 def _sweep(packages: Path) -> None:

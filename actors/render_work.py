@@ -70,9 +70,9 @@ class RenderWork:
         return _CONTEXT + f"{self._made_by}\n{name}".encode()
 
 
-def work_folder(packages: Path, package_id: str) -> Path:
-    """Where a request's pieces lie; named by its first package."""
-    return packages / f"{package_id}.work"
+def work_folder(packages: Path, request_id: str) -> Path:
+    """Where a request's pieces lie, and what was found in its footage."""
+    return packages / f"{request_id}.work"
 
 
 def remove_work(folder: Path) -> bool:

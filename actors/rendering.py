@@ -13,31 +13,26 @@ from itertools import product
 from pathlib import Path
 
 from actors.camera_rendering import CameraJob, CameraRendering, steps_of
+from actors.following import findings_work
+from actors.footage import Footage
 from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, work_folder
 from actors.watermarks import marks_of_copies
 from orvault import __version__
-from orvault.clock import US_PER_S
 from orvault.container.checkpoint import origin_of
-from orvault.container.gap import check_gap
 from orvault.container.history import HistoryProof
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
-from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.container.trust import Identity
 from orvault.custody.checkpoints import LogSigner
-from orvault.custody.recorded import SegmentLike, StoredSegment
+from orvault.custody.choice import WHOLE, DrawnRegion
 from orvault.custody.request import Copy
 from orvault.custody.second_look import MAX_KEPT, Finding, SecondLook, Trial, worst
-from orvault.custody.service import CustodyService, RenderJob, Track
-from orvault.custody.stretches import FirstSeen, check_track
-from orvault.custody.text import show_time
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.custody.service import CustodyService, RenderJob
 from orvault.rendition import empty_range
 from orvault.vision.mask import MaskMode, MaskStyle
 from orvault.vision.site import SiteMasking
+from orvault.vision.tracks import KeyedRegion, Region
 from orvault.vision.watermark import WatermarkPainter
-
-KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are 86 400
 
 
 class Rendering:
@@ -52,10 +47,10 @@ class Rendering:
         self._mode, self._style = MaskMode(redaction.masking), MaskStyle(redaction.style)
         names = [[recipient.name for recipient in copy.recipients] for copy in self._copies]
         self._watermark, self._watermarks = marks_of_copies(redaction, job.watermark_image, names)
-        self._nodes = tools.nodes.load()
-        self._first_seen: dict[str, FirstSeen] = {}
         self._looks: list[tuple[str, CameraRendering]] = []
-        self._work = RenderWork(work_folder(tools.packages, self._copies[0].package_id), self._made_by())
+        request_id = job.request.request_id
+        self._work = RenderWork(work_folder(tools.packages, request_id), self._made_by())
+        self._found_work = findings_work(tools.packages, request_id, tools.masking, self._mode)
         self._done = 0
         self._total = sum(steps_of(track, len(self._copies)) for track in job.tracks)
 
@@ -75,10 +70,11 @@ class Rendering:
         Errors: ALTERED, DAMAGED, UNTRUSTED, BAD_MEDIA, BAD_REQUEST (the watermark), GRANT_MISSING, KEYS_LOCKED,
         UNAVAILABLE, STORAGE.
         """
-        wish = self._job.request.wish
-        for track in self._job.tracks:  # one of which nothing is left, too
-            self._first_seen[track.camera.camera_id] = check_track(track, wish.from_us, wish.to_us)
-            self._check_pictures(track)
+        period_us = self._job.request.wish.from_us, self._job.request.wish.to_us
+        # One of which nothing is left is checked, too.
+        footage = [Footage(track, period_us, self._tools) for track in self._job.tracks]
+        for each in footage:
+            self._check_pictures(each)
         identity = Identity.load(self._tools.server_identity)
         signer = LogSigner(origin_of(identity.chain_ders[-1]), identity)
         with ExitStack() as stack:
@@ -86,7 +82,7 @@ class Rendering:
                 stack.enter_context(PackageBuilder(self._tools.packages, identity, self._terms(copy)))
                 for copy in self._copies
             ]
-            media = [self._camera(builders, track) for track in self._job.tracks if track.segments]
+            media = [self._camera(builders, each) for each in footage if each.track.segments]
             self._report("sealing")
             return [
                 builder.finish(self._out(copy), media, copy.recipients, partial(self._prove, signer, copy))
@@ -115,19 +111,9 @@ class Rendering:
         # Named by the epoch: a predecessor that is fenced, but still writing, cannot replace this file.
         return self._tools.packages / f"{copy.package_id}-{self._job.epoch}.orvault"
 
-    def _check_pictures(self, track: Track) -> None:
+    def _check_pictures(self, footage: Footage) -> None:
         """Hours of detection must not end at a watermark that does not fit, or at another picture size."""
-        metas = [segment.header.meta for segment in track.segments]
-        sizes = list(dict.fromkeys((meta.width, meta.height) for meta in metas))
-        if len(sizes) > 1:
-            (wide, high), (width, height) = sizes[:2]
-            raise OrvaultError(
-                ErrorKind.BAD_MEDIA,
-                f"The camera's picture size changed from {wide}x{high} to {width}x{height}.",
-                where=f"camera {track.camera.title}",
-                advice="Export the times before and after the change apart.",
-            )
-        for own, (width, height) in product(self._watermarks, sizes):
+        for own, (width, height) in product(self._watermarks, footage.sizes()):
             WatermarkPainter([*self._watermark, *own], width, height)
 
     def _terms(self, copy: Copy) -> PackageTerms:
@@ -147,26 +133,30 @@ class Rendering:
             not_before_us=request.validity.from_us,
             not_after_us=request.validity.until_us,
             issued_us=self._tools.clock.now_us(),
+            masking_choice=None if redaction.choice is None else redaction.choice.told,
         )
 
-    def _camera(self, builders: Sequence[PackageBuilder], track: Track) -> MediaInfo:
-        for gap in track.gaps:
-            check_gap(gap, self._nodes, gap.recorded_us)  # a forged one would excuse what was removed
-        camera, wish = track.camera, self._job.request.wish
-        keys, fps = self._keys(track), _frame_rate(track)
+    def _camera(self, builders: Sequence[PackageBuilder], footage: Footage) -> MediaInfo:
+        footage.check_gaps()
+        track, wish = footage.track, self._job.request.wish
+        camera, choice = track.camera, wish.redaction.choice
+        footage.open_keys(self._job.request.request_id)
         copy_ids = [copy.package_id for copy in self._copies]
         job = CameraJob(
             track=track,
-            fps=fps,
+            fps=footage.fps,
             range_us=(wish.from_us, wish.to_us),
             policy=self._tools.masking.policy(camera.camera_id, self._mode, self._style),
             watermark=self._watermark,
             watermarks=self._watermarks,
-            keys=keys,
+            keys=footage.keys,
             mark_keys=self._tools.keys.mark_keys(self._job.request.request_id, camera.camera_id, copy_ids),
+            clear=() if choice is None else choice.clear_of(camera.camera_id),
+            chosen_from="" if choice is None else choice.digest_of(camera.camera_id),
+            drawn=() if choice is None else _keyed(choice.drawn_of(camera.camera_id), footage.sizes()[0]),
         )
         rendering = CameraRendering(
-            job, partial(self._opened, track, keys), self._tools, self._work, self._step
+            job, footage.opened, self._tools, self._work, self._step, self._found_work
         )
         rendering.render()
         self._looks.append((camera.camera_id, rendering))
@@ -183,7 +173,7 @@ class Rendering:
             title=camera.title,
             width=meta.width,
             height=meta.height,
-            fps=round(fps, 3),
+            fps=round(footage.fps, 3),
             frames=frames,
             start_us=rendering.pieces[-1].start_us,
             end_us=rendering.pieces[-1].end_us,
@@ -195,14 +185,6 @@ class Rendering:
                 for segment in track.segments
             ),
         )
-
-    def _keys(self, track: Track) -> list[bytes]:
-        """The keys of all segments of a camera, in order."""
-        request_id, keys = self._job.request.request_id, []
-        for first in range(0, len(track.segments), KEYS_AT_ONCE):
-            some = track.segments[first : first + KEYS_AT_ONCE]
-            keys += self._tools.keys.open_for_render(request_id, some)
-        return keys
 
     def second_look(self) -> SecondLook:
         """What the second look found on all cameras; known once the work is carried out."""
@@ -218,39 +200,6 @@ class Rendering:
         pictures = sum(piece.pictures for _, rendering in self._looks for piece in rendering.pieces)
         trials = [Trial(rendering.trial.value) for _, rendering in self._looks]
         return SecondLook(pictures, len(findings), tuple(findings[:MAX_KEPT]), worst(trials))
-
-    def _opened(
-        self, track: Track, keys: Sequence[bytes], begin: int, end: int
-    ) -> Iterator[tuple[SegmentLike, bytes]]:
-        """Each of the segments `begin` up to, without, `end` with its clear fragment, verified first.
-
-        1. the node's certificate, as it stood when the server first saw the segment; 2. the signature and the
-        ciphertext's digest; 3. that it is the segment the ledger means, whose place in its run was checked; 4. the
-        chunks, while opening.
-        """
-        first_seen = self._first_seen[track.camera.camera_id]
-        for segment, key in zip(track.segments[begin:end], keys[begin:end], strict=True):
-            certificate = self._nodes.certificate_of(segment.header, first_seen(segment))
-            data = self._read(segment)
-            header = verify_segment(data, certificate)
-            if header != segment.header or segment_digest(data) != segment.digest:
-                raise _altered(segment, "is not the one that was indexed")
-            yield segment, open_segment(data, key)
-
-    def _read(self, segment: StoredSegment) -> bytes:
-        meta = segment.header.meta
-        try:
-            return self._tools.segments.read(meta.node_id, segment.path)
-        except OrvaultError as error:
-            if error.kind is not ErrorKind.NOT_FOUND:
-                raise
-            raise OrvaultError(
-                ErrorKind.DAMAGED,
-                f"Segment {meta.sequence} of run {meta.run_id} ({show_time(meta.start_us)}) was indexed on"
-                f" {show_time(segment.indexed_us)} and is not on this node's disk any more.",
-                where=f"node {meta.node_id}, {segment.path}",
-                advice="Look for it in a copy of that disk. A period that leaves it out can still be asked for.",
-            ) from error
 
     def _step(self, stage: str, *, advanced: bool = False) -> None:
         self._done += 1
@@ -277,17 +226,16 @@ def merged_within(gaps: Iterable[tuple[int, int]], from_us: int, to_us: int) -> 
     return tuple(merged)
 
 
-def _frame_rate(track: Track) -> float:
-    """Pictures per second as recorded, over all segments of a camera."""
-    metas = [segment.header.meta for segment in track.segments]
-    length_us = sum(meta.end_us - meta.start_us for meta in metas)
-    return sum(meta.frames for meta in metas) * US_PER_S / max(1, length_us)
+def _keyed(regions: Iterable[DrawnRegion], size: tuple[int, int]) -> tuple[KeyedRegion, ...]:
+    """What a person drew, in pixels of pictures of this size."""
+    scale = [limit / WHOLE for limit in (*size, *size)]
 
+    def keys(region: DrawnRegion) -> Iterator[tuple[int, Region]]:
+        for key in region.keys:
+            x1, y1, x2, y2 = (side * by for side, by in zip(key.box_micro, scale, strict=True))
+            yield key.at_us, (x1, y1, x2, y2)
 
-def _altered(segment: SegmentLike, what: str) -> OrvaultError:
-    return OrvaultError(
-        ErrorKind.ALTERED, f"segment {segment.header.meta.segment_id} {what}.", where=segment.path
-    )
+    return tuple(KeyedRegion(region.name, tuple(keys(region))) for region in regions)
 
 
 def _masking_in_words(mode: MaskMode, style: MaskStyle, masking: SiteMasking) -> str:

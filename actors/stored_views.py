@@ -7,7 +7,9 @@ they were opened for. Clear pictures exist here in memory only.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from actors.render_tools import Segments
@@ -19,9 +21,10 @@ from orvault.custody.viewing import Showing, least, shows_more
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.viewing.board import Board
 from orvault.viewing.seen import Seen
-from orvault.viewing.stored import StoredVideo
+from orvault.viewing.stored import Box, StoredVideo
 
 KEYS_AT_ONCE = 30  # segments: about a minute
+STILL_US = 100_000  # what history counts for one picture
 
 
 class ViewKeys(Protocol):
@@ -64,18 +67,35 @@ class StoredView:
         """
         if not 0 <= number < len(self.video.stretches):
             raise OrvaultError(ErrorKind.NOT_FOUND, "The view has no such segment.", where=str(number))
+        made, showing = self._made(number, partial(self.video.segment, number))
+        stretch = self.video.stretches[number]
+        self._note(stretch.from_us, stretch.to_us, showing)
+        return made
+
+    def still(self, at_us: int, box: Box) -> bytes:
+        """One picture (JPEG) of this moment with a box (millionths of its sides) drawn in; as `segment` else."""
+        number = self.video.at(at_us)
+
+        def make(fragment: bytes, showing: Showing, name: str) -> bytes:
+            return self.video.still(number, fragment, at_us, box, showing, name)
+
+        made, showing = self._made(number, make)
+        self._note(at_us, at_us + STILL_US, showing)
+        return made
+
+    def _made(self, number: int, make: Callable[[bytes, Showing, str], bytes]) -> tuple[bytes, Showing]:
         with self._lock:
             while True:
                 wanted = self._now()
                 allowed, key = self._key(number, wanted)
                 showing = least(wanted, allowed)
-                made = self.video.segment(number, self._fragment(number, key), showing, self._opened.viewer)
+                made = make(self._fragment(number, key), showing, self._opened.viewer)
                 if not shows_more(showing, self._now()):
-                    break
-        stretch = self.video.stretches[number]
+                    return made, showing
+
+    def _note(self, from_us: int, to_us: int, showing: Showing) -> None:
         told = Showing.CLEAR if showing is Showing.CLEAR else Showing.MASKED
-        self._seen.add(stretch.from_us, stretch.to_us, told)
-        return made
+        self._seen.add(from_us, to_us, told)
 
     def _now(self) -> Showing:
         decision = self._board.decision(self._opened.view.view_id)

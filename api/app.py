@@ -28,6 +28,7 @@ from api.routes import (
     history,
     recordings,
     retention,
+    scans,
     viewing,
     watermarks,
 )
@@ -99,6 +100,7 @@ def build_app(services: Services) -> FastAPI:
         cases,
         control,
         exports,
+        scans,
         deciding,
         watermarks,
         retention,

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from api.models import Words
+from api.models_scans import ChoiceOut
 from api.models_watermarks import WatermarkOut
 from api.models_wishes import ConsentIn, Digest, MaskingIn
 from api.types import Model, TimeOut
@@ -205,6 +206,7 @@ class ExportOut(Model):
     basis: BasisOut
     recipients: list[str]
     masking: MaskingIn
+    masking_choice: ChoiceOut | None = Field(description="Null: everybody is masked.")
     watermark: WatermarkOut
     valid_from: TimeOut
     valid_until: TimeOut
@@ -245,6 +247,7 @@ class ExportOut(Model):
             ),
             recipients=[recipient.name for recipient in wish.recipients],
             masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
+            masking_choice=ChoiceOut.of(wish.redaction.choice) if wish.redaction.choice else None,
             watermark=WatermarkOut.of(wish.redaction),
             valid_from=request.validity.from_us,
             valid_until=request.validity.until_us,

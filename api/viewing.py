@@ -11,7 +11,7 @@ import json
 from collections.abc import Coroutine
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Path, Request, WebSocket
+from fastapi import FastAPI, Path, Query, Request, WebSocket
 from fastapi.responses import HTMLResponse, Response
 from starlette.websockets import WebSocketDisconnect
 
@@ -22,6 +22,7 @@ from api.security import LinkSigner
 from api.services import client_of
 from api.viewing_page import view_page
 from orvault.clock import US_PER_S, Clock
+from orvault.custody.text import MAX_TIME_US
 from orvault.custody.viewing import Showing, shows_more
 from orvault.errors import OrvaultError
 from orvault.viewing.outlet import Begin, Message, Notice, Shown
@@ -32,6 +33,8 @@ _NOTHING_MORE = 1008  # RFC 6455: the policy does not allow it
 _NO_STORE = {"Cache-Control": "private, no-store"}
 
 Token = Annotated[str, Path(max_length=2048)]
+Moment = Annotated[int, Query(ge=0, le=MAX_TIME_US)]  # UTC us
+BoxMicro = Annotated[str, Query(pattern=r"^\d{1,7}(,\d{1,7}){3}$")]  # x1,y1,x2,y2 in millionths of the sides
 
 
 class ViewingApp:
@@ -61,6 +64,12 @@ class ViewingApp:
         """One segment, showing what the view shows now."""
         view = self._viewing.stored(self._links.read_view(token), client_of(request))
         return Response(view.segment(number), media_type=SEGMENT_TYPE, headers=_NO_STORE)
+
+    def send_still(self, request: Request, token: Token, at: Moment, box: BoxMicro) -> Response:
+        """One picture of a stored view, with a box drawn in, showing what the view shows now."""
+        view = self._viewing.stored(self._links.read_view(token), client_of(request))
+        x1, y1, x2, y2 = map(int, box.split(","))
+        return Response(view.still(at, (x1, y1, x2, y2)), media_type="image/jpeg", headers=_NO_STORE)
 
     async def socket(self, socket: WebSocket, token: str) -> None:
         """Live pictures; to a stored view, word of what it shows from now on."""
@@ -150,6 +159,7 @@ def build_viewing_app(links: LinkSigner, clock: Clock, viewing: Viewing) -> Fast
         ("index.m3u8", routes.send_playlist),
         ("init.mp4", routes.send_init),
         ("{number}.m4s", routes.send_segment),
+        ("still.jpg", routes.send_still),
     ):
         app.add_api_route(f"/view/{{token}}/{path}", answer, methods=["GET"], response_model=None)
     app.add_api_websocket_route("/view/{token}/socket", routes.socket)

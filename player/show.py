@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from orvault.clock import utc_iso
+from orvault.container.chosen import ToldChoice
 from orvault.container.history import Proven
 from orvault.container.package import Label, Manifest, PackageReader
 from orvault.container.trust import Issuer
@@ -146,6 +147,8 @@ def manifest_lines(manifest: Manifest) -> None:
     line("Purpose", terms.purpose)
     line("Recipients", ", ".join(terms.recipients))
     line("Masking", terms.masking)
+    if terms.masking_choice is not None:
+        _choice_lines(terms.masking_choice)
     line("Watermark", terms.watermark)
     for info in manifest.media:
         line(
@@ -155,3 +158,14 @@ def manifest_lines(manifest: Manifest) -> None:
             f" from {len(info.sources)} sealed segments",
         )
     paragraph("Terms", terms.terms_text)
+
+
+def _choice_lines(choice: ToldChoice) -> None:
+    line("Chosen by", f"{choice.by}, {utc_iso(choice.chosen_us)}")
+    for part in choice.clear:
+        times = f"{utc_iso(part.from_us)} to {utc_iso(part.to_us)}"
+        line("Left clear", f"{part.camera_id}, {part.kind} {part.track}, {times}")
+    for region in choice.drawn:
+        first, last = region.keys[0].at_us, region.keys[-1].at_us
+        when = f"{utc_iso(first)} to {utc_iso(last)}" if len(region.keys) > 1 else "in every picture"
+        line("Covered too", f"{region.camera_id}, {region.name}, {when}")

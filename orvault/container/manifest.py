@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from orvault.container import canonical
 from orvault.container.canonical import Fields
+from orvault.container.chosen import ToldChoice
 from orvault.container.history import HistoryProof
 
 MANIFEST_TYPE = "application/vnd.orvault.manifest.v1+json"
@@ -20,6 +21,7 @@ MAX_GAPS = 1 << 16
 MAX_RECIPIENTS = 64
 MAX_TERMS_CHARS = 100_000
 MAX_DIMENSION = 16_384
+CHOICE = "masking_choice"  # there only where one was made
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,12 @@ class PackageTerms:
     not_before_us: int
     not_after_us: int
     issued_us: int
+    masking_choice: ToldChoice | None = None
 
     def to_json(self) -> dict[str, object]:
         """Canonical JSON fields."""
-        return {
+        choice = {} if self.masking_choice is None else {CHOICE: self.masking_choice.to_json()}
+        return choice | {
             "case_id": self.case_id,
             "issued_us": self.issued_us,
             "legal_basis": self.legal_basis,
@@ -72,6 +76,7 @@ class PackageTerms:
             not_before_us=fields.integer("not_before_us"),
             not_after_us=fields.integer("not_after_us"),
             issued_us=fields.integer("issued_us"),
+            masking_choice=ToldChoice.read(fields.child(CHOICE)) if fields.has(CHOICE) else None,
         )
         fields.end()
         if not terms.not_before_us < terms.not_after_us:

@@ -19,6 +19,7 @@ from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.retention import RetentionRows
+from orvault.custody.scan import ScanRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import MaskRows, ViewRows
@@ -272,6 +273,8 @@ class UnitOfWork(Protocol):
     def reasons(self) -> ReasonRows: ...  # noqa: D102
     @property
     def requests(self) -> RequestRows: ...  # noqa: D102
+    @property
+    def scans(self) -> ScanRows: ...  # noqa: D102
     @property
     def history(self) -> HistoryRows: ...  # noqa: D102
     @property

@@ -18,6 +18,8 @@ from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
 from orvault.custody.desks.retention import CaseRetention, Plan, RetentionDesk
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
+from orvault.custody.desks.scanning import ScanJob, ScanningDesk
+from orvault.custody.desks.scans import ScanDesk
 from orvault.custody.desks.sealing import SealingDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
@@ -35,6 +37,8 @@ class CustodyService(
     RecordingDesk,
     RenderDesk,
     SealingDesk,
+    ScanDesk,
+    ScanningDesk,
     HistoryDesk,
     InquiryDesk,
     NoticeDesk,
@@ -64,6 +68,7 @@ __all__ = [
     "RecordingAccess",
     "RenderJob",
     "RoomView",
+    "ScanJob",
     "Seen",
     "SeenSpan",
     "SignIn",

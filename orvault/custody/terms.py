@@ -15,6 +15,7 @@ from enum import StrEnum
 from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
 from orvault.container.label import MAX_PASSWORD_SLOTS
+from orvault.custody.choice import MaskingChoice
 from orvault.custody.text import MAX_TIME_US, clean_text, show_time
 from orvault.custody.watermark import (
     RECIPIENT_FIELD,
@@ -65,6 +66,7 @@ class Redaction:
 
     `watermark` is the text as typed, its fields in braces ("": an image alone); `drawn` the same with its fields
     filled in at submit, but the time and the recipient ("" before that, and in requests older than the fields).
+    Without a `choice` everybody is masked.
     """
 
     masking: Masking
@@ -75,6 +77,7 @@ class Redaction:
     utc_offset_min: int = 0
     image: ImageMark | None = None
     drawn: str = ""
+    choice: MaskingChoice | None = None
 
     def checked(self) -> Redaction:
         """With the text cleaned; BAD_REQUEST when there is neither text nor image, or something is out of range."""
@@ -111,7 +114,12 @@ class Redaction:
     @property
     def clear(self) -> bool:
         """Whether somebody is left unmasked by choice: then two accounts approve, and consents must say so."""
-        return False  # every masking that is offered hides everybody
+        return self.choice is not None and bool(self.choice.told.clear)
+
+    def masking_summary(self) -> str:
+        """The masking in words, as history tells of it."""
+        mode = self.masking.value
+        return mode if self.choice is None else f"{mode}; {self.choice.summary()}"
 
     def watermark_summary(self) -> str:
         """The watermark in words, as history and the package's manifest tell of it."""

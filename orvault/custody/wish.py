@@ -100,4 +100,5 @@ class WishChange:
         masking, style = self.masking or (old.masking, old.style)
         changes = {name: getattr(self, name) for name in _CHANGEABLE}
         given = {name: value for name, value in changes.items() if value is not None}
-        return replace(wish, **given, redaction=replace(redaction, masking=masking, style=style))
+        redaction = replace(redaction, masking=masking, style=style, choice=old.choice)
+        return replace(wish, **given, redaction=redaction)

@@ -14,6 +14,7 @@ from orvault.custody.terms import Masking, Redaction, Style, Validity
 from orvault.custody.watermark import Position
 from orvault.custody.wish import Wish
 from orvault.ledger.rows import Row, Values, from_text, to_text, unreadable
+from orvault.ledger.scans import choice_of, choice_to_text
 from orvault.ledger.watermark_images import more_to_text, with_more
 
 
@@ -34,6 +35,7 @@ def wish_values(request: ExportRequest) -> Values:
         "watermark": wish.redaction.watermark,
         "watermark_position": wish.redaction.position.value,
         "watermark_more": more_to_text(wish.redaction),
+        "choice": choice_to_text(wish.redaction.choice),
         "terms": wish.terms,
         "valid_from_us": request.validity.from_us,
         "valid_until_us": request.validity.until_us,
@@ -155,6 +157,7 @@ def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Ro
                 Style(row["style"]),
                 row["watermark"],
                 Position(row["watermark_position"]),
+                choice=choice_of(row["choice"], where),
             ),
             row["watermark_more"],
             where,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, Select, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, not_, or_, select, update
 
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.rows import Link, RegisteredCopy
@@ -20,6 +20,7 @@ from orvault.ledger.request_rows import (
     wish_values,
 )
 from orvault.ledger.rows import Row, Values, to_text
+from orvault.ledger.tables_scans import scans
 
 _ENDED = tuple(state.value for state in ENDED)
 _PARTS = (  # as `Parts` has them
@@ -173,9 +174,12 @@ class Requests:
 
     def spent(self) -> Sequence[ExportRequest]:
         """Ended ones whose files were not removed yet, at most 100."""
-        r = t.requests.c
-        approved_once = r.package_id.is_not(None)  # else no file was ever begun
-        query = select(t.requests).where(r.state.in_(_ENDED), r.removed_us.is_(None), approved_once)
+        r, own = t.requests.c, scans.c.request_id == t.requests.c.id
+        begun = or_(r.package_id.is_not(None), exists().where(own))  # else there never was a file
+        scanned_now = exists().where(own, scans.c.state == "scanning")  # which would leave files behind
+        query = select(t.requests).where(
+            r.state.in_(_ENDED), r.removed_us.is_(None), begun, not_(scanned_now)
+        )
         return self._read(query.order_by(r.id).limit(100))
 
     def due(self, by_us: int) -> Sequence[ExportRequest]:

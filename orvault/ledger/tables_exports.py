@@ -43,6 +43,11 @@ requests = make_table(
         LONG,
         comment="the watermark's filled-in text, layout and image, JSON; NULL: older than these",
     ),
+    Column(
+        "choice",
+        LONG,
+        comment="who is left clear and what is covered besides, chosen by whom and when, JSON; NULL: all masked",
+    ),
     Column("terms", LONG, nullable=False, comment="terms of use that travel in the package"),
     moment("valid_from_us", "the package opens from"),
     moment("valid_until_us", "the package opens until; the request expires then"),

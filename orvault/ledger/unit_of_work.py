@@ -24,6 +24,7 @@ from orvault.ledger.notices import Notices
 from orvault.ledger.recordings import Gaps, Segments
 from orvault.ledger.requests import Requests
 from orvault.ledger.retention import Destructions, Retention
+from orvault.ledger.scans import Scans
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
 from orvault.ledger.watermark_images import WatermarkImages
@@ -117,6 +118,11 @@ class SqlUnitOfWork:
     def requests(self) -> Requests:
         """Export requests."""
         return Requests(self._here)
+
+    @cached_property
+    def scans(self) -> Scans:
+        """Scans of drafts."""
+        return Scans(self._here)
 
     @cached_property
     def history(self) -> History:

@@ -18,12 +18,16 @@ import numpy as np
 from orvault.clock import US_PER_S
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.viewing import Showing
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image, decode_fragment
 from orvault.video.live import StreamEncoder
 from orvault.video.timeline import to_90k
 from orvault.viewing.dressing import Dressing, mosaic
 
 MOST_WIDE = 1920
+STILL_WIDE = 640
+_BOX_BGR = (0, 215, 255)
+Box = tuple[int, int, int, int]
 _NUMBERS_EACH = 10_000  # fragment numbers of one segment; it holds a picture each
 
 
@@ -99,6 +103,42 @@ class StoredVideo:
                 at_90k = to_90k(stretch.at_us + taken_us - stretch.from_us)
                 pieces.append(encoder.encode(shown, at_90k, not pieces).data)
         return b"".join(pieces)
+
+    def at(self, at_us: int) -> int:
+        """The number of the stretch that holds this moment. NOT_FOUND where nothing was recorded then."""
+        for number, stretch in enumerate(self.stretches):
+            if stretch.from_us <= at_us < stretch.to_us:
+                return number
+        raise OrvaultError(ErrorKind.NOT_FOUND, "Nothing was recorded at this moment.", where="at")
+
+    def still(self, number: int, fragment: bytes, at_us: int, box: Box, showing: Showing, name: str) -> bytes:
+        """The picture (JPEG) nearest to this moment, dressed as a segment's pictures are, `box` drawn round.
+
+        `box` in millionths of the picture's width and height. Errors: BAD_MEDIA.
+        """
+        width, height = self._still_size()
+        clear = Dressing(showing, name, width, height) if showing is Showing.CLEAR else None
+        start_us, first_90k = self.stretches[number].segment.header.meta.start_us, None
+        nearest: tuple[float, Image] | None = None
+        for frame in decode_fragment(fragment):
+            first_90k = frame.pts_90k if first_90k is None else first_90k
+            off_us = abs(start_us + (frame.pts_90k - first_90k) * 100 / 9 - at_us)
+            if nearest is None or off_us < nearest[0]:
+                nearest = off_us, frame.bgr
+        if nearest is None:
+            raise OrvaultError(ErrorKind.BAD_MEDIA, "This segment holds no picture.", where="still")
+        picture = _sized(nearest[1], width, height)
+        shown = mosaic(picture) if clear is None else clear.dress(picture, None)
+        x1, y1, x2, y2 = (
+            round(side * limit / 10**6) for side, limit in zip(box, (width, height) * 2, strict=True)
+        )
+        cv2.rectangle(shown, (x1, y1), (x2, y2), _BOX_BGR, 2)
+        return cv2.imencode(".jpg", shown)[1].tobytes()
+
+    def _still_size(self) -> tuple[int, int]:
+        meta = self.stretches[0].segment.header.meta
+        scale = min(1.0, STILL_WIDE / meta.width)
+        return max(16, round(meta.width * scale)), max(16, round(meta.height * scale))
 
     def _encoder(self, number: int) -> StreamEncoder:
         meta = self.stretches[0].segment.header.meta

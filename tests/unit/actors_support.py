@@ -496,6 +496,9 @@ class _Called(ExportActor):
     def _work_for_ever(self) -> None:
         return
 
+    def _scan_for_ever(self) -> None:
+        return
+
 
 def make_site(folder: Path) -> Site:
     root, server, node_identity = hospital()

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from actors import export, rendering
+from actors import export, footage
 from actors.export import ExportActor
 from actors.keys import KeyActor
 from orvault.clock import US_PER_S
 from orvault.container.keys import generate_private_key
 from orvault.container.package import PackageBuilder, PackageReader
-from orvault.custody.desks.renders import FIRST_PAUSE_US
+from orvault.custody.leases import FIRST_PAUSE_US
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Masking, Redaction, Style
@@ -375,7 +375,7 @@ def test_leftovers_of_a_dead_worker_do_not_accumulate(site: Site) -> None:
 
 
 def test_a_long_recordings_keys_are_asked_for_in_parts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "KEYS_AT_ONCE", 2)
+    monkeypatch.setattr(footage, "KEYS_AT_ONCE", 2)
     request = done(site, site.record(count=3))
     with opened(site, request) as reader:
         assert len(pictures(reader)) == 90

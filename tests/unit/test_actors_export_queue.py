@@ -14,7 +14,7 @@ from actors.rendering import merged_within
 from orvault.clock import US_PER_S
 from orvault.container.gap import Gap, signed_gap
 from orvault.container.package import PackageReader
-from orvault.custody.desks.renders import LONGEST_PAUSE_US
+from orvault.custody.leases import LONGEST_PAUSE_US
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Masking, Redaction, Style

@@ -66,6 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "put_hold": {"reason": "because", "document": "2026-1"},
     "lift_hold": {"reason": "because"},
     "extend_retention": {"until": "2027-11-22T18:30:00Z", "reason": "because", "document": "2026-1"},
+    "choose_masking": {"regions": []},
     "submit_export": export_body("unknown", "2026-11-22T18:30:00Z", "2026-11-22T18:31:00Z"),
 }
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import httpx
 import numpy as np
+import numpy.typing as npt
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -176,6 +178,58 @@ def test_a_stored_view_is_a_mosaic_until_a_grant_and_a_lift(house: Cinema, case:
     assert [span["showing"] for span in spans] == ["masked", "clear", "masked"]
     purposes = [json.loads(entry.detail)["purpose"] for entry in house.history("keys-opened")]
     assert purposes == ["mosaic", "view"]
+
+
+def still(view: ViewOut, at_us: int, box: str = "250000,250000,750000,750000") -> npt.NDArray[np.uint8]:
+    answer = get(f"{view.url}still.jpg?at={at_us}&box={box}")
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/jpeg", answer.text
+    assert "no-store" in answer.headers["cache-control"]
+    return cv2.imdecode(np.frombuffer(answer.content, np.uint8), cv2.IMREAD_COLOR).astype(np.uint8)
+
+
+def detail(picture: npt.NDArray[np.uint8]) -> float:
+    """How much of what is inside the box changes from pixel to pixel: cells of a mosaic are flat."""
+    height, width = picture.shape[:2]
+    inside = picture[height // 4 + 6 : -height // 4 - 6, width // 4 + 6 : -width // 4 - 6].astype(int)
+    return float((np.abs(np.diff(inside, axis=1)).max(axis=2) > 6).mean())
+
+
+def test_a_still_is_a_mosaic_with_a_box_until_a_grant_and_a_lift(house: Cinema, case: Case) -> None:
+    view, (first_us, end_us) = house.stored(OFFICER, case), house.span(case)
+    middle_us = (first_us + end_us) // 2
+    masked = still(view, middle_us)
+    assert masked.shape == (360, 640, 3)
+    edge = masked[90, 170:470].mean(axis=0)
+    assert edge[0] < 80 < edge[1], "the box is drawn"
+    house.lift()
+    assert detail(still(view, middle_us)) <= detail(masked) * 1.2
+    house.grant(OFFICER, case=case)
+    house.viewing.switched()
+    assert detail(still(view, middle_us)) > 3 * detail(masked)
+    house.mask()
+    assert detail(still(view, middle_us)) <= detail(masked) * 1.2
+    house.viewing.note()
+    spans = [span for entry in house.history("viewed") for span in json.loads(entry.detail)["spans"]]
+    assert [span["showing"] for span in spans] == ["masked", "clear", "masked"]
+    purposes = [json.loads(entry.detail)["purpose"] for entry in house.history("keys-opened")]
+    assert purposes == ["mosaic", "view"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("at=0&box=0,0,1,1", 404),
+        ("at=9999999999999999999&box=0,0,1,1", 400),
+        ("at=x&box=0,0,1,1", 400),
+        ("at=0", 400),
+        ("at=0&box=0,0,1", 400),
+        ("at=0&box=0,0,-1,1", 400),
+        ("at=0&box=0,0,1e9,1", 400),
+        ("at=0&box=" + "1," * 5000, 400),
+    ],
+)
+def test_stills_of_no_moment_and_no_box(house: Cinema, case: Case, query: str, status: int) -> None:
+    assert get(f"{house.stored(OFFICER, case).url}still.jpg?{query}").status_code == status
 
 
 def test_a_stored_player_is_told_of_the_switch(house: Cinema, case: Case) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from orvault.clock import US_PER_S
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
 from orvault.custody.desks.base import SYSTEM, not_found
@@ -18,6 +17,7 @@ from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
+from orvault.custody.leases import LEASE_US, pause_us
 from orvault.custody.request import (
     MAX_ATTEMPTS,
     ExportRequest,
@@ -26,13 +26,12 @@ from orvault.custody.request import (
     check_step,
 )
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scan import render_grant
 from orvault.custody.second_look import SecondLook
 from orvault.custody.steps import RequestState
 from orvault.custody.stretches import Track, track_of
 from orvault.errors import ErrorKind, OrvaultError
 
-LEASE_US = 120 * US_PER_S
-FIRST_PAUSE_US, LONGEST_PAUSE_US = 60 * US_PER_S, 15 * 60 * US_PER_S
 MAX_OPENINGS = 20_000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -158,16 +157,16 @@ class RenderDesk(ExportDesk):
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
             now = self._clock.now_us()
-            pause_us = min(FIRST_PAUSE_US << min(request.given_back, 10), LONGEST_PAUSE_US)
+            not_before_us = now + pause_us(request.given_back)
             postponed = replace(
                 request,
                 state=RequestState.APPROVED,
                 progress=Progress("waiting", 0, 0),
                 given_back=request.given_back + 1,
-                not_before_us=now + pause_us,
+                not_before_us=not_before_us,
             )
             uow.requests.put_state(postponed)
-            detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": now + pause_us}
+            detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": not_before_us}
             uow.history.append(now, actor_of(request), Act.RENDER_POSTPONED, f"export:{request_id}", detail)
             uow.commit()
 
@@ -206,17 +205,21 @@ class RenderDesk(ExportDesk):
         raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id[:64])
 
     def log_key_opening(self, request_id: str, segment_ids: Sequence[str]) -> None:
-        """Write into history, before any key is out, which segments are opened for an approved request.
+        """Write into history, before any key is out, which segments are opened for a request.
 
-        Errors: GRANT_MISSING unless the request is being rendered and covers every one of these segments.
+        Errors: GRANT_MISSING unless the request is approved and being rendered, or a draft that is being scanned, and
+        covers every one of these segments.
         """
         if not 1 <= len(segment_ids) <= MAX_OPENINGS:
             message = f"{len(segment_ids)} segments are named; 1 to {MAX_OPENINGS} are opened at once."
             raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="segment_ids")
         with self._uow() as uow:
             request = uow.requests.get(request_id)
-            if request is None or request.state is not RequestState.RENDERING:
-                message = "No approved request is being rendered under this identifier; no key is given out."
+            grant = None if request is None else render_grant(uow.scans, request)
+            if request is None or grant is None:
+                message = (
+                    "No request is being rendered or scanned under this identifier; no key is given out."
+                )
                 raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id[:64])
             outside = set(segment_ids) - uow.segments.known_in(request, segment_ids)
             if outside:
@@ -224,9 +227,10 @@ class RenderDesk(ExportDesk):
                     f"{len(outside)} of the segments are not covered by the request; no key is given out."
                 )
                 raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id)
-            detail = {"segments": list(segment_ids), "purpose": "render", "epoch": request.worker_epoch}
+            worker, what = grant
             now = self._clock.now_us()
-            uow.history.append(now, actor_of(request), Act.KEYS_OPENED, f"export:{request_id}", detail)
+            detail = {"segments": list(segment_ids)} | what
+            uow.history.append(now, f"worker:{worker}", Act.KEYS_OPENED, f"export:{request_id}", detail)
             uow.commit()
 
     def _claim(self, uow: UnitOfWork, request: ExportRequest, worker: str, now: int) -> RenderJob:

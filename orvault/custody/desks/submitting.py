@@ -22,6 +22,7 @@ from orvault.custody.request import (
     check_step,
 )
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scan import check_choice
 from orvault.custody.terms import Validity, make_validity
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -182,6 +183,7 @@ def own_draft(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
 def check_against_records(uow: UnitOfWork, wish: Wish, now_us: int) -> None:
     """Whether case, cameras, basis and recordings bear this wish. Errors: as for submitting."""
     titles = _check_named(uow, wish)
+    check_choice(uow.scans, wish)
     check_papers(wish.basis)
     recorded = {camera_id: uow.segments.spans(wish.case_id, camera_id) for camera_id in wish.camera_ids}
     check_recorded(wish, recorded, titles, now_us)
@@ -218,6 +220,6 @@ def wish_detail(wish: Wish) -> dict[str, object]:
         "basis": wish.basis.summary(),
         "consents": [consent.detail() for consent in wish.basis.consents],
         "recipients": [recipient.name for recipient in wish.recipients],
-        "masking": wish.redaction.masking.value,
+        "masking": wish.redaction.masking_summary(),
         "watermark": wish.redaction.watermark_summary(),
     }

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from alembic import context
 
-from orvault.ledger import tables_control, tables_exports, tables_history, tables_retention, tables_viewing
+from orvault.ledger import (
+    tables_control,
+    tables_exports,
+    tables_history,
+    tables_retention,
+    tables_scans,
+    tables_viewing,
+)
 from orvault.ledger.tables import metadata
 
 assert tables_exports.history.metadata is metadata, "all parts of the schema are one"
 assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
 assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
+assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
 assert tables_viewing.views.metadata is metadata, "all parts of the schema are one"
 assert tables_retention.destructions.metadata is metadata, "all parts of the schema are one"
 

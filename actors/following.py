@@ -1,0 +1,156 @@
+"""Who is where in a camera's footage: found piece by piece, kept sealed on disk, then followed through the whole.
+
+A scan and the rendering that comes after it share what was found, so that both follow the same tracks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from actors.footage import Step
+from actors.render_pieces import read_found, spans_of, write_found
+from actors.render_tools import Answer, Detection
+from actors.render_work import RenderWork, work_folder
+from orvault import __version__
+from orvault.custody.recorded import SegmentLike
+from orvault.custody.stretches import Track
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.codec import decode_fragment
+from orvault.vision.detection import FrameDetections
+from orvault.vision.following import find_tracks
+from orvault.vision.mask import MaskMode, MaskPolicy
+from orvault.vision.parts import Spans, TrackPart, chosen, parts_of
+from orvault.vision.planning import trusted
+from orvault.vision.site import SiteMasking
+from orvault.vision.tracks import MaskTrack, digest_of
+
+WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
+
+Found = list[list[FrameDetections]]  # by segment what was found in each of its pictures
+
+
+class Opened(Protocol):
+    """Opens some segments of the camera, each verified first."""
+
+    def __call__(  # noqa: D102
+        self, first: int, end: int
+    ) -> Iterator[tuple[SegmentLike, bytes]]: ...
+
+
+def findings_work(packages: Path, request_id: str, masking: SiteMasking, mode: MaskMode) -> RenderWork:
+    """Where what was found for a request is kept. Other settings, or another program version, find anew."""
+    made_by: dict[str, object] = {
+        "found-for": request_id,
+        "looked": mode is not MaskMode.PICTURE,
+        "objects": sorted(masking.objects),
+        "version": __version__,
+    }
+    return RenderWork(work_folder(packages, request_id), made_by)
+
+
+@dataclass
+class Finder:
+    """Finds people in one camera's segments, whose `keys` these are. Errors: as for `Rendering.carry_out`."""
+
+    track: Track
+    keys: Sequence[bytes] = field(repr=False)
+    opened: Opened
+    detection: Detection
+    work: RenderWork
+    step: Step
+    mode: MaskMode
+
+    def found(self) -> Found:
+        """All that is found; memory holds the boxes and a few fragments."""
+        spans = spans_of(self.track.segments, 1)
+        return list(itertools.chain.from_iterable(self._piece(n, span) for n, span in enumerate(spans)))
+
+    def _piece(self, number: int, span: tuple[int, int]) -> Found:
+        name = f"{self.track.camera.camera_id}-{number:05d}-found"
+        key = self.work.key(self.keys[span[0] : span[1]])
+        kept = self.work.get(name, key)
+        if kept is not None:
+            for _ in range(*span):
+                self._step()
+            return read_found(kept)
+        found = list(self._detected(*span))
+        self.work.put(name, key, write_found(found))
+        return found
+
+    def _detected(self, begin: int, end: int) -> Iterator[list[FrameDetections]]:
+        """In order; as many fragments under way as the detection actors can take."""
+        if self.mode is MaskMode.PICTURE:
+            # The whole picture is masked: nothing is looked for, but every segment is still verified.
+            for _, fragment in self.opened(begin, end):
+                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
+                yield [None] * sum(1 for _ in decode_fragment(fragment))
+                self._step()
+            return
+        window = WINDOW_PER_ACTOR * self.detection.width()
+        under_way: deque[Answer] = deque()
+        for _, fragment in self.opened(begin, end):
+            under_way.append(self.detection.detect(fragment))
+            if len(under_way) >= window:
+                yield self._answered(under_way)
+        while under_way:
+            yield self._answered(under_way)
+
+    def _answered(self, under_way: deque[Answer]) -> list[FrameDetections]:
+        result = under_way.popleft().result()
+        self._step()
+        return result
+
+    def _step(self) -> None:
+        stage = "verifying" if self.mode is MaskMode.PICTURE else "finding people in"
+        self.step(f"{stage} {self.track.camera.title}")
+
+
+@dataclass(frozen=True)
+class Followed:
+    """All tracks of a camera's footage, and the pictures without a trustworthy result; `digest` stands for both and
+    for the footage.
+    """
+
+    tracks: Sequence[MaskTrack]
+    blind: frozenset[int]
+    digest: str
+    fps: float
+
+    @classmethod
+    def through(cls, track: Track, found: Found, policy: MaskPolicy, fps: float) -> Followed:
+        """Everybody followed through the whole of it."""
+        meta = track.segments[0].header.meta
+        judged = trusted(list(itertools.chain.from_iterable(found)), fps)
+        tracks = find_tracks(judged, policy.mode, meta.width, meta.height, fps=fps, objects=policy.objects)
+        blind = frozenset(index for index, frame in enumerate(judged) if frame is None)
+        return cls(tracks, blind, _digest(track, tracks, blind), fps)
+
+    def parts(self) -> list[TrackPart]:
+        """What may be left clear."""
+        return parts_of(self.tracks, self.fps)
+
+    def clear(self, names: Sequence[str], digest: str) -> Mapping[int, Spans]:
+        """By track in which pictures it is left clear. BAD_REQUEST where these are not the tracks chosen from."""
+        if not names:
+            return {}
+        if digest != self.digest:
+            raise OrvaultError(
+                ErrorKind.BAD_REQUEST,
+                "The footage is not followed as it was when tracks were chosen; nobody is left clear by guess.",
+                where="masking tracks",
+                advice="Have a new draft scanned and choose again.",
+            )
+        return chosen(self.parts(), names)
+
+
+def _digest(track: Track, tracks: Sequence[MaskTrack], blind: frozenset[int]) -> str:
+    told = hashlib.sha256(digest_of(tracks).encode())
+    told.update(repr([segment.digest for segment in track.segments]).encode())
+    told.update(repr(sorted(blind)).encode())
+    return told.hexdigest()
