@@ -120,11 +120,16 @@ def play(
                 show.manifest_lines(manifest)
             played = _play_all(session, camera)
             _verify_video(session)  # also what a decoder had no reason to read
-            facts = show.label_facts(session.reader, session.issuer) | {
-                "played": [
-                    {"camera_id": p.camera_id, "frames": p.frames, "seconds": p.seconds} for p in played
-                ]
-            }
+            proven = show.history_facts(session.reader.proven)
+            facts = (
+                show.label_facts(session.reader, session.issuer)
+                | proven
+                | {
+                    "played": [
+                        {"camera_id": p.camera_id, "frames": p.frames, "seconds": p.seconds} for p in played
+                    ]
+                }
+            )
             if not as_json:
                 for each in played:
                     show.line("Played", f"{each.camera_id}: {each.frames} frames, {each.seconds:.1f} s")

@@ -1,6 +1,6 @@
-"""What people are told by e-mail of requests: that something waits for them, or became of what they asked.
+"""What people are told by e-mail: that a request waits for them, what became of one, that history is in danger.
 
-Pure. Mails name the request's number and nothing else of it: no patient, no staff, no purpose, no footage. History is
+Pure. Mails name a request's number and nothing else of it: no patient, no staff, no purpose, no footage. History is
 the outbox, as for events (`notices`); sending is actors/mail.py's.
 """
 
@@ -58,6 +58,11 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
             "요청의 처리 기한이 다가왔거나 지났습니다",
             "A request is due soon, or overdue",
         ),
+        Act.CHECKPOINTS_STUCK: (
+            _OFFICERS,
+            "이력의 서명이 외부에 보관되지 않거나 서로 맞지 않습니다",
+            "History's signatures are not kept elsewhere, or do not agree",
+        ),
     }
 )
 
@@ -76,11 +81,12 @@ def mail_of(entry: Entry, site: str) -> Mail:
     """The mail that an entry of `MAILED` is."""
     audiences, korean, english = MAILED[Act(entry.act)]
     request_id = entry.subject.removeprefix("export:")
+    about = "요청 번호 / Request" if request_id != entry.subject else "대상 / About"
     lines = [
         f"{korean}.",
         f"{english}.",
         "",
-        f"요청 번호 / Request: {request_id}",
+        f"{about}: {request_id}",
         f"시각 / Time: {utc_iso(entry.at_us)}",
     ]
     due_us = json.loads(entry.detail).get("due_us")

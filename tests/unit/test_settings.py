@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from cluster.services import ledger_address
-from cluster.settings import load_settings
+from cluster.settings import Settings, load_settings
+from orvault.container.note import COSIGNATURE, ED25519, NoteKey
 from orvault.errors import ErrorKind, OrvaultError
 
 PROJECT = Path(__file__).parents[2]
@@ -154,3 +155,27 @@ def test_missing_file_and_other_content(tmp_path: Path) -> None:
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORVAULT_API__PORT", "8500")
     assert load(tmp_path, GOOD + "api:\n  port: 8440\n").api.port == 8500
+
+
+def test_witnesses_are_named_once_with_their_own_keys_and_https(tmp_path: Path) -> None:
+    key = NoteKey("w.example/1", COSIGNATURE, b"k" * 32).text
+    logs = NoteKey("w.example/1", ED25519, b"k" * 32).text
+    witness = "{{name: far, url: {url}, key: {key}, token_file: token}}"
+
+    def load(*witnesses: str) -> Settings:
+        path = tmp_path / "ray_config.yaml"
+        path.write_text(GOOD + f"\nhistory: {{witnesses: [{', '.join(witnesses)}]}}\n")
+        return load_settings(path)
+
+    good = witness.format(url="https://w.example:8450", key=key)
+    (place,) = [each for each in load(good).history.places() if each.name != "folder"]
+    assert place.name == "witness:far" and load(good).history.witnesses[0].token_file.is_absolute()
+    for bad in (
+        [good, good],
+        [witness.format(url="http://w.example", key=key)],
+        [witness.format(url="https://w.example", key=logs)],
+        [witness.format(url="https://w.example", key="nonsense")],
+    ):
+        with pytest.raises(OrvaultError) as caught:
+            load(*bad)
+        assert caught.value.kind is ErrorKind.BAD_SETTINGS

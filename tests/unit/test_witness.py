@@ -285,6 +285,8 @@ def test_a_place_that_is_away_is_an_alarm_after_a_while_and_loses_nothing(
     courier.look()
     courier.look()
     assert world.acts().count(Act.CHECKPOINTS_STUCK) == 1
+    (mail,) = world.custody.mails_from(0).mails  # the privacy officer hears of it
+    assert "place:folder" in mail.body and "Request" not in mail.body and "History" in mail.subject
     write(world, 2)
     checkpoint(world)
     blocked.unlink()
