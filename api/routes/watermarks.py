@@ -40,6 +40,17 @@ def list_watermark_images(services: ServicesHere, caller: CallerHere) -> list[Wa
     return [WatermarkImageOut.of(image) for image in services.custody.watermark_images(caller.account)]
 
 
+@router.delete(
+    "/watermark-images/{image_id}",
+    summary="Remove an image for watermarks",
+    status_code=204,
+    **guarded(Right.WATERMARK_REMOVE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def remove_watermark_image(services: ServicesHere, caller: CallerHere, image_id: str) -> None:
+    """One that a request names is kept until its packages are made, or it is refused or over."""
+    services.custody.remove_watermark_image(caller.account, image_id)
+
+
 def _showing_png(arguments: dict[str, Any]) -> dict[str, Any]:
     picture = {
         "description": "The picture",

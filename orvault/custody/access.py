@@ -31,6 +31,7 @@ class Right(StrEnum):
     EXPORT_REVOKE = "export-revoke"
     RESULT_ANSWER = "result-answer"
     EXPORT_DOWNLOAD = "export-download"
+    WATERMARK_REMOVE = "watermark-remove"
     HISTORY_VIEW = "history-view"
     LIVE_VIEW = "live-view"
     STORED_VIEW = "stored-view"
@@ -63,6 +64,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.RESULT_ANSWER,
             Right.EXPORT_VIEW,
             Right.EXPORT_DOWNLOAD,
+            Right.WATERMARK_REMOVE,
             Right.RETENTION_VIEW,
             Right.RETENTION_EXTEND,
             Right.HOLD_PUT,
@@ -83,6 +85,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.EXPORT_DECIDE,
             Right.EXPORT_REVOKE,
             Right.EXPORT_DOWNLOAD,
+            Right.WATERMARK_REMOVE,
             Right.HISTORY_VIEW,
             Right.MASK_LIFT,
             Right.RETENTION_VIEW,

@@ -94,6 +94,7 @@ class Act(StrEnum):
     MASK_SET = "mask-set"
     MASK_LIFTED = "mask-lifted"
     WATERMARK_IMAGE_ADDED = "watermark-image-added"
+    WATERMARK_IMAGE_REMOVED = "watermark-image-removed"
     VIEW_STARTED = "view-started"
     VIEWED = "viewed"
     HOLD_PUT = "hold-put"

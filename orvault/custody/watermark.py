@@ -6,7 +6,7 @@ Pictures and fonts are `orvault.vision`'s; the words for places are the same the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -96,7 +96,7 @@ class ImageMark:
 
 @dataclass(frozen=True, slots=True)
 class WatermarkImage:
-    """A stored image: `png` as this system wrote it, named by its digest; times UTC microseconds."""
+    """A stored image without its bytes, which its digest names; times UTC microseconds."""
 
     digest: str
     name: str
@@ -104,14 +104,22 @@ class WatermarkImage:
     height: int
     added_by: str
     added_us: int
-    png: bytes
 
 
 class WatermarkImageRows(Protocol):
     """Images for watermarks; never changed, because requests name them by their digest."""
 
-    def add(self, image: WatermarkImage) -> None: ...  # noqa: D102
+    def add(self, image: WatermarkImage, png: bytes) -> None:
+        """Keep one; `png` as this system wrote it."""
+        ...
+
+    def remove(self, digest: str) -> None: ...  # noqa: D102
     def get(self, digest: str) -> WatermarkImage | None: ...  # noqa: D102
+    def png(self, digest: str) -> bytes | None: ...  # noqa: D102
+    def used_by(self, digest: str) -> Sequence[str]:
+        """The ids of requests that may still be rendered with it, the oldest first."""
+        ...
+
     def count(self) -> int: ...  # noqa: D102
     def all(self) -> list[WatermarkImage]:
         """The newest first, at most MAX_IMAGES."""

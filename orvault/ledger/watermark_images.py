@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from orvault.custody.terms import Redaction
 from orvault.custody.watermark import MAX_IMAGES, ImageMark, Layout, Position, WatermarkImage
 from orvault.ledger.rows import Row, from_text, to_text, unreadable
-from orvault.ledger.tables_exports import watermark_images
+from orvault.ledger.tables_exports import requests, watermark_images
 
 T = TypeVar("T")
+_IMAGES = select(*(column for column in watermark_images.c if column.name != "png"))
+_MADE_OR_OVER = ("review", "ready", "delivered", "refused", "revoked", "failed", "expired")
 
 
 class WatermarkImages:
@@ -21,7 +23,7 @@ class WatermarkImages:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def add(self, image: WatermarkImage) -> None:
+    def add(self, image: WatermarkImage, png: bytes) -> None:
         """Insert one."""
         self._db.execute(
             insert(watermark_images).values(
@@ -29,7 +31,7 @@ class WatermarkImages:
                 name=image.name,
                 width=image.width,
                 height=image.height,
-                png=image.png,
+                png=png,
                 added_by=image.added_by,
                 added_us=image.added_us,
             )
@@ -37,9 +39,25 @@ class WatermarkImages:
 
     def get(self, digest: str) -> WatermarkImage | None:
         """The one with this digest."""
-        w = watermark_images
-        row = self._db.execute(select(w).where(w.c.digest == digest)).mappings().first()
+        row = self._db.execute(_IMAGES.where(watermark_images.c.digest == digest)).mappings().first()
         return None if row is None else _image(row)
+
+    def png(self, digest: str) -> bytes | None:
+        """Its bytes."""
+        c = watermark_images.c
+        found = self._db.execute(select(c.png).where(c.digest == digest)).scalar_one_or_none()
+        return None if found is None else bytes(found)
+
+    def remove(self, digest: str) -> None:
+        """Delete it."""
+        self._db.execute(delete(watermark_images).where(watermark_images.c.digest == digest))
+
+    def used_by(self, digest: str) -> list[str]:
+        """Requests before their rendering is done that name it; a quote in a text is escaped, and matches nothing."""
+        r = requests.c
+        named = r.watermark_more.contains(f'"digest":"{digest}"', autoescape=True)
+        query = select(r.id).where(r.state.not_in(_MADE_OR_OVER), named).order_by(r.id)
+        return list(self._db.execute(query).scalars())
 
     def count(self) -> int:
         """How many there are."""
@@ -48,7 +66,7 @@ class WatermarkImages:
     def all(self) -> list[WatermarkImage]:
         """The newest first."""
         c = watermark_images.c
-        query = select(watermark_images).order_by(c.added_us.desc(), c.digest).limit(MAX_IMAGES)
+        query = _IMAGES.order_by(c.added_us.desc(), c.digest).limit(MAX_IMAGES)
         return [_image(row) for row in self._db.execute(query).mappings()]
 
 
@@ -60,7 +78,6 @@ def _image(row: Row) -> WatermarkImage:
         row["height"],
         row["added_by"],
         row["added_us"],
-        bytes(row["png"]),
     )
 
 

@@ -9,13 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 
 from actors.watermarks import check_watermark, marks_of, marks_of_copies
-from orvault.clock import utc_iso
+from orvault.clock import US_PER_S, utc_iso
 from orvault.container.canonical import to_base64
 from orvault.custody import watermark
 from orvault.custody.account import Role
+from orvault.custody.request import WishChange
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Masking, Redaction, Style
 from orvault.custody.watermark import ImageMark, Layout, Position
@@ -196,6 +197,77 @@ def test_an_image_is_kept_once_and_told_to_history(world: World, monkeypatch: py
         assert caught.value.kind is ErrorKind.FORBIDDEN
 
 
+def test_an_image_that_an_open_request_names_is_kept(world: World) -> None:
+    digest, case = kept_image(world), world.recorded_case()
+    redaction = asked(world, image=ImageMark(digest))
+    wish = world.wish(case, redaction=redaction)
+    first = world.custody.submit_export(world.manager, wish)
+    world.clock.us += US_PER_S  # ids are in the order of time
+    second = world.custody.submit_export(world.manager, wish)
+    world.clock.us += US_PER_S
+    draft = world.custody.draft_export(world.manager, wish)
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.remove_watermark_image(world.manager, digest)
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert f"Seal is asked for by the open request {first.request_id} and 2 more" in caught.value.message
+    world.custody.refuse_export(world.officer, first.request_id, "Not lawful.")
+    world.custody.approve_export(world.officer, second.request_id)
+    with pytest.raises(OrvaultError, match=second.request_id):
+        world.custody.remove_watermark_image(world.manager, digest)
+    job = world.claimed()
+    world.custody.finish_render(job.request.request_id, job.epoch, "p.orvpkg", 1000, "f" * 64)
+    text_alone = WishChange(watermark=asked(world))
+    world.custody.change_draft(world.manager, draft.request_id, text_alone)
+    world.custody.remove_watermark_image(world.manager, digest)
+    assert world.custody.watermark_images(world.manager) == []
+    assert world.custody.export(world.manager, second.request_id).wish.redaction.image == ImageMark(digest)
+    (entry,) = world.custody.history(world.officer, act="watermark-image-removed")
+    assert entry.subject == f"watermark-image:{digest}" and '"name":"Seal"' in entry.detail
+
+
+def test_nothing_is_submitted_with_an_image_that_was_removed_meanwhile(world: World) -> None:
+    digest = kept_image(world)
+    wish = world.wish(world.recorded_case(), redaction=asked(world, image=ImageMark(digest)))
+
+    def somebody_removes_it(*_: object) -> None:
+        world.custody.remove_watermark_image(world.officer, digest)
+
+    slow = CustodyService(
+        world.ledger.uow,
+        world.clock,
+        world.recorders,
+        world.case_keys,
+        world.renderers,
+        cheap_passwords(),
+        check_watermark=somebody_removes_it,
+    )
+    with pytest.raises(OrvaultError) as caught:
+        slow.submit_export(world.manager, wish)
+    assert (caught.value.kind, caught.value.where) == (ErrorKind.NOT_FOUND, "watermark.image.id")
+
+
+def test_images_are_listed_without_their_bytes(world: World) -> None:
+    kept_image(world)
+    read: list[str] = []
+    event.listen(
+        world.ledger.engine, "before_cursor_execute", lambda *arguments: read.append(str(arguments[2]))
+    )
+    assert [image.name for image in world.custody.watermark_images(world.manager)] == ["Seal"]
+    assert not any("png" in statement for statement in read) and read
+
+
+def test_only_who_may_removes_images(world: World) -> None:
+    digest = kept_image(world)
+    for role in (Role.CLINICAL_STAFF, Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR):
+        with pytest.raises(OrvaultError) as caught:
+            world.custody.remove_watermark_image(world.accounts[role], digest)
+        assert caught.value.kind is ErrorKind.FORBIDDEN
+    world.custody.remove_watermark_image(world.officer, digest)
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.remove_watermark_image(world.officer, digest)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+
+
 def test_a_text_that_does_not_fit_is_refused_for_its_size() -> None:
     redaction = Redaction(Masking.HEAD, Style.SOLID, "W" * 64, Position.TOP)
     with pytest.raises(OrvaultError, match="does not fit"):
@@ -253,6 +325,10 @@ def test_an_image_is_sent_listed_previewed_and_asked_for(api: Api) -> None:
     made = api.post("exports", MANAGER, json=body).json()
     assert made["watermark"]["drawn"] == "2026-1 {time}" and made["watermark"]["size"] == 5
     assert made["watermark"]["image"] == seal | {"x": None, "y": None, "tiled": False}
+    assert is_problem(api.call("DELETE", f"watermark-images/{image['id']}", MANAGER), 409, "conflict")
+    api.post(f"exports/{made['id']}/refuse", Role.PRIVACY_OFFICER, json={"reason": "Not lawful."})
+    assert api.call("DELETE", f"watermark-images/{image['id']}", MANAGER).status_code == 204
+    assert api.get("watermark-images", MANAGER).json() == []
 
 
 @pytest.mark.parametrize("png", ["", "%%%", to_base64(b"GIF89a"), to_base64(PNG)[:-8]])

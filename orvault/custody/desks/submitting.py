@@ -199,6 +199,9 @@ def _check_named(uow: UnitOfWork, wish: Wish) -> dict[str, str]:
         if camera is None:
             raise not_found("camera", camera_id, "camera_ids")
         titles[camera_id] = camera.title
+    image = wish.redaction.image
+    if image is not None and uow.watermark_images.get(image.digest) is None:
+        raise not_found("watermark image", image.digest, "watermark.image.id")
     return titles
 
 

@@ -38,13 +38,34 @@ class WatermarkDesk(Desk):
                 return known
             if uow.watermark_images.count() >= MAX_IMAGES:
                 message = f"{MAX_IMAGES} images are kept already, as many as may be."
-                raise OrvaultError(ErrorKind.CONFLICT, message, advice="Take one of those.")
-            image = WatermarkImage(digest, name, *size, by.account_id, now, png)
-            uow.watermark_images.add(image)
+                advice = "Take one of those, or remove one that is not needed any more."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice=advice)
+            image = WatermarkImage(digest, name, *size, by.account_id, now)
+            uow.watermark_images.add(image, png)
             detail = {"name": name, "width": size[0], "height": size[1]}
-            uow.history.append(now, by.actor, Act.WATERMARK_IMAGE_ADDED, f"watermark-image:{digest}", detail)
+            uow.history.append(now, by.actor, Act.WATERMARK_IMAGE_ADDED, _subject(digest), detail)
             uow.commit()
         return image
+
+    def remove_watermark_image(self, by: Account, digest: str) -> None:
+        """Keep this image no longer. What was made with it stays as it is.
+
+        Errors: FORBIDDEN, NOT_FOUND, CONFLICT while a request that names it may still be rendered.
+        """
+        require(by, Right.WATERMARK_REMOVE)
+        with self._uow() as uow:
+            image = uow.watermark_images.get(digest)
+            if image is None:
+                raise not_found("watermark image", digest)
+            if used_by := uow.watermark_images.used_by(digest):
+                others = f" and {len(used_by) - 1} more" if len(used_by) > 1 else ""
+                message = f"The image {image.name} is asked for by the open request {used_by[0]}{others}."
+                advice = "Remove it once those are ready, refused or over."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice=advice)
+            uow.watermark_images.remove(digest)
+            act, detail = Act.WATERMARK_IMAGE_REMOVED, {"name": image.name}
+            uow.history.append(self._clock.now_us(), by.actor, act, _subject(digest), detail)
+            uow.commit()
 
     def watermark_images(self, by: Account) -> Sequence[WatermarkImage]:
         """Those that are kept, the newest first."""
@@ -80,13 +101,17 @@ def watermark_png(uow: UnitOfWork, redaction: Redaction) -> bytes | None:
     if redaction.image is None:
         return None
     digest = redaction.image.digest
-    image = uow.watermark_images.get(digest)
-    if image is None:
+    png = uow.watermark_images.png(digest)
+    if png is None:
         raise not_found("watermark image", digest, "watermark.image.id")
-    if hashlib.sha256(image.png).hexdigest() != digest:
+    if hashlib.sha256(png).hexdigest() != digest:
         message = "The watermark's image is not the one that the request names."
         raise OrvaultError(ErrorKind.ALTERED, message, where=f"watermark image {digest[:16]}")
-    return image.png
+    return png
+
+
+def _subject(digest: str) -> str:
+    return f"watermark-image:{digest}"
 
 
 def _case_number(uow: UnitOfWork, case_id: str) -> str:
