@@ -64,12 +64,12 @@ class ControlActor:
     def ripen(self) -> None:
         """Stop where a dwell is over; let stops lapse that nobody confirmed.
 
-        Before the first: a start is rehearsed, so that no foot waits for what is made on first use.
+        After the first: a start is rehearsed, once there is a case, that no foot waits for what is made on first use.
         """
-        if not self._rehearsed:
-            self._rehearsed = self._custody.rehearse()
         for problem in self._custody.ripen_stops():
             log.warning("camera %s does not stop yet: %s", problem.camera_id, problem.message)
+        if not self._rehearsed:
+            self._rehearsed = self._custody.rehearse()
 
     def settle(self) -> None:
         """Tell cameras again what they may have missed: runs that should record, and those that should not."""

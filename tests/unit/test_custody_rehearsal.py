@@ -38,6 +38,11 @@ def test_a_rehearsal_leaves_no_trace(world: World, prepare: Callable[[World], ob
     assert trace(world) == before and world.recorders.orders == told
 
 
+def test_until_there_is_a_case_nobody_waits_for_the_rehearsal(world: World) -> None:
+    with world.ledger.uow():  # somebody writes
+        assert world.custody.rehearse() is False
+
+
 def test_a_rehearsal_opens_the_runs_that_a_start_would(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.armed_case()
     opened: list[str] = []
