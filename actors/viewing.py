@@ -104,6 +104,7 @@ class Viewing:
         }
         self._lock = threading.Lock()
         self._visits: list[Visit] = []
+        self._entering = 0  # views that are being opened
         self._left: list[Visit] = []  # over, and perhaps not in history yet
         self._stored: dict[str, tuple[Visit, StoredView]] = {}
 
@@ -180,6 +181,15 @@ class Viewing:
                 if visit in self._left:
                     self._left.remove(visit)
 
+    def forget(self) -> None:
+        """Have the ledger forget views that ended long ago. Errors: none; it is done again."""
+        with self._lock:
+            unsaid = {visit.opened.view.view_id for visit in (*self._left, *self._visits)}
+        try:
+            self._custody.forget_views(unsaid)
+        except OrvaultError as error:
+            log.warning("views of the past are not forgotten yet: %s", error)
+
     def end_over(self) -> None:
         """Forget stored views that may not be shown any more."""
         with self._lock:
@@ -190,12 +200,17 @@ class Viewing:
 
     def _enter(self, view_id: str, client: str) -> Visit:
         with self._lock:
-            if len(self._visits) >= MOST_VIEWS:
+            if len(self._visits) + self._entering >= MOST_VIEWS:
                 message = f"{MOST_VIEWS} views are open; no more are shown at once."
                 raise OrvaultError(ErrorKind.TOO_MANY_ATTEMPTS, message, advice="Close one, and try again.")
-        visit = Visit(self._custody.open_view(view_id, client), Seen())
-        with self._lock:
-            self._visits.append(visit)
+            self._entering += 1
+        try:
+            visit = Visit(self._custody.open_view(view_id, client), Seen())
+            with self._lock:
+                self._visits.append(visit)
+        finally:
+            with self._lock:
+                self._entering -= 1
         self.board.open(view_id)
         return visit
 
@@ -225,6 +240,7 @@ class Viewing:
         while True:
             self._clock.sleep(NOTE_S)
             self.note()
+            self.forget()
 
 
 class ViewingActor:

@@ -227,6 +227,14 @@ class ViewRows(Protocol):
         """End the account's views, or only those of one of its sessions, for good."""
         ...
 
+    def any_over(self, before_us: int, but: Collection[str]) -> bool:
+        """Whether a view ended before this time, other than those of these ids."""
+        ...
+
+    def remove_over(self, before_us: int, but: Collection[str]) -> int:
+        """Remove those; how many there were."""
+        ...
+
     def add_grant(self, grant: ViewingGrant) -> None: ...  # noqa: D102
     def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]: ...  # noqa: D102
     def segments(self, view: View) -> Sequence[StoredSegment]:

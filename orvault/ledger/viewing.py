@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, update
 
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.viewing import MaskAct, Showing, View, ViewingGrant, ViewKind
@@ -97,6 +97,15 @@ class Views:
             .values(expires_us=over)
         )
 
+    def any_over(self, before_us: int, but: Collection[str]) -> bool:
+        """Whether a view ended before this time, other than those of these ids."""
+        query = select(t.views.c.id).where(*_over(before_us, but)).limit(1)
+        return self._db.execute(query).first() is not None
+
+    def remove_over(self, before_us: int, but: Collection[str]) -> int:
+        """Delete those; how many there were."""
+        return int(self._db.execute(delete(t.views).where(*_over(before_us, but))).rowcount)
+
     def add_grant(self, grant: ViewingGrant) -> None:
         """Insert a grant."""
         self._db.execute(
@@ -143,6 +152,10 @@ class Views:
             )
             found.update(self._db.execute(query).scalars())
         return found
+
+
+def _over(before_us: int, but: Collection[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return t.views.c.expires_us < before_us, t.views.c.id.not_in(sorted(but))
 
 
 def _period(view: View) -> tuple[str, int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +16,19 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from sqlalchemy import update
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from actors import viewing
 from api.models_viewing import ViewOut
 from orvault.custody.account import Role
 from orvault.custody.case import Case
 from orvault.custody.viewing import MINUTE_US, Showing
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.tables_viewing import views
 from tests.unit.actors_support import eventually
-from tests.viewing_support import Cinema, away, cinema
+from tests.viewing_support import LOOPBACK, Cinema, away, cinema
 
 OFFICER = Role.PRIVACY_OFFICER
 
@@ -284,6 +288,52 @@ def test_the_page_takes_nothing_from_elsewhere(house: Cinema, case: Case) -> Non
         assert page.status_code == 200 and "default-src 'none'" in policy and "unsafe" not in policy
         assert "http://" not in page.text and "https://" not in page.text
         assert page.headers["cache-control"] == "no-store"
+
+
+def test_no_more_views_are_opened_than_may_be_however_many_ask_at_once(
+    house: Cinema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(viewing, "MOST_VIEWS", 2)
+    views = [house.live(OFFICER) for _ in range(8)]
+    together, refused = threading.Barrier(len(views)), []
+
+    def enter(view: ViewOut) -> None:
+        together.wait()
+        try:
+            house.viewing.watch(view.id, LOOPBACK, lambda: None)
+        except OrvaultError as error:
+            refused.append(error.kind)
+
+    threads = [threading.Thread(target=enter, args=(view,)) for view in views]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refused == [ErrorKind.TOO_MANY_ATTEMPTS] * 6
+    with pytest.raises(OrvaultError) as caught:  # one that cannot be opened takes no place
+        house.viewing.watch("0" * 36, LOOPBACK, lambda: None)
+    assert caught.value.kind is ErrorKind.TOO_MANY_ATTEMPTS
+
+
+def test_views_of_the_past_are_forgotten_once_history_has_what_was_seen(house: Cinema, case: Case) -> None:
+    view = house.stored(OFFICER, case)
+    assert get(f"{view.url}index.m3u8").status_code == 200
+    past = {"expires_us": house.clock.now_us() - 25 * 60 * MINUTE_US, "issued_us": 0}
+    others = [house.live(OFFICER).id, house.live(OFFICER).id]
+    with house.world.ledger.engine.begin() as connection:
+        connection.execute(update(views).where(views.c.id.in_([view.id, others[0]])).values(**past))
+    house.viewing.forget()  # the one that is still open may owe history something
+    with house.world.ledger.uow(read_only=True) as uow:
+        assert uow.views.get(others[0]) is None
+        assert uow.views.get(view.id) is not None and uow.views.get(others[1]) is not None
+    house.viewing.note()
+    house.viewing.end_over()
+    eventually(lambda: not house.viewing._stored, "it is over")
+    house.viewing.note()
+    house.viewing.forget()
+    with house.world.ledger.uow(read_only=True) as uow:
+        assert uow.views.get(view.id) is None and uow.views.get(others[1]) is not None
+    assert house.custody.forget_views(()) == 0
 
 
 def test_no_view_outlives_its_time(house: Cinema) -> None:

@@ -17,6 +17,7 @@ from orvault.custody.ids import new_id
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.terms import DAY_US
 from orvault.custody.text import check_range, clean_text
 from orvault.custody.viewing import (
     EVERYWHERE,
@@ -33,8 +34,7 @@ from orvault.custody.viewing import (
 )
 from orvault.errors import ErrorKind, OrvaultError
 
-_LONGEST_REASON = 500
-_MOST_SPANS = 500
+_LONGEST_REASON, _MOST_SPANS = 500, 500
 _IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
 
 
@@ -137,9 +137,9 @@ class ViewingDesk(Desk):
             account, decision = self._decided(uow, view)
             if account is None or not decision.allowed:
                 raise _refusal(decision)
-            now = self._clock.now_us()
+            at_us, subject = self._clock.now_us(), f"camera:{view.camera_id}"
             detail = _named(view) | {"showing": decision.showing.value, "reason": decision.reason}
-            uow.history.append(now, account.actor, Act.VIEW_STARTED, f"camera:{view.camera_id}", detail)
+            uow.history.append(at_us, account.actor, Act.VIEW_STARTED, subject, detail)
             uow.commit()
         return OpenedView(view, decision, account.name)
 
@@ -175,6 +175,17 @@ class ViewingDesk(Desk):
                 uow.history.append(now, account.actor, Act.VIEWED, f"camera:{view.camera_id}", detail)
             uow.commit()
 
+    def forget_views(self, unsaid: Collection[str]) -> int:
+        """Remove views that ended a day ago, but not those of which history lacks what was seen; how many."""
+        before_us = self._clock.now_us() - DAY_US
+        with self._uow(read_only=True) as uow:
+            if not uow.views.any_over(before_us, unsaid):
+                return 0
+        with self._uow() as uow:
+            removed = uow.views.remove_over(before_us, unsaid)
+            uow.commit()
+        return removed
+
     def view_segments(self, view_id: str) -> Sequence[StoredSegment]:
         """What a stored view is made of. Errors: NOT_FOUND, EMPTY_RANGE."""
         with self._uow(read_only=True) as uow:
@@ -200,8 +211,8 @@ class ViewingDesk(Desk):
                 raise _no_grant("The view does not cover these segments; no key is given out.", view_id)
             purpose = "mosaic" if decision.showing is Showing.MASKED else "view"
             detail = {"segments": list(segment_ids), "purpose": purpose, "view": view_id}
-            now = self._clock.now_us()
-            uow.history.append(now, account.actor, Act.KEYS_OPENED, f"view:{view_id}", detail)
+            at_us, subject = self._clock.now_us(), f"view:{view_id}"
+            uow.history.append(at_us, account.actor, Act.KEYS_OPENED, subject, detail)
             uow.commit()
         return decision.showing
 
