@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,13 @@ from orvault.video.packet import PacketSource
 from orvault.video.source import open_source
 from orvault.viewing.board import Board
 from orvault.viewing.channels import Places
+from orvault.viewing.dressing import people_policy
 from orvault.viewing.live import LiveCamera
 from orvault.viewing.outlet import Outlet
 from orvault.viewing.seen import Seen
 from orvault.vision.detection import Detection
-from orvault.vision.detector import Detector, EnsembleDetector
+from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector
+from orvault.vision.site import SiteMasking
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -44,11 +46,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class VisionPlan:
-    """What people are found with; loaded when the first people-masked view opens."""
+    """What people are found with (loaded when the first people-masked view opens), and what is covered besides."""
 
     models: Path
     provider: str
     threads: int
+    masking: SiteMasking = field(default_factory=SiteMasking)
 
 
 class SharedDetector:
@@ -64,14 +67,30 @@ class SharedDetector:
         with self._lock:
             if self._detector is None:
                 plan = self._plan
-                self._detector = EnsembleDetector(plan.models, plan.provider, threads=plan.threads)
+                profile = DetectorProfile(objects=tuple(sorted(plan.masking.objects)))
+                self._detector = EnsembleDetector(
+                    plan.models, plan.provider, profile=profile, threads=plan.threads
+                )
         return self
 
     def detect(self, bgr: Image) -> list[Detection]:
         """`orvault.vision.detector.Detector`."""
-        assert self._detector is not None, "opened before"
         with self._lock:
-            return self._detector.detect(bgr)
+            return self._ready().detect(bgr)
+
+    def look(self, bgr: Image, number: int) -> list[Detection]:
+        """`orvault.vision.detector.SteppedDetector`."""
+        with self._lock:
+            return self._ready().look(bgr, number)
+
+    def detect_thoroughly(self, bgr: Image) -> list[Detection]:
+        """`orvault.vision.detector.ThoroughDetector`."""
+        with self._lock:
+            return self._ready().detect_thoroughly(bgr)
+
+    def _ready(self) -> EnsembleDetector:
+        assert self._detector is not None, "opened before"
+        return self._detector
 
 
 @dataclass(eq=False)
@@ -94,12 +113,15 @@ class Viewing:
         tools: StoredTools,
         clock: Clock,
         most_named: int,
+        masking: SiteMasking | None = None,
     ) -> None:
         self._custody, self._tools, self._clock = custody, tools, clock
         self.board = Board(custody.views_now, clock)
-        places = Places(most_named)
+        places, people = Places(most_named), partial(people_policy, masking or SiteMasking())
         self._cameras = {
-            camera_id: LiveCamera(camera_id, source, self.board, clock, open_detector, places)
+            camera_id: LiveCamera(
+                camera_id, source, self.board, clock, open_detector, places, people(camera_id)
+            )
             for camera_id, source in cameras.items()
         }
         self._lock = threading.Lock()
@@ -261,7 +283,9 @@ class ViewingActor:
     ) -> None:
         cameras = {feed.camera_id: partial(_open, feed, clock) for feed in feeds}
         detector = SharedDetector(vision)
-        self._viewing = Viewing(open_custody(), cameras, detector.opened, tools, clock, most_named)
+        self._viewing = Viewing(
+            open_custody(), cameras, detector.opened, tools, clock, most_named, vision.masking
+        )
         self._server = MediaActor(partial(build, self._viewing), host, port, tls)
         self._viewing.begin()
 

@@ -274,7 +274,7 @@ def _start_viewing(settings: Settings, server: Placed) -> Starting:
         2,
         partial(open_custody, *custody_at(settings)),
         tuple(_live_feed(camera, settings) for camera in settings.cameras),
-        VisionPlan(vision.models, vision.provider, vision.threads),
+        VisionPlan(vision.models, vision.provider, vision.threads, settings.masking.site()),
         StoredTools(facades.SegmentsHandle(), facades.KeysHandle(), services.enrolment_files(settings)),
         SystemClock(),
         settings.viewing.most_named,

@@ -14,8 +14,7 @@ class ViewingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Not "people-masked": live looks are upright ones, and a lying patient's face is seen in few of them (ADR 0018).
-    clinical_live: Literal["masked", "clear"] = Field(
+    clinical_live: Literal["masked", "people-masked", "clear"] = Field(
         default="masked",
         description="What clinical staff see live of a room whose case is armed, while the quick mask is lifted.",
     )

@@ -11,12 +11,18 @@ import numpy as np
 from orvault.custody.viewing import Showing
 from orvault.video.codec import Image
 from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle, apply_mask
+from orvault.vision.site import SiteMasking
 from orvault.vision.watermark import Anchor, TextWatermark, WatermarkPainter
 
 COLUMNS = 16  # cells across a masked picture
 CELL_PX = 8  # side of a cell in the tiny picture that is sent
 _COLOUR_STEP = 16
 PEOPLE = MaskPolicy(MaskMode.BODY, MaskStyle.SOLID)
+
+
+def people_policy(site: SiteMasking, camera_id: str) -> MaskPolicy:
+    """What people-masked pictures of a camera cover: people whole, and what the site always covers there."""
+    return site.policy(camera_id, PEOPLE.mode, PEOPLE.style)
 
 
 def cells(bgr: Image) -> Image:

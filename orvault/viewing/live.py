@@ -22,10 +22,11 @@ from orvault.video.packet import TICKS_PER_S, Packet, PacketSource
 from orvault.video.timeline import to_90k
 from orvault.viewing.board import Board
 from orvault.viewing.channels import MASKED, Channel, Places, Variant
+from orvault.viewing.dressing import PEOPLE
 from orvault.viewing.outlet import Notice, Outlet
 from orvault.viewing.people import Covered, PeopleCover
 from orvault.vision.detector import Detector
-from orvault.vision.mask import WHOLE
+from orvault.vision.mask import WHOLE, MaskPolicy
 
 MOST_WIDE = 1280  # pixels of a live picture: what is larger is for exports
 MOST_BEHIND = 4  # packets that wait: of more, only the newest picture is shown
@@ -47,8 +48,10 @@ class LiveCamera:
         clock: Clock,
         open_detector: Callable[[], Detector],
         places: Places,
+        people: MaskPolicy = PEOPLE,
     ) -> None:
         self.camera_id, self.open_source, self.open_detector = camera_id, open_source, open_detector
+        self.people = people  # what people-masked pictures cover
         self._parts = board, clock, places
         self._lock = threading.Lock()
         self._viewers: list[Outlet] = []
@@ -182,7 +185,7 @@ class _Session:
             self._look_no_more()
         if self._people is None:
             self._people_size = bgr.shape[:2]
-            self._people = PeopleCover(self._camera.open_detector, self._clock)
+            self._people = PeopleCover(self._camera.open_detector, self._clock, self._camera.people)
         return self._people.take(bgr, pts_90k)
 
     def _look_no_more(self) -> None:

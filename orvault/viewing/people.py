@@ -1,7 +1,9 @@
 """Finds people in live pictures in time to cover them: a picture is shown once a look at it or a later one is done.
 
-So what is shown lies a look behind what is; and nobody is shown who came between two looks. A detector that fails,
-dies or does not answer in time makes every picture whole-masked, the waiting ones and those that come, at once.
+So what is shown lies a look behind what is; and nobody is shown who came between two looks. The first look, and the
+first after a failure, is a thorough one: whoever lies is seen in turned pictures only. What was found is remembered
+as for stored video (vision/ongoing.py). A detector that fails, dies or does not answer in time makes every picture
+whole-masked, the waiting ones and those that come, at once.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ import cv2
 from orvault.clock import US_PER_S, Clock
 from orvault.errors import OrvaultError
 from orvault.video.codec import Image
-from orvault.video.packet import TICKS_PER_S
 from orvault.viewing.dressing import PEOPLE
-from orvault.vision.detection import SKIPPED
-from orvault.vision.detector import Detector
-from orvault.vision.mask import WHOLE, FrameDetections, FramePlan, plan_regions
+from orvault.vision.detector import Detection, Detector, SteppedDetector, ThoroughDetector
+from orvault.vision.mask import WHOLE, FramePlan, MaskPolicy
+from orvault.vision.ongoing import Ongoing
+from orvault.vision.planning import together
 
 LIMIT_US = 2 * US_PER_S  # a look that takes longer has failed
+_PAUSE_90K = 900_000  # nobody knows what happened meanwhile: looked at thoroughly again
 AFTER_FAILURE_S = 0.5  # a detector that cannot be opened is not tried with every picture
-_REMEMBERED = 30  # looks
-_BETWEEN = 8  # steps from look to look in which the way between is planned
+EVERY_90K = 22_500  # from look to look at the least: more of them cost much and show little (ADR 0016)
 _MOST_WAITING = 64  # pictures of one camera
 # What a detector may die of on one picture; anything else ends the process, and with it every view.
 _FAILURES = (OrvaultError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError, cv2.error)
@@ -56,17 +58,22 @@ class PeopleCover:
     """One camera's pictures, held until they can be covered. `take` from one thread; looking has one of its own.
 
     The pictures are only read, and must not be painted on by others.
+
+    `policy` says what is covered, and what the site always covers in this camera's pictures.
     """
 
-    def __init__(self, open_detector: Callable[[], Detector], clock: Clock) -> None:
-        self._open_detector, self._clock = open_detector, clock
+    def __init__(
+        self, open_detector: Callable[[], Detector], clock: Clock, policy: MaskPolicy = PEOPLE
+    ) -> None:
+        self._eye, self._clock = Eye(open_detector, policy), clock
         self._waiting: deque[Covered] = deque()
         self._there = threading.Condition()
         self._next: tuple[Image, _Look] | None = None
         self._under_way: _Look | None = None
         self._done: deque[_Look] = deque()
         self._plan: FramePlan | None = None  # of the last look; None: there was none yet
-        self._closed = False
+        self._looked_90k: int | None = None  # when the last look began
+        self._closed = self._ended = False
         threading.Thread(target=self._look_for_ever, name="live looking", daemon=True).start()
 
     def take(self, bgr: Image, pts_90k: int) -> list[Covered]:
@@ -79,7 +86,7 @@ class PeopleCover:
         under_way = self._under_way
         if under_way is not None and self._clock.now_us() - under_way.began_us > LIMIT_US:
             self._plan = WHOLE
-        blind = self._plan is not None and self._plan.whole
+        blind = self._ended or (self._plan is not None and self._plan.whole)
         if blind or len(self._waiting) > _MOST_WAITING:
             ready += self._waiting  # they are covered whole
             self._waiting.clear()
@@ -93,7 +100,9 @@ class PeopleCover:
 
     def _begin(self, bgr: Image, pts_90k: int) -> None:
         with self._there:
-            if self._under_way is None:
+            due = self._looked_90k is None or pts_90k - self._looked_90k >= EVERY_90K
+            if self._under_way is None and due:
+                self._looked_90k = pts_90k
                 self._under_way = _Look(pts_90k, self._clock.now_us())
                 self._next = (bgr, self._under_way)
                 self._there.notify()
@@ -101,7 +110,7 @@ class PeopleCover:
     def _judged(self, look: _Look) -> list[Covered]:
         """The waiting pictures up to a look, covered by what it and the one before it found."""
         before, self._plan = self._plan or WHOLE, look.plan
-        plan = _both(before, look.plan)
+        plan = together(before, look.plan)
         ready = []
         while self._waiting and self._waiting[0].pts_90k <= look.pts_90k:
             each = self._waiting.popleft()
@@ -109,58 +118,62 @@ class PeopleCover:
         return ready
 
     def _look_for_ever(self) -> None:
-        eye = _Eye(self._open_detector)
-        while True:
-            with self._there:
-                self._there.wait_for(lambda: self._closed or self._next is not None)
-                if self._closed or self._next is None:
-                    return
-                (bgr, look), self._next = self._next, None
-            plan = eye.look(bgr, look.pts_90k)
-            del bgr
-            with self._there:
-                self._under_way = None
-                self._done.append(_Look(look.pts_90k, look.began_us, plan))
-            if plan.whole:
-                self._clock.sleep(AFTER_FAILURE_S)
+        try:
+            while (due := self._due()) is not None:
+                bgr, look = due
+                plan = self._eye.look(bgr, look.pts_90k)
+                del due, bgr
+                with self._there:
+                    self._under_way = None
+                    self._done.append(_Look(look.pts_90k, look.began_us, plan))
+                if plan.whole:
+                    self._clock.sleep(AFTER_FAILURE_S)
+        finally:
+            self._ended = True  # by a fault of this program: nothing more is shown of what comes
+
+    def _due(self) -> tuple[Image, _Look] | None:
+        """The next picture to look at; None: no more."""
+        with self._there:
+            self._there.wait_for(lambda: self._closed or self._next is not None)
+            due, self._next = self._next, None
+            return None if self._closed else due
 
 
-class _Eye:
-    """Looks at pictures, and remembers the last looks: who lies still is found only now and then."""
+class Eye:
+    """Looks at one camera's pictures, and remembers who is where. Not safe between threads."""
 
-    def __init__(self, open_detector: Callable[[], Detector]) -> None:
-        self._open_detector = open_detector
+    def __init__(self, open_detector: Callable[[], Detector], policy: MaskPolicy = PEOPLE) -> None:
+        self._open_detector, self._policy = open_detector, policy
         self._detector: Detector | None = None
-        self._looks: deque[tuple[int, FrameDetections]] = deque(maxlen=_REMEMBERED)
+        self._size: tuple[int, int] | None = None
+        self._ongoing: Ongoing | None = None
+        self._blind = True  # nothing was looked at yet, or the last look failed
+        self._looked_90k = 0
+        self._number = 0
 
     def look(self, bgr: Image, pts_90k: int) -> FramePlan:
         """What of the pictures between the last look and this one is covered; all, where looking failed."""
-        self._looks.append((pts_90k, self._found(bgr)))
-        if self._looks[-1][1] is None:
-            return WHOLE
-        height, width = bgr.shape[:2]
-        span_90k = max(1, pts_90k - self._looks[0][0])
-        fps = min(30.0, max(1.0, (len(self._looks) - 1) * TICKS_PER_S / span_90k))
-        # Pictures lie between two looks, and who walks is in another place in each of them.
-        found: list[FrameDetections] = []
-        for _, each in self._looks:
-            found += [*([SKIPPED] * (_BETWEEN - 1) if found else []), each]
-        plans = plan_regions(found, PEOPLE, width, height, fps=fps * _BETWEEN)
-        return _both(*plans[-_BETWEEN - 1 :])
+        size = (bgr.shape[1], bgr.shape[0])
+        if self._ongoing is None or self._size != size:
+            self._size, self._ongoing, self._blind = size, Ongoing(self._policy, *size), True
+        found = self._found(bgr, thoroughly=self._blind or pts_90k - self._looked_90k > _PAUSE_90K)
+        self._blind, self._looked_90k = found is None, pts_90k
+        return WHOLE if found is None else self._ongoing.look(pts_90k, found)
 
-    def _found(self, bgr: Image) -> FrameDetections:
+    def _found(self, bgr: Image, *, thoroughly: bool) -> list[Detection] | None:
         try:
-            self._detector = self._detector or self._open_detector()
-            return self._detector.detect(bgr)
+            detector = self._detector = self._detector or self._open_detector()
+            if thoroughly and isinstance(detector, ThoroughDetector):
+                found = detector.detect_thoroughly(bgr)
+            elif isinstance(detector, SteppedDetector):
+                number, self._number = self._number, self._number + 1
+                found = detector.look(bgr, number)
+            else:
+                found = detector.detect(bgr)
         except _FAILURES as error:
             log.warning("people cannot be found in live pictures, masking whole: %s", error)
             return None
-
-
-def _both(*plans: FramePlan) -> FramePlan:
-    """What any of them covers."""
-    if any(plan.whole for plan in plans):
-        return WHOLE
-    boxes = dict.fromkeys(box for plan in plans for box in plan.boxes)
-    polygons = dict.fromkeys(polygon for plan in plans for polygon in plan.polygons)
-    return FramePlan(False, tuple(boxes), tuple(polygons))
+        if all(each.plausible for each in found):
+            return found
+        log.warning("people cannot be found in live pictures, masking whole: boxes that are no numbers")
+        return None

@@ -35,6 +35,7 @@ class Candidate:
     is_face: bool
     sources: frozenset[str]
     faint: bool = False  # it may be nothing, unless somebody is known to be there
+    body: Region | None = None  # mode `body`: the person's box, where one was found
 
     @property
     def size(self) -> float:
@@ -159,21 +160,25 @@ def _union(one: Candidate, other: Candidate) -> Candidate:
 
 
 def _headless(found: Sequence[Detection], heads: Sequence[Candidate]) -> list[Candidate]:
-    """The tops of those persons of whom no head was found; one head excuses one person."""
+    """The tops of those persons of whom no head was found."""
     tops = [d for d in found if d.kind is Kind.HEAD and d.source == SOURCE_PERSON_TOP]
+    owned = _heads_of(tops, heads)
+    return [replace(_one(top), sure=False) for t, top in enumerate(tops) if t not in owned]
+
+
+def _heads_of(tops: Sequence[Detection], heads: Sequence[Candidate]) -> dict[int, int]:
+    """Which head is in which person's top, by their places in the lists; one head is one person's."""
     pairs = sorted(
         (_from_crown(head, top), t, h)
         for t, top in enumerate(tops)
         for h, head in enumerate(heads)
         if _in_top(head, top)
     )
-    excused: set[int] = set()
-    used: set[int] = set()
+    owned: dict[int, int] = {}
     for _, t, h in pairs:
-        if t not in excused and h not in used:
-            excused.add(t)
-            used.add(h)
-    return [replace(_one(top), sure=False) for t, top in enumerate(tops) if t not in excused]
+        if t not in owned and h not in owned.values():
+            owned[t] = h
+    return owned
 
 
 def _in_top(head: Candidate, top: Detection) -> bool:
@@ -188,17 +193,31 @@ def _from_crown(head: Candidate, top: Detection) -> float:
 
 
 def _bodies(found: Sequence[Detection]) -> list[Candidate]:
-    """Whole persons; and heads of whom no body was found."""
-    bodies = [_one(d) for d in found if d.kind is Kind.PERSON]
-    rest = []
-    for head in _heads(found) + [_one(d) for d in found if d.source == SOURCE_PERSON_TOP]:
-        over = [i for i, body in enumerate(bodies) if _inside(head.centre, body.box)]
-        if not over:
-            rest.append(head)
-            continue
-        for i in over[:1]:
-            bodies[i] = replace(_union(bodies[i], head), sources=bodies[i].sources)
-    return [*bodies, *rest]
+    """Heads as in mode `head`, and what their bodies take of the picture: people are followed by their heads.
+
+    Bodies are not found in each look, and a body's box is not where a head's is: followed by both, people would seem
+    to jump. A body without a top, which is mostly the draped table, is nobody's: it stays for itself.
+    """
+    heads = _heads(found)
+    pairs = [(d, _top_of(d, found)) for d in found if d.kind is Kind.PERSON]
+    bodies = [(body, top) for body, top in pairs if top is not None]
+    owned = _heads_of([top for _, top in bodies], heads)
+    body_of = {h: bodies[t][0].box for t, h in owned.items()}
+    rest = [pair for t, pair in enumerate(bodies) if t not in owned]
+    alone = [replace(_one(body), sure=False) for body, top in pairs if top is None]
+    return [
+        *(replace(head, body=body_of.get(h)) for h, head in enumerate(heads)),
+        *(replace(_one(top), sure=False, body=body.box) for body, top in rest),
+        *alone,
+        *_headless([d for d in found if d not in [top for _, top in bodies]], heads),
+    ]
+
+
+def _top_of(person: Detection, found: Sequence[Detection]) -> Detection | None:
+    """The top that was taken of this person's box; None where none was."""
+    sides = (person.x1, person.y1, person.x2)
+    tops = (d for d in found if d.source == SOURCE_PERSON_TOP)
+    return next((d for d in tops if (d.x1, d.y1, d.x2) == sides), None)
 
 
 def _inside(point: tuple[float, float], box: Region) -> bool:

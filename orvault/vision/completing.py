@@ -84,7 +84,7 @@ def _track(chain: Piece, keys: dict[int, Region], scene: Scene, lying: bool) -> 
         order = [min(max(0, chain.first), scene.count - 1)]
         keys = {order[0]: chain.boxes[0]}
     kind = TrackKind.LYING if lying else TrackKind.PERSON
-    if kind is TrackKind.PERSON and chain.faces == len(chain.frames):
+    if kind is TrackKind.PERSON and all(chain.is_face):
         kind = TrackKind.FACE
     return MaskTrack(
         track_id=0,

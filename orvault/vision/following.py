@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from orvault.vision.bodies import embodied
 from orvault.vision.boxes import Floats
 from orvault.vision.candidates import Candidate, candidates, things_in
 from orvault.vision.completing import HoldRules, Scene, complete
@@ -73,15 +74,31 @@ def find_tracks(
 def _tracks(
     seen: Sequence[tuple[int, Sequence[Candidate]]], looks: Ints, scene: Scene, rules: FollowRules
 ) -> list[MaskTrack]:
-    chains = link(follow(seen, scene.fps), looks, scene.fps, rules.links)
-    chains = [chain for chain in chains if chain.firm]  # of nobody, if all that was found is faint
+    followed = put_together(follow(seen, scene.fps), looks, scene, rules)
+    return [*followed.tracks, *followed.left]
+
+
+@dataclass(frozen=True)
+class Followed:
+    """Everybody in a clip: `tracks[i]` is of the pieces `chains[i]`; `left` are places somebody may still be at."""
+
+    chains: list[list[Piece]]
+    tracks: list[MaskTrack]
+    left: list[MaskTrack]
+
+
+def put_together(pieces: Sequence[Piece], looks: Ints, scene: Scene, rules: FollowRules) -> Followed:
+    """Link the pieces and complete what comes of it; `looks` are the numbers of the pictures looked at."""
+    linked = [(group, Piece.chained(group)) for group in link(pieces, looks, scene.fps, rules.links)]
+    linked = [(group, chain) for group, chain in linked if chain.firm]  # of nobody, if all of it is faint
+    chains = [chain for _, chain in linked]
     scene = replace(scene, usual_px=_usual_px(chains, rules))
-    doubles = _doubles(chains, looks, rules)
     tracks = [
-        complete(chain, looks, scene, rules.hold, rules.links, double=double)
-        for chain, double in zip(chains, doubles, strict=True)
+        embodied(complete(chain, looks, scene, rules.hold, rules.links, double=double), chain)
+        for chain, double in zip(chains, _doubles(chains, looks, rules), strict=True)
     ]
-    return [*tracks, *left_places(chains, tracks, scene, rules.stays)]
+    left = list(left_places(chains, tracks, scene, rules.stays))
+    return Followed([group for group, _ in linked], tracks, left)
 
 
 def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:

@@ -77,8 +77,8 @@ def stays(piece: Piece, sizes: float) -> bool:
     return bool(np.ptp(centres, axis=0).max() <= 2 * sizes * max(size, 1.0))
 
 
-def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> list[Piece]:
-    """The pieces, linked: each is in one result. The cheapest link goes first."""
+def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> list[list[Piece]]:
+    """Which pieces are one person's, in the order of time: each is in one result. The cheapest link goes first."""
     pieces = sorted(pieces, key=lambda p: p.first)
     ends = [tip(p, fps, end=True) for p in pieces]
     starts = [tip(p, fps, end=False) for p in pieces]
@@ -119,7 +119,7 @@ def _cost(a: Tip, b: Tip, fps: float, rules: LinkRules, *, bound: bool) -> float
     return nearest + gap_s if nearest <= reach and apart <= 1.5 * reach else math.inf
 
 
-def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -> list[Piece]:
+def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -> list[list[Piece]]:
     after: dict[int, int] = {}
     taken: set[int] = set()
     for _, a, b in pairs:
@@ -133,7 +133,7 @@ def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -
         chain = [first]
         while chain[-1] in after:
             chain.append(after[chain[-1]])
-        result.append(Piece.chained([pieces[i] for i in chain]))
+        result.append([pieces[i] for i in chain])
     return result
 
 

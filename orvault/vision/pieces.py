@@ -6,6 +6,7 @@ when the whole clip is known.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,8 +30,9 @@ class Piece:
     boxes: list[Region] = field(default_factory=list)
     sure: list[bool] = field(default_factory=list)
     turned: list[bool] = field(default_factory=list)
-    firm: int = 0  # findings that are not faint
-    faces: int = 0
+    is_face: list[bool] = field(default_factory=list)
+    bodies: list[Region | None] = field(default_factory=list)
+    firm: int = 0  # findings that are not faint, those that were cut off too
     sources: set[str] = field(default_factory=set)
 
     def add(self, frame: int, found: Candidate) -> None:
@@ -40,7 +42,8 @@ class Piece:
         self.sure.append(found.sure)
         self.turned.append(found.turned)
         self.firm += not found.faint
-        self.faces += found.is_face
+        self.is_face.append(found.is_face)
+        self.bodies.append(found.body)
         self.sources |= found.sources
 
     @classmethod
@@ -53,9 +56,16 @@ class Piece:
             whole.sure += piece.sure
             whole.turned += piece.turned
             whole.firm += piece.firm
-            whole.faces += piece.faces
+            whole.is_face += piece.is_face
+            whole.bodies += piece.bodies
             whole.sources |= piece.sources
         return whole
+
+    def cut(self, before: int, least: int) -> None:
+        """Forget the findings before a picture, but for the last `least` ones."""
+        gone = min(bisect_left(self.frames, before), max(0, len(self.frames) - least))
+        for each in (self.frames, self.boxes, self.sure, self.turned, self.is_face, self.bodies):
+            del each[:gone]
 
     @property
     def first(self) -> int:
@@ -72,21 +82,33 @@ class Piece:
         return np.array(self.frames, np.int32), np.array(self.boxes, np.float32)
 
 
-def follow(looks: Iterable[tuple[int, Sequence[Candidate]]], fps: float) -> list[Piece]:
-    """The pieces of all looks (picture number, what was found), in the order in which they begin.
+class Following:
+    """Pieces that grow look by look.
 
     Every candidate is in exactly one piece. Faint ones too: whether they are a person's is known when pieces are
     linked, because they may come before what is sure.
     """
-    tracker = Tracker(FOLLOWING)
-    pieces: dict[int, Piece] = {}
-    for frame, found in looks:
+
+    def __init__(self, fps: float) -> None:
+        self.pieces: dict[int, Piece] = {}  # in the order in which they begin
+        self._fps = fps
+        self._tracker = Tracker(FOLLOWING)
+
+    def add(self, frame: int, found: Sequence[Candidate]) -> None:
+        """What was found in a later picture than all before."""
         boxes = np.array([_compared(c) for c in found], np.float32).reshape(-1, 4)
         scores = np.ones(len(found), np.float32)
-        for track in tracker.update(boxes, scores, round(frame * US_PER_S / fps)):
+        for track in self._tracker.update(boxes, scores, round(frame * US_PER_S / self._fps)):
             if track.found is not None:
-                pieces.setdefault(track.id, Piece()).add(frame, found[track.found])
-    return list(pieces.values())
+                self.pieces.setdefault(track.id, Piece()).add(frame, found[track.found])
+
+
+def follow(looks: Iterable[tuple[int, Sequence[Candidate]]], fps: float) -> list[Piece]:
+    """The pieces of all looks (picture number, what was found), in the order in which they begin."""
+    following = Following(fps)
+    for frame, found in looks:
+        following.add(frame, found)
+    return list(following.pieces.values())
 
 
 def _compared(found: Candidate) -> Region:

@@ -37,6 +37,14 @@ class FramePlan:
 WHOLE = FramePlan(whole=True)
 
 
+def together(*plans: FramePlan) -> FramePlan:
+    """What any of them covers."""
+    if any(plan.whole for plan in plans):
+        return WHOLE
+    boxes = _outermost({box for plan in plans for box in plan.boxes})
+    return FramePlan(False, boxes, tuple(dict.fromkeys(p for plan in plans for p in plan.polygons)))
+
+
 def plan_regions(
     frames: Sequence[FrameDetections],
     policy: MaskPolicy,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from orvault.vision.bodies import reach_of, usual
 from orvault.vision.boxes import Floats
 from orvault.vision.completing import Scene
 from orvault.vision.pieces import Piece
@@ -73,7 +74,7 @@ def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
             yield _Stay(
                 int(frames[begin]),
                 int(frames[i - 1]),
-                _round_all(boxes[begin:i]),
+                _round_all(boxes[begin:i], chain.bodies[begin:i]),
                 i - begin,
                 turned,
                 before=begin > 0,
@@ -87,9 +88,11 @@ def _same_place(one: Floats, other: Floats, sizes: float) -> bool:
     return bool(np.abs(one[:2] + one[2:] - other[:2] - other[2:]).max() / 2 <= sizes * size)
 
 
-def _round_all(boxes: Floats) -> Region:
-    x1, y1 = boxes[:, :2].min(axis=0).tolist()
-    x2, y2 = boxes[:, 2:].max(axis=0).tolist()
+def _round_all(heads: Floats, bodies: Sequence[Region | None]) -> Region:
+    more = reach_of(heads, bodies)[1]
+    grown = usual(more) if len(more) else np.zeros(4, np.float32)
+    x1, y1 = (heads[:, :2].min(axis=0) + grown[:2]).tolist()
+    x2, y2 = (heads[:, 2:].max(axis=0) + grown[2:]).tolist()
     return (x1, y1, x2, y2)
 
 

@@ -23,7 +23,7 @@ from orvault.viewing.channels import Places
 from orvault.viewing.dressing import CELL_PX, COLUMNS, cells, mosaic, tiny
 from orvault.viewing.live import LiveCamera
 from orvault.viewing.outlet import MOST_PIECES, Begin, Message, Notice, Outlet, Shown
-from orvault.viewing.people import LIMIT_US, PeopleCover
+from orvault.viewing.people import EVERY_90K, LIMIT_US, PeopleCover
 from orvault.viewing.seen import Seen
 from orvault.vision.detection import Detection, Kind
 from orvault.vision.detector import Detector
@@ -370,10 +370,10 @@ def through(cover: PeopleCover, finder: Finder, first: int, looks: int) -> list[
     at = first
     for _ in range(looks):
         before = finder.looks
-        plans += [each.plan for each in cover.take(PICTURE.copy(), at * 6000)]
+        plans += [each.plan for each in cover.take(PICTURE.copy(), at * EVERY_90K)]
         at += 1
         eventually(lambda: cover._under_way is None, f"look {before} is done")
-    plans += [each.plan for each in cover.take(PICTURE.copy(), at * 6000)]
+    plans += [each.plan for each in cover.take(PICTURE.copy(), at * EVERY_90K)]
     return plans
 
 

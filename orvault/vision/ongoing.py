@@ -1,0 +1,145 @@
+"""Follows people in pictures that go on coming: at each look, what is covered by all that was seen up to then.
+
+The rules are those of stored video (following.py, staying.py), for a clip that ends now: who was still when last seen
+stays masked, and a place left in doubt for a while longer. Only memory differs: of what is long past those findings
+are kept that still say where somebody is. Pictures are decided when they come, so what a stored clip would learn from
+later looks is missing, and brief findings are held longer instead.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from orvault.vision.boxes import overlap
+from orvault.vision.candidates import Candidate, candidates, things_in
+from orvault.vision.completing import HoldRules, Scene
+from orvault.vision.detection import Detection
+from orvault.vision.following import Followed, FollowRules, put_together
+from orvault.vision.modes import MaskPolicy
+from orvault.vision.pieces import Following, Piece
+from orvault.vision.planning import FramePlan, plan_tracks
+from orvault.vision.tracks import MaskTrack, TrackKind, boxes_at
+
+FPS = 30  # picture numbers count thirtieths of a second, whatever the camera sends
+_TICKS = 90_000 // FPS
+_KEPT_S = 20.0  # findings of the last seconds are all kept ...
+_KEPT_FINDINGS = 40  # ... and of who was found no more, the last ones
+_SAME_PLACE = 0.5  # overlap of two places that are one
+_SETTLED_S = 1.5  # a place left in doubt is remembered once what was near it is known
+# A look may be missed, and none that comes later tells: longer than in stored video where what is found is brief.
+LIVE_RULES = FollowRules(hold=HoldRules(pad_s=0.6, brief_s=3.0, lying_once_s=30.0))
+
+
+class Ongoing:
+    """What of one camera's pictures is covered, look by look. Sizes in pixels, times in 1/90000 s."""
+
+    def __init__(self, policy: MaskPolicy, width: int, height: int, rules: FollowRules | None = None) -> None:
+        self._policy, self._size = policy, (width, height)
+        self._rules = rules or LIVE_RULES
+        self._people = _Memory(self._rules)
+        self._things: dict[str, _Memory] = {}
+        self._first_90k: int | None = None
+        self._now = 0  # number of the picture looked at last
+
+    def look(self, pts_90k: int, found: Sequence[Detection]) -> FramePlan:
+        """Take what was found in a picture later than all before; what is covered from the look before up to it."""
+        before = self._now
+        if self._first_90k is None:
+            self._first_90k = pts_90k
+        else:
+            self._now = max(before + 1, (pts_90k - self._first_90k) // _TICKS)
+        scene = Scene(*self._size, FPS, self._now + 1)
+        tracks = [*self._people.look(candidates(found, self._policy.mode), scene)]
+        things = things_in(found, self._policy.objects)
+        for name in {*things, *self._things}:
+            memory = self._things.setdefault(name, _Memory(self._rules))
+            tracks += memory.look(things.get(name, ()), scene)
+        passed = [_passed(track, before, self._now) for track in tracks if track.last >= before]
+        (plan,) = plan_tracks(passed, (self._now, self._now + 1), self._policy, *self._size)
+        return plan
+
+
+class _Memory:
+    """The people, or the things of one class."""
+
+    def __init__(self, rules: FollowRules) -> None:
+        self._rules = rules
+        self._looks: list[int] = []
+        self._following = Following(FPS)
+        self._past: list[Piece] = []  # what is left of pieces that are over
+        self._places: list[MaskTrack] = []
+
+    def look(self, found: Sequence[Candidate], scene: Scene) -> Iterable[MaskTrack]:
+        """Take what was found in the picture that is `scene`'s last; all that may reach into the last pictures."""
+        now = scene.count - 1
+        self._looks.append(now)
+        self._following.add(now, found)
+        pieces = [*self._past, *self._following.pieces.values()]
+        followed = put_together(pieces, np.array(self._looks, np.int32), scene, self._rules)
+        self._remember(followed.left, now)
+        self._forget(followed, now)
+        return itertools.chain(followed.tracks, followed.left, (_held_to(now, p) for p in self._places))
+
+    def _remember(self, left: Sequence[MaskTrack], now: int) -> None:
+        """Keep places apart from the findings that told of them, for as long as they are held."""
+        doubt = round(self._rules.stays.doubt_s * FPS)
+        for place in left:
+            if place.found_last <= now - _SETTLED_S * FPS:
+                self._places = _with(self._places, place)
+        self._places = [
+            place
+            for place in self._places
+            if place.kind is TrackKind.LYING or place.found_last + doubt >= now
+        ]
+
+    def _forget(self, followed: Followed, now: int) -> None:
+        """Drop those who are gone; of the others keep the last findings."""
+        cut = now - round(_KEPT_S * FPS)
+        self._past = []
+        for group, track in zip(followed.chains, followed.tracks, strict=True):
+            over = [piece for piece in group if piece.last < cut]
+            if over and (len(over) < len(group) or track.last >= now):
+                self._past.append(Piece.chained(over))
+        going = self._following.pieces
+        for number in [number for number, piece in going.items() if piece.last < cut]:
+            del going[number]
+        for piece in (*self._past, *going.values()):
+            piece.cut(cut, _KEPT_FINDINGS)
+        oldest = min((piece.first for piece in (*self._past, *going.values())), default=now)
+        del self._looks[: bisect_left(self._looks, oldest)]
+
+
+def _passed(track: MaskTrack, first: int, last: int) -> MaskTrack:
+    """Everything that the track covers from one picture to another, in the last of them."""
+    at = np.arange(max(first, track.first), min(last, track.last) + 1)
+    boxes = boxes_at(track.frames, track.boxes, at)
+    box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
+    return replace(track, frames=np.array([last], np.int32), boxes=box.astype(np.float32))
+
+
+def _with(places: Sequence[MaskTrack], new: MaskTrack) -> list[MaskTrack]:
+    """The places and one more; what is much the same place becomes one."""
+    for at, known in enumerate(places):
+        if known.kind is new.kind and overlap(known.boxes[0], new.boxes[:1])[0] >= _SAME_PLACE:
+            low = np.minimum(known.boxes[:1, :2], new.boxes[:1, :2])
+            high = np.maximum(known.boxes[:1, 2:], new.boxes[:1, 2:])
+            both = replace(
+                known,
+                frames=known.frames[:1],
+                boxes=np.concatenate([low, high], axis=1),
+                found_last=max(known.found_last, new.found_last),
+            )
+            return [*places[:at], both, *places[at + 1 :]]
+    return [*places, replace(new, frames=new.frames[:1], boxes=new.boxes[:1])]
+
+
+def _held_to(now: int, place: MaskTrack) -> MaskTrack:
+    if place.first >= now:
+        return place
+    frames = np.array([place.first, now], np.int32)
+    return replace(place, frames=frames, boxes=np.concatenate([place.boxes, place.boxes]))
