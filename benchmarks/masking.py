@@ -12,11 +12,14 @@ masked.
 - `over_mask_share`: of the pixels outside every person's visible box, the share masked; mean over a clip's
   pictures, the worst clip. `whole_frame_share`: pictures masked whole, of all clips.
 - `core_s_per_video_s`: processor time of detection for each second of footage, on one thread, the worst clip.
+- `modes`: `over_mask_share` and the coverage of heads in the modes `face` and `body` too. In mode `face` a head whose
+  face was found is covered by the face's region, so its coverage is told and no goal.
+- `live`: the figures of a people-masked live view of the same clips (benchmarks/masking_live.py), bodies whole.
 - `configuration`: a digest of all settings that decide what is masked. An export's speed counts with the same one.
 
-`--variations` shows the clips again: mirrored, at half the size, darker, noisy, cut, at 30 pictures a second. They
-have figures of their own. `--sheet` writes a sheet of pictures, before and after, for a person to look at; for
-footage without a truth that is all there is.
+`--variations` shows the clips again, in all ways or those named: mirrored, at half the size, darker, noisy, cut, at
+30 pictures a second. They have figures of their own. `--sheet` writes a sheet of pictures, before and after, for a
+person to look at; for footage without a truth that is all there is.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ import numpy.typing as npt
 
 from benchmarks import report
 from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Person, Variation, find_clips, pictures
+from benchmarks.masking_live import live_plans
 from orvault.rendition import detect_frames
 from orvault.video.codec import CLOCK_90K, Frame
 from orvault.vision.configuration import configuration_digest
@@ -54,6 +58,8 @@ OWN_CLIPS = ROOT / "tests" / "media"
 POLICY = MaskPolicy(MaskMode.HEAD)
 # What the site of the repository's own clips would set: where the patient's head lies, for both of its cameras.
 SITE_REGIONS = (FixedRegion("head of the table", ((53.0, 37.0), (65.5, 48.0))),)
+MODELS = ROOT / "models"
+OTHER_MODES = (MaskMode.FACE, MaskMode.BODY)
 STRETCH_90K = 2 * CLOCK_90K  # as recordings are cut
 VISIBLE = 0.5
 COVERED = 0.9
@@ -136,50 +142,77 @@ def main() -> int:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=OWN_CLIPS, help="clips; else the repository's"
     )
-    parser.add_argument("--variations", action="store_true", help="show the clips in other ways too")
+    names = [variation.name for variation in VARIATIONS]
+    parser.add_argument(
+        "--variations", nargs="*", choices=names, help="show the clips in other ways too; all without a name"
+    )
     parser.add_argument("--sheet", type=Path, help="a folder for sheets of pictures, before and after")
     options = parser.parse_args()
+    if options.variations == []:
+        options.variations = names
     cv2.setNumThreads(1)
     clips = find_clips(options.folder)
     if not clips:
         parser.error(f"no clip in {options.folder}")
-    detector = EnsembleDetector(ROOT / "models", "cpu")
-    scores, sited = _measure(clips, PLAIN, detector, options.sheet)
-    fields: dict[str, object] = {**_summary(scores), "with_site_regions": _summary(sited)}
+    detector = EnsembleDetector(MODELS, "cpu")
+    scores = _measure(clips, PLAIN, detector, options.sheet)
+    fields: dict[str, object] = {**_summary(scores["plain"]), "with_site_regions": _summary(scores["sited"])}
+    fields["modes"] = {mode.value: _summary(scores[mode.value]) for mode in OTHER_MODES}
+    fields["live"] = _summary(_live(clips, detector))
     if options.variations:
         fields["variations"] = {
-            variation.name: _summary(_measure([c for c in clips if c.truth], variation, detector, None)[0])
+            variation.name: _summary(
+                _measure([c for c in clips if c.truth], variation, detector, None)["plain"]
+            )
             for variation in VARIATIONS
+            if variation.name in options.variations
         }
-    fields |= {"configuration": configuration_digest(POLICY, detector.profile, ROOT / "models")}
-    fields["clips"] = {name: score.fields() for name, score in scores.items()}
+    fields |= {"configuration": configuration(detector)}
+    fields["clips"] = {name: score.fields() for name, score in scores["plain"].items()}
     goal = ", ".join([f"{k} >= {v}" for k, v in GOALS.items()] + [f"{k} <= {v}" for k, v in LIMITS.items()])
     libraries = ["onnxruntime", "opencv-python-headless", "av", "numpy"]
     return report.finish("masking", fields, goal, _good(fields), libraries=libraries)
 
 
+def configuration(detector: EnsembleDetector, policy: MaskPolicy = POLICY) -> str:
+    """The digest of what masks: benchmarks.export counts with the same one."""
+    return configuration_digest(policy, detector.profile, MODELS)
+
+
 def _measure(
     clips: Sequence[Clip], variation: Variation, detector: EnsembleDetector, sheet: Path | None
-) -> tuple[dict[str, Score], dict[str, Score]]:
-    """The scores of each clip that has a truth, without and with the site's regions."""
-    plain: dict[str, Score] = {}
-    sited: dict[str, Score] = {}
+) -> dict[str, dict[str, Score]]:
+    """The scores of each clip that has a truth: plain, with the site's regions, and in the other modes."""
+    regions = tuple(variation.region(region) for region in SITE_REGIONS)
+    ways = {"plain": POLICY, "sited": replace(POLICY, fixed=regions)}
+    ways |= {mode.value: replace(POLICY, mode=mode) for mode in OTHER_MODES}
+    scores: dict[str, dict[str, Score]] = {way: {} for way in ways}
     for clip in report.steps(clips, f"Clips ({variation.name})"):
         found, seconds, size, fps = detected(clip, variation, detector)
-        plans = plan_regions(found, POLICY, *size, fps=fps)
         if sheet is not None:
-            write_sheet(sheet / f"{clip.path.stem}.png", clip, plans)
+            write_sheet(sheet / f"{clip.path.stem}.png", clip, plan_regions(found, POLICY, *size, fps=fps))
         if clip.truth is None:
             continue
-        detection_s = seconds
-        for scores, regions in ((plain, ()), (sited, SITE_REGIONS)):
-            policy = replace(POLICY, fixed=tuple(variation.region(region) for region in regions))
-            made = plan_regions(found, policy, *size, fps=fps) if regions else plans
-            score = scores.setdefault(clip.path.stem, Score())
-            score.detection_s, score.seconds = detection_s, len(found) / fps
-            for persons, plan in zip(variation.truth(clip, size), made, strict=True):
+        for way, policy in ways.items():
+            score = scores[way].setdefault(clip.path.stem, Score())
+            score.detection_s, score.seconds = seconds, len(found) / fps
+            plans = plan_regions(found, policy, *size, fps=fps)
+            for persons, plan in zip(variation.truth(clip, size), plans, strict=True):
                 score.judge(persons, plan, size)
-    return plain, sited
+    return scores
+
+
+def _live(clips: Sequence[Clip], detector: EnsembleDetector) -> dict[str, Score]:
+    """The scores of a people-masked live view of each clip that has a truth."""
+    scores: dict[str, Score] = {}
+    for clip in report.steps([clip for clip in clips if clip.truth], "Clips (live)"):
+        plans, seconds, size = live_plans(clip, PLAIN, detector)
+        score = scores.setdefault(clip.path.stem, Score())
+        score.detection_s, score.seconds = seconds, len(plans) / clip.fps
+        # The last pictures wait for a look that does not come any more: they are not shown.
+        for persons, plan in zip(PLAIN.truth(clip, size), plans, strict=False):
+            score.judge(persons, plan, size)
+    return scores
 
 
 def detected(

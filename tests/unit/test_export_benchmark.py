@@ -5,10 +5,11 @@ from __future__ import annotations
 import onnxruntime as ort
 import pytest
 
-from benchmarks import export
+from benchmarks import export, masking
 from benchmarks.export_footage import FPS, HEIGHT, SEGMENT_PICTURES, WIDTH, fragments, track_of
 from orvault.errors import EXIT_CODES, ErrorKind
 from orvault.video.codec import decode_fragment
+from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.session import CUDA
 
 
@@ -20,6 +21,18 @@ def test_without_cuda_the_gpu_is_refused_and_nothing_falls_back(
     monkeypatch.setattr(export, "_measure", lambda *_: pytest.fail("it went on"))
     assert export.main() == EXIT_CODES[ErrorKind.PROVIDER_MISSING]
     assert capsys.readouterr().out == ""
+
+
+def test_it_masks_with_the_configuration_that_benchmarks_masking_judges(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = EnsembleDetector(masking.MODELS, "cpu")
+    monkeypatch.setattr(export, "_worker", (judged, None), raising=False)
+    assert export.POLICY is masking.POLICY and export.MODELS == masking.MODELS
+    assert export.configuration() == masking.configuration(judged)
+    other = EnsembleDetector(masking.MODELS, "cpu", profile=DetectorProfile(turned_every=8))
+    monkeypatch.setattr(export, "_worker", (other, None))
+    assert export.configuration() != masking.configuration(judged), "what a worker really looks with counts"
 
 
 def test_the_footage_is_1080p_at_30_pictures_a_second() -> None:
