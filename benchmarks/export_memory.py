@@ -126,7 +126,7 @@ def _export(clip: list[bytes], known: dict[int, bytes], minutes: int, folder: Pa
         fps=float(SMALL_FPS),
         range_us=(START_US, START_US + 10**6 * US_PER_S),
         policy=masking.POLICY,
-        watermark=[TextWatermark("서울병원 2026-1234 {time}", utc_offset_min=540)],
+        watermark=[TextWatermark("{time}", utc_offset_min=540)],
         watermarks=[[]],
         keys=[secrets.token_bytes(32)] * count,
         mark_keys=[mark_key(secrets.token_bytes(32), "copy", "benchmark")],
