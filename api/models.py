@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from api.types import Model, TimeIn, TimeOut
+from api.types import Model, TimeOut
 from orvault.custody.account import Account, Role
-from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.recorded import RunSummary
-from orvault.custody.service import CameraView, CaseView, Switched
+from orvault.custody.service import CameraView
 
 Words = Annotated[str, Field(max_length=1000)]
 
@@ -101,127 +100,6 @@ class CameraOut(Model):
             segments=view.status.segments,
             last_segment_at=view.status.last_segment_us,
         )
-
-
-class CaseIn(Model):
-    """A case to plan. Recording is lawful only on a request: name the paper."""
-
-    number: Annotated[str, Field(max_length=200, examples=["2026-OR3-0412"])]
-    room: Annotated[str, Field(max_length=200, examples=["OR 3"])]
-    planned_at: TimeIn
-    recording_request: Annotated[str, Field(max_length=500, examples=["Form 1 of 2026-11-20, patient"])]
-    participants: list[Words] = Field(default=[], max_length=100, examples=[["Lee Minsu", "Park Sora"]])
-
-
-class ParticipantsIn(Model):
-    """Staff who joined the operation after it was planned; nobody is taken off."""
-
-    added: list[Words] = Field(min_length=1, max_length=100, examples=[["Jung Haneul"]])
-    reason: Words = Field(examples=["Called in when the bleeding began."])
-
-
-class RunOut(Model):
-    """One camera's recording from a start to a stop."""
-
-    id: str
-    camera_id: str
-    started_at: TimeOut
-    stop_ordered_at: TimeOut | None
-    stop_reason: str | None
-    stopped_at: TimeOut | None
-
-    @classmethod
-    def of(cls, run: Run) -> RunOut:
-        """From custody's run."""
-        return cls(
-            id=run.run_id,
-            camera_id=run.camera_id,
-            started_at=run.started_us,
-            stop_ordered_at=run.stop_ordered_us,
-            stop_reason=run.stop_reason,
-            stopped_at=run.stopped_us,
-        )
-
-
-class CaseOut(Model):
-    """A case."""
-
-    id: str
-    number: str
-    room: str
-    planned_at: TimeOut
-    recording_request: str
-    participants: list[str]
-    state: CaseState
-    created_at: TimeOut
-    armed_at: TimeOut | None
-    closed_at: TimeOut | None
-
-    @classmethod
-    def of(cls, case: Case) -> CaseOut:
-        """From custody's case."""
-        return cls(
-            id=case.case_id,
-            number=case.number,
-            room=case.room,
-            planned_at=case.planned_us,
-            recording_request=case.recording_request,
-            participants=list(case.participants),
-            state=case.state,
-            created_at=case.created_us,
-            armed_at=case.armed_us,
-            closed_at=case.closed_us,
-        )
-
-
-class CaseDetail(Model):
-    """A case with its runs."""
-
-    case: CaseOut
-    runs: list[RunOut]
-
-    @classmethod
-    def of(cls, view: CaseView) -> CaseDetail:
-        """From custody's view of a case."""
-        return cls(case=CaseOut.of(view.case), runs=[RunOut.of(run) for run in view.runs])
-
-
-class ProblemOut(Model):
-    """A camera that did not do what it was told."""
-
-    camera_id: str
-    kind: str
-    message: str
-
-
-class SwitchedOut(Model):
-    """A case after its cameras were switched; look at `problems`."""
-
-    case: CaseOut
-    runs: list[RunOut]
-    problems: list[ProblemOut]
-
-    @classmethod
-    def of(cls, switched: Switched) -> SwitchedOut:
-        """From custody's answer."""
-        detail = CaseDetail.of(switched.view)
-        problems = [
-            ProblemOut(camera_id=p.camera_id, kind=p.kind.value, message=p.message) for p in switched.problems
-        ]
-        return cls(case=detail.case, runs=detail.runs, problems=problems)
-
-
-class StartIn(Model):
-    """Which cameras to start; all of the case's room when left out."""
-
-    camera_ids: list[Words] | None = Field(default=None, max_length=32, examples=[["or3-wall", "or3-lamp"]])
-
-
-class StopIn(Model):
-    """Which cameras to stop before the close (all when left out), and why."""
-
-    reason: Words = Field(default="", examples=["The patient withdrew the request."])
-    camera_ids: list[Words] | None = Field(default=None, max_length=32)
 
 
 class GapOut(Model):

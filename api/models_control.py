@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from api.models import CaseOut, ProblemOut
+from api.models_cases import CaseOut, ProblemOut
 from api.types import Model, TimeOut
 from orvault.custody.control import Action, Confirmation, Phase, SignalKind, SignalSource, Waiting
 from orvault.custody.desks.alarms import AlarmKind

@@ -12,6 +12,7 @@ from orvault.clock import SystemClock
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
+from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Redaction
@@ -53,10 +54,12 @@ def open_custody(
     camera_ids: tuple[str, ...],
     rules: Rules | None = None,
     hospital: str = "",
+    patients: PatientKey = NO_PATIENTS,
 ) -> CustodyService:
     """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names.
 
-    `hospital` goes into watermarks: only who takes requests in needs it.
+    `hospital` goes into watermarks: only who takes requests in needs it. `patients`:
+    who plans and finds cases alone.
     """
     ledger = open_ledger(address.resolve())
     cameras = CamerasHandle(camera_ids)
@@ -74,6 +77,7 @@ def open_custody(
         retention=None if rules is None else rules.retention,
         exports=None if rules is None else rules.exports,
         evidence=None if rules is None else rules.evidence,
+        patients=patients,
     )
 
 

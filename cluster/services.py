@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import partial
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -21,10 +22,12 @@ from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.evidence import Evidence
+from orvault.custody.patients import PatientKey
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 
-TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"  # files below data/keys
+# files below data/keys
+TOKEN_SECRET, LINK_SECRET, PATIENT_SECRET = "token-secret", "link-secret", "patient-secret"
 PACKAGES = "packages"  # a folder below data
 
 
@@ -124,7 +127,7 @@ def build_api(
     """The API, with its own ledger connection and secrets; called in the replica's process."""
     return build_app(
         Services(
-            custody=open_custody(address, cameras, rules, hospital),
+            custody=open_custody(address, cameras, rules, hospital, _patients(data)),
             links=_link_signer(data),
             tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
             media_base_url=media_url,
@@ -146,6 +149,10 @@ def build_viewing(data: Path, viewing: Viewing) -> FastAPI:
 
 def _link_signer(data: Path) -> LinkSigner:
     return LinkSigner(_secret(data, LINK_SECRET), SystemClock())
+
+
+def _patients(data: Path) -> PatientKey:
+    return PatientKey(partial(_secret, data, PATIENT_SECRET))  # read at its first use: older sites have none
 
 
 def _secret(data: Path, name: str) -> bytes:

@@ -17,6 +17,7 @@ from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.case import Case, CasePlan
 from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.passwords import Passwords
+from orvault.custody.patients import PatientKey
 from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
@@ -293,7 +294,14 @@ def world_over(ledger: Ledger) -> World:
     """A world over an open, empty ledger."""
     clock, recorders, keys, renderers = FakeClock(), FakeRecorders(), FakeCaseKeys(), FakeRenderers()
     custody = CustodyService(
-        ledger.uow, clock, recorders, keys, renderers, cheap_passwords(), hospital="서울병원"
+        ledger.uow,
+        clock,
+        recorders,
+        keys,
+        renderers,
+        cheap_passwords(),
+        hospital="서울병원",
+        patients=PatientKey(lambda: b"p" * 32),
     )
     custody.register_cameras(CAMERAS)
     accounts = {

@@ -6,12 +6,23 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.models import CaseDetail, CaseIn, CaseOut, ParticipantsIn, StartIn, StopIn, SwitchedOut
+from api.models_cases import (
+    CaseDetail,
+    CaseIn,
+    CaseOut,
+    ParticipantsIn,
+    PatientIn,
+    PatientOut,
+    RefuseRecordingIn,
+    StartIn,
+    StopIn,
+    SwitchedOut,
+)
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import Before, Limit, ObjectId
 from orvault.custody.access import Right
-from orvault.custody.case import CasePlan, CaseState
+from orvault.custody.case import CaseState
 from orvault.errors import ErrorKind
 
 router = APIRouter(prefix="/cases", tags=["Cases"])
@@ -20,8 +31,35 @@ router = APIRouter(prefix="/cases", tags=["Cases"])
 @router.post("", summary="Plan a case", status_code=201, **guarded(Right.CASE_PLAN, ErrorKind.CONFLICT))
 def plan_case(services: ServicesHere, caller: CallerHere, body: CaseIn) -> CaseOut:
     """Plan an operation under the hospital's case number, with the paper that asks for its recording."""
-    plan = CasePlan(body.number, body.room, body.planned_at, body.recording_request, tuple(body.participants))
-    return CaseOut.of(services.custody.plan_case(caller.account, plan))
+    return CaseOut.of(services.custody.plan_case(caller.account, body.plan()))
+
+
+@router.post("/find", summary="Find a patient's cases", **guarded(Right.PATIENT_FIND))
+def find_cases(services: ServicesHere, caller: CallerHere, body: PatientIn) -> list[CaseOut]:
+    """The newest first. In a body and not in an address: addresses are logged. That somebody looked is in history."""
+    found = services.custody.cases_of_patient(caller.account, body.patient_reference.get_secret_value())
+    return [CaseOut.of(case) for case in found]
+
+
+@router.get(
+    "/{case_id}/patient", summary="Show whose case it is", **guarded(Right.PATIENT_FIND, ErrorKind.NOT_FOUND)
+)
+def show_patient(services: ServicesHere, caller: CallerHere, case_id: ObjectId) -> PatientOut:
+    """The hospital's patient reference, empty where none is kept; that somebody saw it is in history."""
+    return PatientOut(patient_reference=services.custody.patient_of(caller.account, case_id))
+
+
+@router.post(
+    "/{case_id}/refuse-recording",
+    summary="Refuse to record a case",
+    **guarded(Right.CASE_PLAN, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
+)
+def refuse_recording(
+    services: ServicesHere, caller: CallerHere, case_id: ObjectId, body: RefuseRecordingIn
+) -> CaseOut:
+    """Close a planned case unrecorded, for a reason that the law lists."""
+    refused = services.custody.refuse_recording(caller.account, case_id, body.reason, body.note)
+    return CaseOut.of(refused)
 
 
 @router.get("", summary="List cases", **guarded(Right.CASE_VIEW))

@@ -21,6 +21,7 @@ class Right(StrEnum):
     CASE_VIEW = "case-view"
     CASE_PLAN = "case-plan"
     CASE_ARM = "case-arm"
+    PATIENT_FIND = "patient-find"
     CASE_CLOSE = "case-close"
     RECORDING_SWITCH = "recording-switch"
     RECORDING_LIST = "recording-list"
@@ -54,6 +55,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
         {
             Right.CASE_VIEW,
             Right.CASE_PLAN,
+            Right.PATIENT_FIND,
             Right.CASE_ARM,
             Right.CASE_CLOSE,
             Right.RECORDING_SWITCH,

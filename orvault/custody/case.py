@@ -7,10 +7,12 @@ A recording is lawful only under an armed case (Medical Service Act art. 38-2), 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from orvault.container.keys import PublicKey
+from orvault.custody.intake import Intake, Refusal
+from orvault.custody.patients import SealedPatient
 from orvault.custody.text import clean_text, show_time
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -55,6 +57,9 @@ class Case:
     armed_by: str | None = None
     closed_us: int | None = None
     closed_by: str | None = None
+    intake: Intake | None = None
+    refusal: Refusal | None = None
+    patient: SealedPatient | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +71,18 @@ class CasePlan:
     planned_us: int
     recording_request: str
     participants: tuple[str, ...] = ()
+    intake: Intake | None = None
+    patient_reference: str = field(default="", repr=False)
 
-    def checked(self) -> CasePlan:
+    def checked(self, now_us: int) -> CasePlan:
         """The plan with every text cleaned and bounded."""
-        return CasePlan(
+        return replace(
+            self,
             number=clean_text(self.number, "number", longest=64),
             room=clean_text(self.room, "room", longest=64),
-            planned_us=self.planned_us,
             recording_request=clean_text(self.recording_request, "recording_request", longest=200),
             participants=check_participants(self.participants),
+            intake=None if self.intake is None else self.intake.checked(now_us),
         )
 
 

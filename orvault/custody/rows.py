@@ -52,6 +52,10 @@ class CaseRows(Protocol):
         ...
 
     def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]: ...  # noqa: D102
+    def of_patient(self, digest: str) -> Sequence[Case]:
+        """Those with this hash of the patient reference, the newest first."""
+        ...
+
     def in_room(self, room: str) -> Case | None:
         """The room's armed or recording case; without one, the case closed there last."""
         ...

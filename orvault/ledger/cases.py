@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from orvault.container.keys import PublicKey
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.ports import CameraInfo
 from orvault.ledger import tables as t
-from orvault.ledger.rows import Row, Values, from_text, to_text
+from orvault.ledger.case_rows import case_of, case_state, intake_values
+from orvault.ledger.rows import Row, Values
 
 _ARMED = (CaseState.ARMED.value, CaseState.RECORDING.value)
 
@@ -68,7 +68,8 @@ class Cases:
                 recording_request=case.recording_request,
                 created_us=case.created_us,
                 created_by=case.created_by,
-                **_case_state(case),
+                **intake_values(case),
+                **case_state(case),
             )
         )
         self._add_participants(case.case_id, 0, case.participants)
@@ -85,7 +86,7 @@ class Cases:
 
     def put_state(self, case: Case) -> None:
         """Write the state and what came with it."""
-        self._db.execute(update(t.cases).where(t.cases.c.id == case.case_id).values(**_case_state(case)))
+        self._db.execute(update(t.cases).where(t.cases.c.id == case.case_id).values(**case_state(case)))
 
     def add_participants(self, case: Case, names: Sequence[str]) -> None:
         """Insert these behind those that the case has."""
@@ -117,6 +118,13 @@ class Cases:
                 return self._with_participants([row])[0]
         return None
 
+    def of_patient(self, digest: str) -> Sequence[Case]:
+        """Those with this hash of the patient reference, the newest first, at most 200."""
+        query = (
+            select(t.cases).where(t.cases.c.patient_hash == digest).order_by(t.cases.c.id.desc()).limit(200)
+        )
+        return self._with_participants(list(self._db.execute(query).mappings()))
+
     def armed(self) -> Sequence[Case]:
         """Every armed or recording case, by its arming."""
         query = select(t.cases).where(t.cases.c.state.in_(_ARMED)).order_by(t.cases.c.armed_us, t.cases.c.id)
@@ -129,7 +137,7 @@ class Cases:
         names: dict[str, list[str]] = {case_id: [] for case_id in ids}
         for case_id, name in self._db.execute(query):
             names[case_id].append(name)
-        return [_case(row, tuple(names[row["id"]])) for row in rows]
+        return [case_of(row, tuple(names[row["id"]])) for row in rows]
 
 
 class Runs:
@@ -192,38 +200,6 @@ class Runs:
 
 def _camera(row: Row) -> CameraInfo:
     return CameraInfo(row["id"], row["title"], row["room"], row["node_id"], row["codec"])
-
-
-def _case_state(case: Case) -> Values:
-    return {
-        "state": case.state.value,
-        "case_key": None if case.case_key is None else to_text(case.case_key.to_json()),
-        "armed_us": case.armed_us,
-        "armed_by": case.armed_by,
-        "closed_us": case.closed_us,
-        "closed_by": case.closed_by,
-    }
-
-
-def _case(row: Row, participants: tuple[str, ...]) -> Case:
-    where = f"cases {row['id']}"
-    key = None if row["case_key"] is None else PublicKey.from_json(from_text(row["case_key"], where))
-    return Case(
-        case_id=row["id"],
-        number=row["number"],
-        room=row["room"],
-        planned_us=row["planned_us"],
-        recording_request=row["recording_request"],
-        participants=participants,
-        state=CaseState(row["state"]),
-        created_us=row["created_us"],
-        created_by=row["created_by"],
-        case_key=key,
-        armed_us=row["armed_us"],
-        armed_by=row["armed_by"],
-        closed_us=row["closed_us"],
-        closed_by=row["closed_by"],
-    )
 
 
 def _run_state(run: Run) -> Values:

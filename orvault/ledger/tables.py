@@ -136,12 +136,24 @@ cases = make_table(
     Column("armed_by", ID, ForeignKey("accounts.id"), comment="account that armed it"),
     moment("closed_us", "when it was closed; NULL: open", nullable=True),
     Column("closed_by", ID, ForeignKey("accounts.id"), comment="account that closed it"),
+    Column("asked_by", String(16), comment="who asked for the recording: patient or guardian"),
+    moment("asked_us", "when", nullable=True),
+    Column("request_sha256", DIGEST, comment="SHA-256 (hex) of the signed form's scan"),
+    Column("refusal_reason", String(32), comment="why it is not recorded, of the law's list; kept 3 years"),
+    Column("refusal_note", String(500), comment="the same in words"),
+    Column(
+        "patient_sealed",
+        String(512),
+        comment="patient reference, AES-256-GCM under the site's secret, base64",
+    ),
+    Column("patient_hash", DIGEST, comment="HMAC-SHA-256 (hex) of the reference under that secret"),
     UniqueConstraint("number"),
     CheckConstraint("state IN ('planned','armed','recording','closed')", "state"),
     CheckConstraint("state NOT IN ('armed','recording') OR case_key IS NOT NULL", "armed_has_key"),
     CheckConstraint("(state = 'closed') = (closed_us IS NOT NULL)", "closed_when"),
     Index(None, "state"),
     Index(None, "room", "planned_us"),
+    Index(None, "patient_hash"),
 )
 
 case_participants = make_table(

@@ -36,6 +36,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "planned_at": "2026-11-22T18:30:00+09:00",
         "recording_request": "Form 1",
     },
+    "refuse_recording": {"reason": "emergency", "note": "because"},
+    "find_cases": {"patient_reference": "P-1"},
     "amend_participants": {"added": ["Jung"], "reason": "because"},
     "stop_recording": {"reason": "because"},
     "give_signal": {"kind": "start"},

@@ -231,7 +231,7 @@ def test_texts_are_composed_and_trimmed() -> None:
 
 def test_plan_refuses_a_participant_named_twice() -> None:
     with pytest.raises(OrvaultError, match="twice"):
-        CasePlan("N", "OR 1", 0, "Form", ("Lee", "lee ")).checked()
+        CasePlan("N", "OR 1", 0, "Form", ("Lee", "lee ")).checked(0)
 
 
 def test_ids_sort_by_time_and_are_uuids_of_version_7() -> None:

@@ -9,6 +9,7 @@ from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.passwords import Passwords
+from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.rows import UnitsOfWork
@@ -54,6 +55,7 @@ class Desk:
         retention: RetentionPolicy | None = None,
         exports: ExportPolicy | None = None,
         evidence: Evidence | None = None,
+        patients: PatientKey = NO_PATIENTS,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -65,6 +67,7 @@ class Desk:
         self._check_watermark = check_watermark
         self._hospital = hospital
         self._exports = exports or ExportPolicy()
+        self._patients = patients
         self._viewing = viewing or ViewPolicy()
         self._viewers = viewers or NoViewers()
         self._retention = retention or RetentionPolicy()

@@ -10,8 +10,9 @@ from orvault.custody.account import Account
 from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
 from orvault.custody.desks.base import page_size
 from orvault.custody.desks.consents import settle_case
+from orvault.custody.desks.intake import IntakeDesk
 from orvault.custody.desks.ordering import arm_orders, case_in, case_subject
-from orvault.custody.desks.switching import CaseView, SwitchDesk, Switched, view_in
+from orvault.custody.desks.switching import CaseView, Switched, view_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
@@ -19,16 +20,17 @@ from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
 
-class CaseDesk(SwitchDesk):
+class CaseDesk(IntakeDesk):
     """Cases from plan to close."""
 
     def plan_case(self, by: Account, plan: CasePlan) -> Case:
         """Plan a case under its hospital number. Errors: BAD_REQUEST, CONFLICT (number taken), FORBIDDEN."""
         require(by, Right.CASE_PLAN)
-        plan = plan.checked()
         now = self._clock.now_us()
+        plan = plan.checked(now)
+        case_id, reference = new_id(self._clock), plan.patient_reference
         case = Case(
-            case_id=new_id(self._clock),
+            case_id=case_id,
             number=plan.number,
             room=plan.room,
             planned_us=plan.planned_us,
@@ -37,13 +39,20 @@ class CaseDesk(SwitchDesk):
             state=CaseState.PLANNED,
             created_us=now,
             created_by=by.account_id,
+            intake=plan.intake,
+            patient=self._patients.seal(reference, case_id) if reference else None,
         )
         with self._uow() as uow:
             if uow.cases.by_number(case.number) is not None:
                 message = f"A case with the number {case.number} exists already."
                 raise OrvaultError(ErrorKind.CONFLICT, message, where="number")
             uow.cases.add(case)
-            detail = {"number": case.number, "room": case.room, "recording_request": case.recording_request}
+            detail: dict[str, object] = {"number": case.number, "room": case.room}
+            detail["recording_request"] = case.recording_request
+            if case.intake is not None:
+                detail["asked_by"] = case.intake.asked_by.value
+                detail["asked_us"] = case.intake.asked_us
+                detail["document_sha256"] = case.intake.document_sha256
             uow.history.append(now, by.actor, Act.CASE_PLANNED, case_subject(case), detail)
             uow.commit()
         return case
