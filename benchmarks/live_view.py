@@ -128,7 +128,7 @@ def main() -> int:
             return NotingSource(open_source(address, SystemClock()), left_ms)
 
         eyes = EnsembleDetector(MODELS, "auto", threads=2)
-        with cinema(Path(folder) / "site", {"or1-wall": camera}, looking=eyes) as house:
+        with cinema(Path(folder) / "site", {"or1-wall": camera}, eyes=eyes) as house:
             house.grant(Role.CLINICAL_STAFF)
             house.lift()
             for wanted in report.steps(list(Showing), "Watching"):

@@ -146,11 +146,11 @@ def cinema(
     *,
     policy: ViewPolicy | None = None,
     most_named: int = 8,
-    looking: Detector | None = None,
+    eyes: Detector | None = None,
 ) -> Iterator[Cinema]:
     """A viewing server over fresh folders; camera or1-wall plays a clip unless told otherwise.
 
-    `looking` finds people in place of what the test says.
+    `eyes` find people in place of what the test says.
     """
     clock, told = SystemClock(), _Told()
     folder.mkdir(exist_ok=True)
@@ -163,7 +163,7 @@ def cinema(
     detector = TestDetector()
 
     def opened() -> Detector:
-        return looking or detector
+        return eyes or detector
 
     tools = StoredTools(site.tools.segments, keys, site.tools.nodes)
     viewing = Viewing(custody, cameras or {"or1-wall": film()}, opened, tools, clock, most_named)
