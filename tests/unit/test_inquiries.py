@@ -1,4 +1,4 @@
-"""One call each: who has seen a recording, what an account did, everything about an export; by index, not by age."""
+"""One call each: who has seen a recording, what an account did, everything about an export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
 from typer.testing import CliRunner
 
 from cluster.cli import app
@@ -163,39 +162,6 @@ def test_over_the_api(tmp_path: Path) -> None:
     assert shown["note"] == made.note and shown["taken_by"] == ["folder"]
     told = api.get("history/verdict", Role.AUDITOR).json()
     assert told["intact"] and told["checkpoints"] == 1 and told["findings"] == []
-
-
-def test_answers_come_by_index_however_old_history_is(world: World) -> None:
-    """Every statement over history finds its rows by their numbers, or by who or what they are about."""
-    case = world.recorded_case()
-    assert case.armed_us is not None
-    watch(world, case, "or1-wall", [SeenSpan(case.armed_us, case.armed_us + 10, Showing.MASKED)])
-    request = world.ready(case)
-    asked: list[tuple[str, object]] = []
-
-    def note(_c: object, _k: object, statement: str, parameters: object, *_: object) -> None:
-        if "FROM history" in statement or "FROM views" in statement:
-            asked.append((statement, parameters))
-
-    event.listen(world.ledger.engine, "before_cursor_execute", note)
-    world.custody.recording_access(None, case.case_id)
-    world.custody.account_history(None, world.manager.account_id)
-    world.custody.export_dossier(None, request.request_id)
-    event.remove(world.ledger.engine, "before_cursor_execute", note)
-    assert len(asked) > 10
-    with world.ledger.engine.connect() as connection:
-        for statement, parameters in asked:
-            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()  # type: ignore[arg-type]
-            told = " ".join(str(row[3]) for row in plan)
-            good = (
-                "ix_history_subject_seq",
-                "ix_history_actor_seq",
-                "sqlite_autoindex_history_1",
-                "ix_views_case_id",
-            )
-            assert any(index in told for index in good) or "history_head" in statement, f"{statement}: {told}"
-            assert "TEMP B-TREE" not in told, f"{statement}: {told}"
-        assert connection.execute(text("SELECT COUNT(*) FROM history")).scalar()
 
 
 def test_at_the_command_line(tmp_path: Path) -> None:
