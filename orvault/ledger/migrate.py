@@ -1,6 +1,7 @@
 """Brings a ledger's schema up (or down) with Alembic, from code and without a settings file.
 
-Run once before the actors and the API open the ledger; running it again changes nothing.
+Run once before the actors and the API open the ledger; running it again changes nothing. One that was cut
+off goes on (resuming.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_engine, parse_url
+from orvault.ledger.resuming import resumable
 from orvault.ledger.unit_of_work import translate
 
 _SCRIPTS = Path(__file__).parent / "migrations"
@@ -65,7 +67,8 @@ def _run(url: str, revision: str, *, up: bool) -> None:
             with connection.begin():
                 _take_turn(connection)
                 config.attributes["connection"] = connection
-                (command.upgrade if up else command.downgrade)(config, revision)
+                with resumable(connection):
+                    (command.upgrade if up else command.downgrade)(config, revision)
     except SQLAlchemyError as error:
         name = engine.url.render_as_string(hide_password=True)
         raise _explain(error, name) from error
