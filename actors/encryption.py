@@ -23,6 +23,7 @@ from orvault.container.keys import KeySlot
 from orvault.container.segment import SealedContent, SegmentSigner
 from orvault.container.trust import Identity
 from orvault.errors import OrvaultError
+from orvault.recording.destroying import DestroyedCases, Erased
 from orvault.recording.gaps import GapStore
 from orvault.recording.records import SegmentRecord, Tail
 from orvault.recording.room import RoomLimits, RoomWatch
@@ -44,6 +45,7 @@ class EncryptionActor:
         self._signer = SegmentSigner(self._identity)
         self._store = SegmentStore(store_root)
         self._gaps = GapStore(store_root)
+        self._destroyed = DestroyedCases(store_root)
         self._outbox = Outbox(index, Unconfirmed(store_root))
         self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         # Read in the outbox's thread: a disk with years of segments must not keep the cameras waiting.
@@ -60,6 +62,7 @@ class EncryptionActor:
         """
         # In turn: a camera that gave up waiting repeats a call that may be still at work.
         meta = content.meta
+        self._destroyed.check(meta.case_id)
         with (
             self._turns[meta.camera_id],
             self._outbox.writing(RunKey(meta.case_id, meta.camera_id, meta.run_id)),
@@ -87,6 +90,7 @@ class EncryptionActor:
 
     def record_gap(self, gap: Gap) -> None:
         """Sign a gap, make it durable and tell the index."""
+        self._destroyed.check(gap.case_id)
         signed = signed_gap(gap, self._identity)
         with self._outbox.writing(RunKey(gap.case_id, gap.camera_id, gap.run_id)):
             self._gaps.write(signed)
@@ -101,6 +105,17 @@ class EncryptionActor:
         camera_id = self._store.record(path).header.meta.camera_id
         with self._turns[camera_id]:
             self._store.replace_slots(path, slots)
+
+    def stored_cases(self) -> list[str]:
+        """Cases of which anything lies on this disk. Errors: STORAGE."""
+        return self._destroyed.present()
+
+    def destroy_case(self, case_id: str, epoch: int) -> Erased:
+        """Remove everything of a case, whose key is destroyed, from this disk; again is no error.
+
+        Errors: STORAGE, CONFLICT (an older epoch), BAD_REQUEST.
+        """
+        return self._destroyed.erase(case_id, epoch)
 
     def _look_at_room(self) -> None:
         """Tell the log when the disk fills up, and when it has room again; cameras show it in their status."""

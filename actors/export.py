@@ -14,6 +14,7 @@ from pathlib import Path
 
 import tenacity
 
+from actors.package_files import remove_files, remove_pattern
 from actors.render_tools import RenderTools
 from actors.render_work import remove_work, work_folder
 from actors.rendering import Rendering
@@ -92,10 +93,7 @@ class ExportActor:
         self._custody.expire_due()
         self._custody.remind_due()
         for request in self._custody.spent_exports():
-            patterns = [f"{copy.package_id}-*.orvault" for copy in request.copies]
-            patterns += [copy.package.path for copy in request.copies if copy.package is not None]
-            removed = [_remove(self._tools.packages, pattern) for pattern in patterns]
-            if all([*removed, remove_work(_work_of(self._tools, request))]):
+            if remove_files(self._tools.packages, request):
                 self._custody.files_removed(request.request_id)
 
     def _carry_out(self, job: RenderJob) -> None:
@@ -125,7 +123,7 @@ class ExportActor:
     def _build(self, job: RenderJob) -> None:
         for earlier in range(1, job.epoch):  # finished, but never confirmed
             for copy in job.request.copies:
-                _remove(self._tools.packages, f"{copy.package_id}-{earlier}.orvault")
+                remove_pattern(self._tools.packages, f"{copy.package_id}-{earlier}.orvault")
         made, second_look = self._patiently(job)
         first, *further = (
             PackageFile(each.package_id, each.path.name, each.bytes, each.sha256) for each in made
@@ -194,16 +192,5 @@ def _sweep(packages: Path) -> None:
 
     Finished pieces of a rendering stay: their key can be had again.
     """
-    _remove(packages, "*.mp4.enc")
-    _remove(packages, ".*.orvault.*.part")
-
-
-def _remove(packages: Path, pattern: str) -> bool:
-    """Remove what fits the pattern; False, and logged, for what cannot be removed."""
-    try:
-        for path in packages.glob(pattern):
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        log.warning("%s in %s cannot be removed: %s", pattern, packages, error.strerror)
-        return False
-    return True
+    remove_pattern(packages, "*.mp4.enc")
+    remove_pattern(packages, ".*.orvault.*.part")

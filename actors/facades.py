@@ -36,11 +36,13 @@ if TYPE_CHECKING:
     from orvault.custody.control import Signal
     from orvault.custody.service import Alarm, SignalOutcome
     from orvault.marks.keys import MarkKey
+    from orvault.recording.destroying import Erased
     from orvault.recording.unconfirmed import Landmark
 
 INDEX, KEYS, CONTROL, NOTICES, EXPORT, MEDIA = "index", "keys", "control", "notices", "export", "media"
-VIEWING, WITNESSING = "viewing", "witnessing"
+VIEWING, WITNESSING, RETENTION = "viewing", "witnessing", "retention"
 ARM_S = 3.0  # nobody is to wait for it: it is told again
+ERASE_S = 600.0  # hours of several cameras are tens of thousands of files
 STOP_S = 60.0  # stopping waits until the last fragment is on disk
 
 
@@ -123,6 +125,15 @@ class SegmentsHandle:
     def waiting(self, node_id: str) -> int:
         """Records of a node that the ledger has not confirmed yet."""
         return cast("int", call(encryption_name(node_id), "waiting"))
+
+    def stored_cases(self, node_id: str) -> list[str]:
+        """Cases of which anything lies on a node's disk."""
+        return cast("list[str]", call(encryption_name(node_id), "stored_cases"))
+
+    def destroy_case(self, node_id: str, case_id: str, epoch: int) -> Erased:
+        """Remove everything of a destroyed case from a node's disk."""
+        name = encryption_name(node_id)
+        return cast("Erased", call(name, "destroy_case", case_id, epoch, timeout_s=ERASE_S))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actors.repeating import repeat
 from actors.rewrapping import Rewrapper, Sidecars
 from orvault.container import vaultkey
 from orvault.container.kek import KekSource, PassphraseKek
+from orvault.container.keybackup import follow
 from orvault.container.keys import Kem, KeySlot, PublicKey, wrap_key
 from orvault.container.keystore import KeyStore, default_anchors
 from orvault.container.segment import slot_info, unwrap_dek
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from orvault.custody.token import TokenPlace
 
 MAX_SECRET_BYTES = 4096
+BACKUP_S = 60.0  # how far the back-up of the key store may be behind
 REWRAP_S = 10.0  # between looks at what is still sealed to a vault key
 
 log = logging.getLogger(__name__)
@@ -42,6 +45,7 @@ class StorePlace:
     folder: Path
     anchors: Path | None = None  # beside the folder when None
     token: TokenPlace | None = None
+    backup: Path | None = None  # a copy that follows every change, without the anchor
 
     def source(self, secret: str) -> KekSource:
         """The KEK that this passphrase, or the token's PIN, stands for."""
@@ -71,6 +75,8 @@ class KeyActor:
         self._locked_because = ""
         if secret_file is not None:
             self._unlock_at_start(secret_file)
+        if self._place.backup is not None:
+            repeat("key back-up", self._follow, BACKUP_S)
 
     def _unlock_at_start(self, secret_file: Path) -> None:
         # Ray gives an actor up for good when this raises: whatever keeps the store from opening (a wrong passphrase
@@ -80,6 +86,12 @@ class KeyActor:
         except OrvaultError as error:
             self._locked_because = str(error)
             log.error("the key store stays locked: %s", error)
+
+    def _follow(self) -> None:
+        """Keep the back-up at what the store is now: after a destruction older ones open nothing. Needs no secret."""
+        assert self._place.backup is not None, "asked for where there is one"
+        if follow(self._place.folder, self._place.backup):
+            log.info("the key store is backed up to %s", self._place.backup)
 
     def unlock(self, secret: str) -> None:
         """Open the key store with its passphrase or the token's PIN; history is told, of a wrong one too.
@@ -187,11 +199,14 @@ class KeyActor:
         vaultkey.mark(self._place.folder, VaultUse(case_id, thumbprint, settled=True))
 
     def destroy_case_key(self, case_id: str) -> None:
-        """Destroy a case's key for good. Whether that may be, the caller has decided.
+        """Destroy a case's key for good, once the ledger confirms that its destruction has begun; again is no error.
 
-        Errors: KEYS_LOCKED, KEY_MISSING, CONFLICT.
+        Errors: KEYS_LOCKED, GRANT_MISSING, CONFLICT (other cases still need the same vault key).
         """
-        self._opened().destroy_case_key(case_id)
+        store = self._opened()
+        self._custody.check_key_destruction(case_id)
+        if store.knows_case(case_id):
+            store.destroy_case_key(case_id)
 
     def rotate(self, secret: str | None = None) -> int:
         """A new KEK, with a new passphrase if one is given; older copies of the store end. The new generation.

@@ -124,6 +124,7 @@ class RecordingOut(Model):
     missing_segments: int = Field(description="Holes in the numbering: segments that were lost.")
     recording: bool
     gaps: list[GapOut]
+    destroyed_at: TimeOut | None = Field(description="Since when nothing of it opens any more.")
 
     @classmethod
     def of(cls, run: RunSummary) -> RecordingOut:
@@ -140,4 +141,5 @@ class RecordingOut(Model):
             missing_segments=run.missing_segments,
             recording=run.recording,
             gaps=[GapOut(from_=gap.from_us, to=gap.to_us, reason=gap.reason) for gap in run.gaps],
+            destroyed_at=run.destroyed_us,
         )

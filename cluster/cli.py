@@ -59,6 +59,7 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
             nodes.add_row(node.name, ", ".join(sorted(node.roles)))
         out.print(cameras, nodes)
         _show_capacity(settings)
+        out.print(settings.retention.words())
         state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
         out.print(f"{config} is in order. The site {state}.")
 

@@ -23,6 +23,7 @@ from orvault.custody.rows import UnitsOfWork
 from orvault.custody.service import CustodyService
 from orvault.custody.text import MAX_TIME_US
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording.destroying import DestroyedCases
 from orvault.recording.folders import listed, run_folders
 from orvault.recording.fsck import (
     Fault,
@@ -81,19 +82,37 @@ class SiteCheck:
         """Check these nodes' stores (name -> root), or what they hold of one case; `step` hears of each run."""
         seen: set[str] = set()
         for node_id, root in stores.items():
+            self._check_destroyed(node_id, root, case_id, repair)
             gaps = gaps_by_run(root, self._tell)
             if case_id is not None:
                 self._drop_other_cases(root, case_id)
             for folder in run_folders(root, partial(self._unlisted, root)):
                 name = RunName(*folder.relative_to(root).parts)
-                if case_id in (None, name.case_id):
+                if case_id in (None, name.case_id) and not self._destroyed([name.case_id]):
                     step("/".join(name))
                     seen.add(name.run_id)
                     self._check_run(node_id, root, folder, gaps.pop(name, []), repair)
         for run in self._runs(case_id):
-            if run.run_id not in seen:
+            if run.run_id not in seen and not self._destroyed([run.case_id]):
                 self._check_lost_run(run, stores)
         return self.report
+
+    def _check_destroyed(self, node_id: str, root: Path, case_id: str | None, repair: bool) -> None:
+        """Files of a case whose recordings are destroyed: nothing of them belongs on a disk, no row is missing."""
+        disk = DestroyedCases(root)
+        for gone in sorted(self._destroyed([each for each in disk.present() if case_id in (None, each)])):
+            known = self._custody.destruction_of(gone)
+            if repair and known is not None and known.destroyed_us is not None:
+                again = node_id not in self._custody.nodes_outstanding(gone)
+                erased = disk.erase(gone, known.epoch)
+                self._custody.files_destroyed(gone, node_id, erased.files, erased.bytes, again=again)
+                self.report.removed += erased.files
+            else:
+                what = "The recordings of this case are destroyed, and files of them lie here; they open for nobody."
+                self._tell(Fault(FaultKind.DESTROYED, str(root / gone), what, _DESTROYED))
+
+    def _destroyed(self, case_ids: Sequence[str]) -> set[str]:
+        return self._custody.destroyed_among(case_ids)
 
     def _drop_other_cases(self, root: Path, case_id: str) -> None:
         prefix = f"{root / case_id}/"
@@ -247,6 +266,9 @@ class SiteCheck:
                 self._tell(file_missing(root, row))
 
 
+_DESTROYED = (
+    "A running site removes them by itself, as does `orvault fsck --repair` once the receipt is signed."
+)
 _REFUSED = "It stays on the disk. A run that the ledger does not know needs the ledger's back-up."
 _HISTORY = "Have an auditor check history (`orvault history verify`) before anything of this case leaves."
 _ROW = "Bring the ledger back from its back-up, then `orvault fsck --repair` adds what is newer."

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster import node_keys_cli
+from cluster import keys_backup_cli, node_keys_cli
 from cluster.command import DEFAULT_CONFIG, ConfigOption, ready, settings_of
 from cluster.console import errors_in_words, out
 from cluster.root_access import (
@@ -38,6 +38,8 @@ app = typer.Typer(help="Keys and trust.", no_args_is_help=True)
 app.command("request-node")(node_keys_cli.request_node)
 app.command("enrol-node")(node_keys_cli.enrol_node)
 app.command("accept-node")(node_keys_cli.accept_node)
+app.command("backup")(keys_backup_cli.backup)
+app.command("restore")(keys_backup_cli.restore)
 
 
 @app.command()

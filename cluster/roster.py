@@ -27,6 +27,7 @@ from actors.viewing import ViewingActor, VisionPlan
 from actors.witnessing import WitnessingActor
 from cluster import services
 from cluster.custody import LedgerAddress, Rules, open_custody
+from cluster.destruction import start_retention
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
 from cluster.settings import CameraSettings, Settings
 from cluster.trigger_settings import GestureSettings, TriggerSettings
@@ -57,6 +58,7 @@ def actor_names(settings: Settings) -> list[str]:
         facades.EXPORT,
         facades.MEDIA,
         facades.VIEWING,
+        facades.RETENTION,
     ]
 
 
@@ -97,6 +99,7 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
         *_start_notices(settings, _placed(on_server(facts))),
         _start_witnessing(settings, _placed(on_server(facts))),
         _start_viewing(settings, _placed(on_server(facts))),
+        start_retention(settings, partial(open_custody, *custody_at(settings)), _placed(on_server(facts))),
     ]
 
 

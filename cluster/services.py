@@ -68,14 +68,14 @@ def store_place(settings: Settings) -> StorePlace:
     """The key store, and what opens it. Errors: BAD_SETTINGS when a token is wanted and not described."""
     keys = settings.keys
     if keys.kek == "passphrase":
-        return StorePlace(keys.store, keys.anchor)
+        return StorePlace(keys.store, keys.anchor, backup=keys.backup)
     if keys.token_module is None or not keys.token_label:
         raise OrvaultError(
             ErrorKind.BAD_SETTINGS, "kek: pkcs11 needs token_module and token_label.", where="keys"
         )
     from orvault.custody.token import TokenPlace  # only sites with a token load its library
 
-    return StorePlace(keys.store, token=TokenPlace(keys.token_module, keys.token_label))
+    return StorePlace(keys.store, token=TokenPlace(keys.token_module, keys.token_label), backup=keys.backup)
 
 
 def secret_file(settings: Settings) -> Path | None:

@@ -119,6 +119,9 @@ class KeySettings(Frozen):
     anchor: Path = Field(
         default=Path("keys/anchor"), description="Half of the KEK; never backed up. OPERATIONS says why."
     )
+    backup: Path | None = Field(
+        default=None, description="A copy of the store that follows every change; on another disk."
+    )
     kek: Literal["passphrase", "pkcs11"] = Field(
         default="passphrase", description="What the store opens with; pkcs11: a key in a token."
     )

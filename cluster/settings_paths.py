@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # Relative to `data`; the token's library is a path of the system.
 KEY_PATHS = (
-    "root_certificate", "server_identity", "node_identities", "store", "anchor", "passphrase_file", "pin_file",
-    "revocation_list",
+    "root_certificate", "server_identity", "node_identities", "store", "anchor", "backup", "passphrase_file",
+    "pin_file", "revocation_list",
 )  # fmt: skip
 
 

@@ -68,6 +68,16 @@ class RetentionSettings(BaseModel):
             raise ValueError(f"ceiling_days ({self.ceiling_days}) lies below floor_days ({self.floor_days})")
         return self
 
+    def words(self) -> str:
+        """The rule in words."""
+        after = (
+            "a person approves their destruction"
+            if self.approve
+            else f"they are destroyed by themselves, {self.notice_days} days after the notice"
+        )
+        kept = f"Recordings are kept for {self.floor_days} days, on request up to {self.ceiling_days}"
+        return f"{kept}; then {after}."
+
     def policy(self) -> RetentionPolicy:
         """The rules as custody takes them."""
         return RetentionPolicy(

@@ -36,6 +36,7 @@ _DECIDING = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT)
         ErrorKind.SELF_APPROVAL,
         ErrorKind.BASIS_MISSING,
         ErrorKind.EMPTY_RANGE,
+        ErrorKind.DESTROYED,
         ErrorKind.EXPIRED,
         by_service=True,
     ),

@@ -18,6 +18,8 @@ from orvault.errors import ErrorKind
 
 router = APIRouter(prefix="/exports", tags=["Exports"])
 
+_DRAFTING = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.DESTROYED, ErrorKind.TOO_MANY_ATTEMPTS)
+
 
 @router.post(
     "",
@@ -28,6 +30,7 @@ router = APIRouter(prefix="/exports", tags=["Exports"])
         ErrorKind.NOT_FOUND,
         ErrorKind.BASIS_MISSING,
         ErrorKind.EMPTY_RANGE,
+        ErrorKind.DESTROYED,
         ErrorKind.TOO_MANY_ATTEMPTS,
     ),
 )
@@ -45,7 +48,7 @@ def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) ->
     "/drafts",
     summary="Begin an export request",
     status_code=201,
-    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.TOO_MANY_ATTEMPTS),
+    **guarded(Right.EXPORT_SUBMIT, *_DRAFTING),
 )
 def draft_export(services: ServicesHere, caller: CallerHere, body: DraftIn) -> ExportOut:
     """Keep a request that is not complete yet. Nobody decides on it; it expires after 30 days."""
@@ -56,7 +59,7 @@ def draft_export(services: ServicesHere, caller: CallerHere, body: DraftIn) -> E
 @router.patch(
     "/{request_id}",
     summary="Change a draft",
-    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.TOO_MANY_ATTEMPTS),
+    **guarded(Right.EXPORT_SUBMIT, *_DRAFTING),
 )
 def change_draft(
     services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: DraftChangeIn
@@ -75,6 +78,7 @@ def change_draft(
         ErrorKind.CONFLICT,
         ErrorKind.BASIS_MISSING,
         ErrorKind.EMPTY_RANGE,
+        ErrorKind.DESTROYED,
     ),
 )
 def submit_draft(

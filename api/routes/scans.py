@@ -19,7 +19,13 @@ router = APIRouter(prefix="/exports/{request_id}", tags=["Exports"])
     "/scan",
     summary="Have a draft's footage scanned",
     status_code=202,
-    **guarded(Right.EXPORT_SUBMIT, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.EMPTY_RANGE),
+    **guarded(
+        Right.EXPORT_SUBMIT,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.CONFLICT,
+        ErrorKind.EMPTY_RANGE,
+        ErrorKind.DESTROYED,
+    ),
 )
 def order_scan(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ScanOut:
     """Find who and what is in it, so that it can be chosen what is masked. Nobody sees a picture for it.

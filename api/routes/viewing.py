@@ -57,7 +57,7 @@ def view_live(request: Request, services: ServicesHere, caller: CallerHere, body
     "/views/stored",
     summary="Watch a recording",
     status_code=201,
-    **guarded(Right.STORED_VIEW, ErrorKind.NOT_FOUND, ErrorKind.EMPTY_RANGE),
+    **guarded(Right.STORED_VIEW, ErrorKind.NOT_FOUND, ErrorKind.EMPTY_RANGE, ErrorKind.DESTROYED),
 )
 def view_stored(request: Request, services: ServicesHere, caller: CallerHere, body: StoredIn) -> ViewOut:
     """What a camera recorded of a case: a mosaic, unless you hold a viewing grant and the quick mask is lifted."""

@@ -94,7 +94,7 @@ class KeyRing:
         ring = cls(folder, source)
         head = _Head(os.urandom(16).hex(), 1, source.fresh())
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _locked(folder):
+        with locked(folder):
             source.prepare(head.store_id, head.generation)
             write_private(folder / RING_FILE, ring._seal(source, head, {}), replace=False)
             ring._load()
@@ -109,7 +109,7 @@ class KeyRing:
         if not (folder / RING_FILE).exists():
             raise OrvaultError(ErrorKind.KEY_MISSING, "There is no key store here.", where=str(folder))
         ring = cls(folder, source)
-        with _locked(folder):
+        with locked(folder):
             ring._refresh()
         return ring
 
@@ -126,7 +126,7 @@ class KeyRing:
 
     def add(self, name: bytes) -> bytes:
         """An entry's key, made now if there is none. Durable when it returns."""
-        with _locked(self._folder):
+        with locked(self._folder):
             self._refresh()
             if name not in self._entries:
                 if len(self._entries) >= MAX_ENTRIES:
@@ -153,7 +153,7 @@ class KeyRing:
         if new.kind != self._source.kind:
             raise OrvaultError(ErrorKind.BAD_REQUEST, f"A store under {self._source.kind} stays under it.")
         told = None if source is None else source.fresh()
-        with _locked(self._folder):
+        with locked(self._folder):
             self._refresh()
             old, entries = self._head, {k: v for k, v in self._entries.items() if k not in set(drop)}
             names = tuple(sorted(path.relative_to(self._folder).as_posix() for path in files))
@@ -166,7 +166,7 @@ class KeyRing:
 
     def _refresh_if_changed(self) -> None:
         if _signature(self._folder / RING_FILE) != self._seen:
-            with _locked(self._folder):
+            with locked(self._folder):
                 self._refresh()
 
     def _refresh(self) -> None:
@@ -279,7 +279,7 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One writer at a time, over all processes; the lock ends with its process, however that ends."""
     try:
         handle = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

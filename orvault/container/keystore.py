@@ -114,6 +114,11 @@ class KeyStore:
         """Whether `private_key` would find it."""
         return self._find(thumbprint) is not None
 
+    def knows_case(self, case_id: str) -> bool:
+        """Whether anything is left to destroy of a case: a key of its own, or a vault key that it was given."""
+        given = [use.thumbprint for use in vaultkey.uses(self._folder) if use.case_id == case_id]
+        return self._ring.get(entry_id(CASE, case_id)) is not None or any(map(self.is_vault_key, given))
+
     def destroy_case_key(self, case_id: str) -> None:
         """Destroy a case's key: its segments never open again, nor does any older copy of this store.
 

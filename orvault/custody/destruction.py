@@ -152,3 +152,7 @@ class DestructionRows(Protocol):
     def drop_slots(self, case_id: str) -> None:
         """Empty the key slots in the segments' rows; the rows themselves stay."""
         ...
+
+    def drop_scans(self, case_id: str) -> None:
+        """Forget what scans of the case's footage found."""
+        ...

@@ -92,6 +92,7 @@ class RunSummary:
     missing_segments: int
     recording: bool
     gaps: tuple[StoredGap, ...]
+    destroyed_us: int | None = None  # since when nothing of it opens any more
 
 
 @dataclass(frozen=True, slots=True)

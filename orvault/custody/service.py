@@ -9,6 +9,7 @@ from orvault.custody.desks.accounts import AccountDesk
 from orvault.custody.desks.alarms import Alarm
 from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
+from orvault.custody.desks.destroying import DestroyingDesk
 from orvault.custody.desks.histories import HistoryDesk
 from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDesk, RecordingAccess, Seen
 from orvault.custody.desks.notices import MailPage, NoticeDesk, NoticePage
@@ -16,7 +17,7 @@ from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
-from orvault.custody.desks.retention import CaseRetention, Plan, RetentionDesk
+from orvault.custody.desks.retention import CaseRetention, Plan
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.scanning import ScanJob, ScanningDesk
 from orvault.custody.desks.scans import ScanDesk
@@ -44,7 +45,7 @@ class CustodyService(
     NoticeDesk,
     TraceDesk,
     ViewingDesk,
-    RetentionDesk,
+    DestroyingDesk,
 ):
     """All desks over one ledger; safe to share between threads, and to have in several processes."""
 

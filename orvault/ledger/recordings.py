@@ -23,6 +23,7 @@ from orvault.custody.request import ExportRequest
 from orvault.errors import ErrorKind
 from orvault.ledger import tables as t
 from orvault.ledger.rows import Row, from_text, list_from_text, to_text
+from orvault.ledger.tables_retention import destructions
 
 _IDS_AT_ONCE = 500
 
@@ -132,11 +133,12 @@ class Segments:
         return found
 
     def volumes(self, from_us: int) -> Sequence[Volume]:
-        """How much each camera recorded from this time on."""
+        """How much each camera recorded from this time on, less what is destroyed: it lies on no disk any more."""
         s = t.segments.c
+        gone = select(destructions.c.case_id).where(destructions.c.key_destroyed_us.is_not(None))
         query = (
             select(s.camera_id, func.min(s.start_us), func.sum(s.end_us - s.start_us), func.sum(s.bytes))
-            .where(s.start_us >= from_us)
+            .where(s.start_us >= from_us, s.case_id.not_in(gone))
             .group_by(s.camera_id)
             .order_by(s.camera_id)
         )

@@ -15,6 +15,7 @@ from orvault.ledger import tables as base
 from orvault.ledger import tables_retention as t
 from orvault.ledger.rows import Row, Values, to_text
 from orvault.ledger.tables_exports import requests
+from orvault.ledger.tables_scans import scans
 from orvault.ledger.tables_viewing import viewing_grants
 
 _NO_SLOTS = to_text({"items": []})
@@ -215,6 +216,12 @@ class Destructions:
         """Empty the key slots in the segments' rows."""
         s = base.segments.c
         self._db.execute(update(base.segments).where(s.case_id == case_id).values(slots=_NO_SLOTS))
+
+    def drop_scans(self, case_id: str) -> None:
+        """Forget what scans of the case's footage found."""
+        over = select(requests.c.id).where(requests.c.case_id == case_id)
+        values: Values = {"state": "failed", "failure": "The recordings are destroyed.", "found": None}
+        self._db.execute(update(scans).where(scans.c.request_id.in_(over)).values(**values))
 
 
 def _cases_with_runs() -> Select[*tuple[object, ...]]:

@@ -55,6 +55,7 @@ class FaultKind(StrEnum):
     ANCHOR = "anchor"
     CUT_OFF = "cut-off"
     HISTORY = "history"
+    DESTROYED = "destroyed"
 
 
 @dataclass(frozen=True)

@@ -221,3 +221,31 @@ def test_the_player_loads_neither_the_key_store_nor_pkcs11() -> None:
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, timeout=60
     )
     assert shown.stdout.strip() == "[]", shown.stderr
+
+
+def test_the_lines_that_operations_gives_for_the_key_stores_back_up_do_it(site: Keys) -> None:
+    marked = (PROJECT / "docs/OPERATIONS.md").read_text().split("<!-- tested: key store back-up -->")[1]
+    lines = marked.split("```sh\n")[1].split("```")[0]
+    lost = "# ... keys/store is lost ..."
+    assert lost in lines
+    target = site.folder / "disk-2" / "keystore"
+    script = lines.replace("/mnt/disk-2/keystore", str(target)).replace(lost, "rm -r var/keys/store")
+    program = f"orvault() {{ '{sys.executable}' -c 'from cluster.cli import main; main()' \"$@\"; }}\n"
+    shell = subprocess.run(
+        ["bash", "-euc", program + script],
+        cwd=site.folder, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PROJECT), "COLUMNS": "200"},
+        capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    assert "it opens" in shell.stdout and "Nothing is due." in shell.stdout
+    assert KeyStore.exists(site.settings.keys.store) and not list(target.rglob("*anchor*"))
+
+
+def test_a_back_up_goes_where_the_settings_say_and_an_old_one_is_refused(site: Keys) -> None:
+    code, text = site.run("backup")
+    assert code != 0 and "keys.backup" in text
+    site.config.write_text(CONFIG + "  backup: ../disk-2/keystore\n")
+    assert site.run("backup")[0] == 0 and (site.folder / "disk-2" / "keystore" / "ring.json").exists()
+    rotate(site.settings, None, lambda _settings: "store passphrase 1")
+    code, text = site.run("restore", str(site.folder / "disk-2" / "keystore"))
+    assert code != 0 and "before a key was destroyed" in " ".join(text.split())

@@ -53,6 +53,14 @@ def test_a_good_file_is_read_and_its_paths_start_at_its_folder(tmp_path: Path) -
     assert settings.cameras[0].password_file == tmp_path / "var/secrets/cam-1"
 
 
+def test_the_time_recordings_are_kept_may_be_raised_and_never_lowered(tmp_path: Path) -> None:
+    longer = load(tmp_path, GOOD + "retention: {floor_days: 60, approve: false}\n").retention  # type: ignore[attr-defined]
+    assert longer.policy().keep_us == 60 * 86_400_000_000 and "by themselves, 7 days" in longer.words()
+    words = refused(tmp_path, GOOD + "retention: {floor_days: 29}\n")
+    assert "retention" in words and "30 days at least" in words and "never lowered" in words
+    assert "below floor_days" in refused(tmp_path, GOOD + "retention: {floor_days: 91}\n")
+
+
 def test_settings_are_frozen(tmp_path: Path) -> None:
     with pytest.raises(ValidationError):
         load(tmp_path, GOOD).api.port = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orvault.container.canonical import is_identifier
 from orvault.container.gap import Gap
@@ -185,7 +185,10 @@ class RecordingDesk(Desk):
         end = MAX_TIME_US if to_us is None else to_us
         check_range(start, end)
         with self._uow(read_only=True) as uow:
-            return uow.segments.summaries(case_id, camera_id, start, end, page_size(limit))
+            found = uow.segments.summaries(case_id, camera_id, start, end, page_size(limit))
+            gone = {each: uow.destructions.get(each) for each in {run.case_id for run in found}}
+        destroyed = {each: known.key_destroyed_us for each, known in gone.items() if known is not None}
+        return [replace(run, destroyed_us=destroyed.get(run.case_id)) for run in found]
 
 
 def _status(camera: CameraInfo, told: CameraStatus | None, detail: str) -> CameraStatus:
@@ -230,6 +233,8 @@ def _misfit(uow: UnitOfWork, segment: SegmentLike) -> str:
         return "its case, camera or epoch is not that of its run"
     if not 0 <= meta.start_us <= meta.end_us <= MAX_TIME_US:
         return "its times are not in order"
+    if (destruction := uow.destructions.get(meta.case_id)) is not None and destruction.begun:
+        return "the recordings of its case are destroyed"
     if uow.segments.digest_at(meta.run_id, meta.sequence) is not None:
         return "another segment has its place in the run"
     return ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
+from orvault.custody.case import Case
 from orvault.custody.desks.base import Desk, not_found
 from orvault.custody.destruction import Destruction, NodeFiles, Step, check_step, gone
 from orvault.custody.history import Act
@@ -240,14 +241,15 @@ def facts_of(uow: UnitOfWork, recorded: Recorded, now_us: int) -> CaseFacts:
     )
 
 
-def check_not_destroyed(uow: UnitOfWork, case_id: str) -> None:
-    """Before anything is asked for of a case. Errors: DESTROYED (also while it is being destroyed), NOT_FOUND."""
+def check_not_destroyed(uow: UnitOfWork, case_id: str) -> Case:
+    """The case, before anything of it is asked for. Errors: DESTROYED (also while that is under way), NOT_FOUND."""
     case = uow.cases.get(case_id)
     if case is None:
         raise not_found("case", case_id, "case_id")
     destruction = uow.destructions.get(case_id)
     if destruction is not None and destruction.begun:
         raise gone(destruction, case.number)
+    return case
 
 
 def _begun(uow: UnitOfWork, item: PlanItem) -> bool:

@@ -13,6 +13,7 @@ from orvault.custody.account import Account
 from orvault.custody.choice import MAX_CLEAR, ClearPart, DrawnRegion, MaskingChoice, ToldChoice, check_drawn
 from orvault.custody.desks.base import Desk, not_found
 from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.desks.submitting import own_draft
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -36,12 +37,13 @@ class ScanDesk(Desk):
     def order_scan(self, by: Account, request_id: str) -> Scan:
         """Have one's own draft's footage scanned for who is in it; an earlier scan is no longer chosen from.
 
-        Errors: FORBIDDEN, NOT_FOUND, CONFLICT (no draft any more; a scan is under way; too many), EMPTY_RANGE,
-        BAD_REQUEST (the whole picture is masked: there is nothing to choose).
+        Errors: FORBIDDEN, NOT_FOUND, DESTROYED, CONFLICT (no draft any more; a scan is under way; too many),
+        EMPTY_RANGE, BAD_REQUEST (the whole picture is masked: there is nothing to choose).
         """
         require(by, Right.EXPORT_SUBMIT)
         with self._uow() as uow:
             draft = own_draft(uow, by, request_id)
+            check_not_destroyed(uow, draft.wish.case_id)
             _check_scannable(uow, draft)
             now = self._clock.now_us()
             scope = ScanScope.of(draft.wish)

@@ -11,6 +11,7 @@ from orvault.custody.basis import check_papers
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.consents import ConsentDesk, settle_basis
 from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.request import (
@@ -118,11 +119,10 @@ class SubmitDesk(ConsentDesk):
         return request
 
     def check_exportable(self, by: Account, case_id: str) -> None:
-        """Before anything costly is done for a request over this case. Errors: FORBIDDEN, NOT_FOUND."""
+        """Before anything costly is done for a request over this case. Errors: FORBIDDEN, NOT_FOUND, DESTROYED."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow(read_only=True) as uow:
-            if uow.cases.get(case_id) is None:
-                raise not_found("case", case_id, "case_id")
+            check_not_destroyed(uow, case_id)
 
     def check_draft(self, by: Account, request_id: str) -> None:
         """Before anything costly is done for a draft. Errors: FORBIDDEN, NOT_FOUND, CONFLICT."""
@@ -190,9 +190,8 @@ def check_against_records(uow: UnitOfWork, wish: Wish, now_us: int) -> None:
 
 
 def _check_named(uow: UnitOfWork, wish: Wish) -> dict[str, str]:
-    """The cameras' titles; NOT_FOUND for what there is not."""
-    if uow.cases.get(wish.case_id) is None:
-        raise not_found("case", wish.case_id, "case_id")
+    """The cameras' titles; NOT_FOUND for what there is not, DESTROYED for what was."""
+    check_not_destroyed(uow, wish.case_id)
     titles = {}
     for camera_id in wish.camera_ids:
         camera = uow.cameras.get(camera_id)

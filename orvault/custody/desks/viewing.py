@@ -12,6 +12,7 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import CaseState
 from orvault.custody.desks.base import Desk, not_found
+from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.ports import CameraInfo
@@ -248,8 +249,8 @@ class ViewingDesk(Desk):
             camera = uow.cameras.get(view.camera_id)
             if camera is None or (camera.removed and view.kind is ViewKind.LIVE):
                 raise not_found("camera", view.camera_id, "camera_id")
-            if view.case_id is not None and uow.cases.get(view.case_id) is None:
-                raise not_found("case", view.case_id, "case_id")
+            if view.case_id is not None:
+                check_not_destroyed(uow, view.case_id)
             if view.kind is ViewKind.STORED and not uow.views.segments(view):
                 message = "This camera recorded nothing of the case in this period."
                 raise OrvaultError(ErrorKind.EMPTY_RANGE, message, where="from, to")
