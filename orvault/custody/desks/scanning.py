@@ -40,8 +40,11 @@ class ScanningDesk(Desk):
         As `claim_render`: after 3 workers ended over a scan, it fails. So does one whose draft was changed or
         submitted meanwhile.
         """
+        now = self._clock.now_us()
+        with self._uow(read_only=True) as uow:  # asked every few seconds: it must not hold up who writes
+            if not uow.scans.waiting(now):
+                return None
         with self._uow() as uow:
-            now = self._clock.now_us()
             for scan in uow.scans.waiting(now):
                 if not _free(scan, worker, now):
                     continue
