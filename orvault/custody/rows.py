@@ -213,6 +213,10 @@ class RequestRows(Protocol):
         """Ended ones whose files were not removed yet."""
         ...
 
+    def submitted(self, from_us: int, to_us: int, owner: str | None, limit: int) -> Sequence[ExportRequest]:
+        """Those submitted in this period, the oldest first."""
+        ...
+
     def due(self, by_us: int) -> Sequence[ExportRequest]:
         """Undecided ones that are to be answered by then."""
         ...

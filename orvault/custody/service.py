@@ -15,6 +15,7 @@ from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDes
 from orvault.custody.desks.notices import MailPage, NoticeDesk, NoticePage
 from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
+from orvault.custody.desks.registers import RegisterDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderDesk, RenderJob
 from orvault.custody.desks.retention import CaseRetention, Plan
@@ -34,6 +35,7 @@ class CustodyService(
     AccountDesk,
     CaseDesk,
     RehearsalDesk,
+    RegisterDesk,
     RoomDesk,
     RecordingDesk,
     RenderDesk,

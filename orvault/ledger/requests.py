@@ -182,6 +182,13 @@ class Requests:
         )
         return self._read(query.order_by(r.id).limit(100))
 
+    def submitted(self, from_us: int, to_us: int, owner: str | None, limit: int) -> Sequence[ExportRequest]:
+        """Those submitted in this period, the oldest first; drafts are none."""
+        r = t.requests.c
+        here = (r.requested_us >= from_us, r.requested_us < to_us, r.due_us.is_not(None))
+        query = select(t.requests).where(*here).order_by(r.requested_us, r.id).limit(limit)
+        return self._read(query if owner is None else query.where(r.requested_by == owner))
+
     def due(self, by_us: int) -> Sequence[ExportRequest]:
         """Undecided ones that are to be answered by then, the most urgent first, at most 500."""
         r = t.requests.c

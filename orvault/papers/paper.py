@@ -109,10 +109,10 @@ class Paper:
         self._sheet.ln(2)
 
     def signatures(self, labels: Sequence[str]) -> None:
-        """A line to sign on for each."""
+        """A line to sign on for each, all on one page."""
+        if self._sheet.will_page_break(16 * len(labels)):
+            self._sheet.add_page()
         for label in labels:
-            if self._sheet.will_page_break(16):
-                self._sheet.add_page()
             self._sheet.ln(9)
             self._row(label, "")
             y = self._sheet.get_y() - 0.5

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from orvault.custody.account import Role
+from orvault.custody.basis import BasisKind
+from orvault.custody.consents import Scope, Subject
+from orvault.custody.steps import RequestState
 from orvault.papers.paper import Language, Paper
+from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
+from tests.fakes import consents_of
+from tests.unit.api_support import make_api
 
 NOW = 1_800_000_000_000_000
 
@@ -44,3 +54,33 @@ def test_time_names_its_offset() -> None:
 def test_character_that_the_font_lacks_is_a_box() -> None:
     shown = make()._sheet.shown("龘 김 😀")
     assert shown == "□ 김 □"
+
+
+@pytest.mark.parametrize("language", Language)
+def test_form_and_register_are_papers_over_http(tmp_path: Path, language: Language) -> None:
+    api = make_api(tmp_path)
+    world = api.world
+    case = world.recorded_case()
+    request = world.custody.submit_export(world.manager, world.wish(case, basis=consents_of("Lee", "Park")))
+    world.custody.refuse_export(world.officer, request.request_id, "동의서의 서명이 다릅니다.")
+    world.ready(case)
+    form = api.get(
+        f"exports/{request.request_id}/form", Role.RECORDS_MANAGER, params={"language": language.value}
+    )
+    assert (form.status_code, form.headers["content-type"]) == (200, "application/pdf")
+    period = {"from": "2027-01-01T00:00:00Z", "to": "2027-02-01T00:00:00Z", "language": language.value}
+    register = api.get("request-register", Role.AUDITOR, params=period)
+    assert register.status_code == 200, register.text
+    assert form.content.startswith(b"%PDF-") and register.content.startswith(b"%PDF-")
+    other = world.account(Role.RECORDS_MANAGER, "second-manager")
+    assert world.custody.request_register(other, 0, world.clock.us + 1).requests == ()
+    found = world.custody.request_register(world.officer, 0, world.clock.us + 1)
+    assert len(found.requests) == 2 and set(found.case_numbers.values()) == {case.number}
+    if folder := os.environ.get("ORVAULT_KEEP_PAPERS"):
+        (Path(folder) / f"form-{language}.pdf").write_bytes(form.content)
+        (Path(folder) / f"register-{language}.pdf").write_bytes(register.content)
+
+
+def test_every_state_and_basis_has_its_words() -> None:
+    assert set(STATES) == set(RequestState) and set(BASES) == set(BasisKind)
+    assert set(SUBJECTS) == set(Subject) and set(SCOPES) == set(Scope)
