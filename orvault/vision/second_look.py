@@ -30,7 +30,6 @@ from orvault.vision.session import Session, open_session
 
 _NEAR = 40  # levels of a channel: what the encoder and an invisible mark change of a solid colour
 _BORDER = 0.2  # of a box's side
-_BESIDE, _BESIDE_SHARE = 1.0, 0.1
 _WHOLE_SHARE = (
     0.4  # of a picture masked whole that must have the mask's colour: a tiled watermark covers the rest
 )
@@ -115,10 +114,9 @@ class SecondLook:
         return [d for d in self.find(bgr) if not self._is_covered(d, covered)]
 
     def _is_covered(self, found: Detection, covered: npt.NDArray[np.bool_]) -> bool:
-        if _share(_grown(found, -_BORDER), covered) >= self.rules.covered:
-            return True
-        # From a body whose head is hidden the pose model guesses a head beside the mask.
-        return found.source == pose.SOURCE and _share(_grown(found, _BESIDE), covered) >= _BESIDE_SHARE
+        # Whoever found it: what the pose model guesses beside the mask of a body's hidden head looks like a bare head
+        # beside another person's mask, and a reviewer tells them apart.
+        return _share(_grown(found, -_BORDER), covered) >= self.rules.covered
 
     def review(
         self, output: bytes, plans: Mapping[int, FramePlan], policy: MaskPolicy

@@ -12,6 +12,7 @@ from actors.second_looking import TrialOrder, look_again, orders, picks, togethe
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame
 from orvault.video.encoding import Mp4Encoder
+from orvault.vision import pose
 from orvault.vision.detection import SKIPPED, Detection, Kind
 from orvault.vision.detector import SOURCE_PERSON_TOP, DetectorProfile
 from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle
@@ -156,6 +157,15 @@ def test_only_a_box_that_alone_covers_a_head_is_left_out() -> None:
     )
     assert picks([[head]], [alone]) == ((0, alone, 0),)
     assert picks([[head]], [twice]) == picks([[head]], [FramePlan(True)]) == ()
+
+
+@pytest.mark.parametrize("source", [pose.SOURCE, "yunet"])
+def test_a_head_beside_a_mask_is_left_whoever_found_it(source: str) -> None:
+    covered = np.zeros((HEIGHT, WIDTH), bool)
+    covered[100:200, 100:200] = True  # another person's
+    beside = Detection(Kind.HEAD, 205, 100, 305, 200, 0.9, source)
+    under = Detection(Kind.HEAD, 105, 105, 195, 195, 0.9, source)
+    assert not eyes()._is_covered(beside, covered) and eyes()._is_covered(under, covered)
 
 
 def test_solid_counts_as_covered_only_where_the_picture_shows_it() -> None:
