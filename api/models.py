@@ -1,74 +1,16 @@
-"""Bodies of accounts, sessions, cameras, cases and recordings, in and out."""
+"""Bodies of cameras, cases and recordings, in and out."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from api.types import Model, TimeOut
-from orvault.custody.account import Account, Role
 from orvault.custody.recorded import RunSummary
 from orvault.custody.service import CameraView
 
 Words = Annotated[str, Field(max_length=1000)]
-
-
-class Token(Model):
-    """A bearer token; send it as `Authorization: Bearer TOKEN`."""
-
-    access_token: str
-    token_type: str = "bearer"  # noqa: S105 - RFC 6749's word
-    expires_in: int = Field(description="Seconds.")
-
-
-class AccountOut(Model):
-    """An account; its password is never shown."""
-
-    id: str
-    name: str
-    display_name: str
-    role: Role
-    created_at: TimeOut
-    disabled_at: TimeOut | None
-    must_change_password: bool = Field(
-        description="Somebody else set it; until then nothing else is allowed."
-    )
-
-    @classmethod
-    def of(cls, account: Account) -> AccountOut:
-        """From custody's account."""
-        return cls(
-            id=account.account_id,
-            name=account.name,
-            display_name=account.display_name,
-            role=account.role,
-            created_at=account.created_us,
-            disabled_at=account.disabled_us,
-            must_change_password=account.must_change,
-        )
-
-
-class AccountIn(Model):
-    """A new account."""
-
-    name: Annotated[str, Field(max_length=200, examples=["kim.jiwon"])]
-    display_name: Annotated[str, Field(max_length=200, examples=["김지원 (Records)"])]
-    role: Role
-    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
-
-
-class PasswordIn(Model):
-    """A password that an account has to change at its next sign-in."""
-
-    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
-
-
-class OwnPasswordIn(Model):
-    """One's own password, before and after."""
-
-    old_password: SecretStr = Field(max_length=1000)
-    new_password: SecretStr = Field(description="12 characters or more.", max_length=1000)
 
 
 class CameraOut(Model):

@@ -5,6 +5,7 @@ The rules are custody's (desks/accounts.py). Over the API a system administrator
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -14,9 +15,14 @@ from cluster.command import DEFAULT_CONFIG, ConfigOption, settings_of
 from cluster.console import errors_in_words, out
 from orvault.clock import utc_iso
 from orvault.custody.account import Account
+from orvault.custody.scope import Scope, ScopeKind
 from orvault.custody.service import CustodyService
+from orvault.errors import ErrorKind, OrvaultError
 
 app = typer.Typer(help="Accounts.", no_args_is_help=True)
+PARTS_HELP = "site, department:NAME, room:NAME or camera:ID; several; or none."
+ScopeOption = Annotated[list[str], typer.Option(help=f"How far it reaches: {PARTS_HELP}")]
+WHOLE_SITE = ["site"]
 NameArgument = Annotated[str, typer.Argument(help="The sign-in name.")]
 
 
@@ -24,9 +30,11 @@ NameArgument = Annotated[str, typer.Argument(help="The sign-in name.")]
 def list_(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show every account."""
     with errors_in_words():
-        table = Table("name", "role", "made", "state")
+        table = Table("name", "role", "reaches", "made", "state")
         for account in _custody(config).all_accounts():
-            table.add_row(account.name, account.role.value, utc_iso(account.created_us)[:10], _state(account))
+            reaches = "; ".join(scope.words for scope in account.scopes) or "nothing"
+            made = utc_iso(account.created_us)[:10]
+            table.add_row(account.name, account.role.value, reaches, made, _state(account))
         out.print(table)
 
 
@@ -62,12 +70,42 @@ def reset_password(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) ->
         out.print(f"{found.name}: [bold]{password}[/] (shown once; to be changed at the next sign-in).")
 
 
+@app.command()
+def scope(
+    name: NameArgument,
+    parts: Annotated[list[str], typer.Argument(help=PARTS_HELP)],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Say how far an account reaches, in place of what was said before."""
+    with errors_in_words():
+        custody = _custody(config)
+        found = custody.account_named(name)
+        scoped = custody.set_scopes(None, found.account_id, read_scopes(parts))
+        reaches = "; ".join(one.words for one in scoped.scopes) or "nothing"
+        out.print(f"{scoped.name} reaches: {reaches}.", markup=False)
+
+
+def read_scopes(parts: Sequence[str]) -> tuple[Scope, ...]:
+    """Scopes as they are typed: site, department:NAME, room:NAME, camera:ID, or none. Errors: BAD_REQUEST."""
+    if list(parts) == ["none"]:
+        return ()
+    return tuple(_read_scope(part) for part in parts)
+
+
+def _read_scope(part: str) -> Scope:
+    kind, _, name = part.partition(":")
+    if kind not in [known.value for known in ScopeKind]:
+        raise OrvaultError(ErrorKind.BAD_REQUEST, f"{part!r} is no scope.", advice=PARTS_HELP)
+    return Scope(ScopeKind(kind), name)
+
+
 def _custody(config: ConfigOption) -> CustodyService:
     settings = settings_of(config)
     from cluster import services
     from cluster.custody import open_custody
 
-    return open_custody(services.ledger_address(settings), services.camera_ids(settings))
+    address, cameras = services.ledger_address(settings), services.camera_ids(settings)
+    return open_custody(address, cameras, services.rules(settings))
 
 
 def _state(account: Account) -> str:

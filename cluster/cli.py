@@ -163,6 +163,7 @@ def node(
 def account(
     name: Annotated[str, typer.Argument(help="The sign-in name.")],
     role: Annotated[Role, typer.Argument(help="What the account is for.")],
+    scope: accounts_cli.ScopeOption = accounts_cli.WHOLE_SITE,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Add an account; asks for its password."""
@@ -171,7 +172,7 @@ def account(
         from cluster import setup
 
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-        setup.create_account(settings, name, role, password)
+        setup.create_account(settings, name, role, password, accounts_cli.read_scopes(scope))
         out.print(f"Account {name} ({role.value}) was added.")
 
 

@@ -9,6 +9,7 @@ from actors.facades import CamerasHandle, KeysHandle
 from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
+from orvault.custody.access import AccessPolicy
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
@@ -38,8 +39,8 @@ class LedgerAddress:
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site decides for custody: how signals count, who views what, how long recordings are kept, what requests
-    may ask for, and what history is held against.
+    """What a site decides for custody: how signals count, who views and reaches what, how long recordings are kept,
+    what requests may ask for, and what history is held against.
     """
 
     control: ControlPolicy
@@ -47,6 +48,7 @@ class Rules:
     retention: RetentionPolicy = field(default_factory=RetentionPolicy)
     exports: ExportPolicy = field(default_factory=ExportPolicy)
     evidence: Evidence | None = None
+    access: AccessPolicy = field(default_factory=AccessPolicy)
 
 
 def open_custody(
@@ -78,6 +80,7 @@ def open_custody(
         exports=None if rules is None else rules.exports,
         evidence=None if rules is None else rules.evidence,
         patients=patients,
+        access=None if rules is None else rules.access,
     )
 
 

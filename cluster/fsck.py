@@ -20,6 +20,7 @@ from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Run
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.rows import UnitsOfWork
+from orvault.custody.scope import EVERYTHING
 from orvault.custody.service import CustodyService
 from orvault.custody.text import MAX_TIME_US
 from orvault.errors import ErrorKind, OrvaultError
@@ -249,7 +250,7 @@ class SiteCheck:
                 if case_id is not None:
                     yield from uow.runs.of_case(case_id)
                     return
-                cases = uow.cases.page(None, CASES, before)
+                cases = uow.cases.page(EVERYTHING, None, CASES, before)
                 runs = [run for case in cases for run in uow.runs.of_case(case.case_id)]
             if not cases:
                 return

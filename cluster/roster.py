@@ -105,14 +105,7 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
 
 def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rules]:
     """What `open_custody` needs: where the ledger is, the cameras it speaks of, the site's rules."""
-    rules = Rules(
-        settings.control.policy(),
-        settings.viewing.policy(),
-        settings.retention.policy(),
-        settings.export.policy(),
-        services.evidence(settings),
-    )
-    return services.ledger_address(settings), services.camera_ids(settings), rules
+    return services.ledger_address(settings), services.camera_ids(settings), services.rules(settings)
 
 
 def _start_custody(settings: Settings, server: Placed) -> list[Starting]:

@@ -21,6 +21,7 @@ from cluster.settings import Settings
 from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
+from orvault.custody.access import AccessPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.patients import PatientKey
 from orvault.custody.ports import CameraInfo
@@ -39,6 +40,18 @@ def ledger_address(settings: Settings) -> LedgerAddress:
 def camera_ids(settings: Settings) -> tuple[str, ...]:
     """All cameras of the site."""
     return tuple(camera.id for camera in settings.cameras)
+
+
+def rules(settings: Settings) -> Rules:
+    """What the site decides for custody."""
+    return Rules(
+        settings.control.policy(),
+        settings.viewing.policy(),
+        settings.retention.policy(),
+        settings.export.policy(),
+        evidence(settings),
+        AccessPolicy(departments=settings.departments()),
+    )
 
 
 def camera_infos(settings: Settings) -> list[CameraInfo]:

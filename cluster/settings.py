@@ -13,6 +13,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from cluster.access_settings import RoomSettings, check_part
 from cluster.control_settings import ControlSettings
 from cluster.event_settings import EventTargetSettings
 from cluster.export_settings import ExportSettings
@@ -195,6 +196,7 @@ class Settings(BaseSettings):
     )
     nodes: tuple[NodeSettings, ...] = Field(min_length=1)
     cameras: tuple[CameraSettings, ...] = Field(min_length=1)
+    rooms: tuple[RoomSettings, ...] = ()
     cluster: ClusterSettings = ClusterSettings()
     keys: KeySettings = KeySettings()
     ledger: LedgerSettings = LedgerSettings()
@@ -215,6 +217,9 @@ class Settings(BaseSettings):
     def _names_agree(self) -> Self:
         _unique("nodes", [node.name for node in self.nodes])
         _unique("cameras", [camera.id for camera in self.cameras])
+        _unique("rooms", [room.name for room in self.rooms])
+        for part in self.viewing.live:
+            check_part("viewing.live", part, self.places(), self.departments())
         _unique("triggers", [trigger.room for trigger in self.triggers])
         _unique("events", [target.name for target in self.events])
         _unique("history.witnesses", [witness.name for witness in self.history.witnesses])
@@ -236,6 +241,10 @@ class Settings(BaseSettings):
                     f"events: {target.name} names cameras that are not there: {', '.join(unknown)}"
                 )
         return self
+
+    def departments(self) -> dict[str, str]:
+        """The department of each room that has one."""
+        return {room.name: room.department for room in self.rooms}
 
     def places(self) -> dict[str, tuple[str, str]]:
         """Room and node of each camera."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 from actors.keys import read_secret
@@ -18,6 +19,7 @@ from cluster.services import (
     TOKEN_SECRET,
     camera_ids,
     ledger_address,
+    rules,
     store_place,
 )
 from cluster.settings import Settings
@@ -34,6 +36,7 @@ from orvault.container.trust import (
     to_der,
 )
 from orvault.custody.account import Role
+from orvault.custody.scope import SITE, Scope
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
 
@@ -143,7 +146,9 @@ def _authority(folder: Path, site: str, passphrase: str | None) -> Authority:
     return Authority.create(folder, site, passphrase, SystemClock())
 
 
-def create_account(settings: Settings, name: str, role: Role, password: str) -> None:
+def create_account(
+    settings: Settings, name: str, role: Role, password: str, scopes: Sequence[Scope] = (SITE,)
+) -> None:
     """Add an account, as a person at the server's own command line. Errors: BAD_REQUEST, CONFLICT."""
-    custody = open_custody(ledger_address(settings), camera_ids(settings))
-    custody.create_account(None, name, name, role, password)
+    custody = open_custody(ledger_address(settings), camera_ids(settings), rules(settings))
+    custody.create_account(None, name, name, role, password, scopes)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
-from orvault.custody.viewing import MINUTE_US, Showing, ViewPolicy
+from cluster.access_settings import LiveSettings
+from orvault.custody.viewing import MINUTE_US, ViewPolicy
 
 
 class ViewingSettings(BaseModel):
@@ -14,10 +13,7 @@ class ViewingSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    clinical_live: Literal["masked", "people-masked", "clear"] = Field(
-        default="masked",
-        description="What clinical staff see live of a room whose case is armed, while the quick mask is lifted.",
-    )
+    live: tuple[LiveSettings, ...] = ()
     longest_lift_minutes: int = Field(
         default=30, ge=1, le=240, description="A lifted quick mask is on again after so long at the most."
     )
@@ -34,7 +30,7 @@ class ViewingSettings(BaseModel):
     def policy(self) -> ViewPolicy:
         """The rules as custody takes them."""
         return ViewPolicy(
-            clinical_live=Showing(self.clinical_live),
+            live=tuple(one.rule() for one in self.live),
             longest_lift_us=self.longest_lift_minutes * MINUTE_US,
             view_us=self.view_minutes * MINUTE_US,
         )

@@ -21,6 +21,8 @@ from orvault.custody.patients import PatientKey
 from orvault.custody.ports import ArmOrder, CameraInfo, CameraStatus, StartOrder
 from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
+from orvault.custody.scope import SITE
+from orvault.custody.scope import Scope as AccountScope
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.custody.terms import Masking, Redaction, Style
 from orvault.custody.watermark import Position
@@ -195,9 +197,9 @@ class World:
     def officer(self) -> Account:
         return self.accounts[Role.PRIVACY_OFFICER]
 
-    def account(self, role: Role, name: str) -> Account:
+    def account(self, role: Role, name: str, scopes: Sequence[AccountScope] = (SITE,)) -> Account:
         """One more account."""
-        return self.custody.create_account(None, name, name.title(), role, PASSWORD)
+        return self.custody.create_account(None, name, name.title(), role, PASSWORD, scopes)
 
     def armed_case(
         self, number: str = "2026-1", room: str = "OR 1", participants: tuple[str, ...] = ("Lee", "Park")
@@ -305,7 +307,8 @@ def world_over(ledger: Ledger) -> World:
     )
     custody.register_cameras(CAMERAS)
     accounts = {
-        role: custody.create_account(None, role.value, role.value.title(), role, PASSWORD) for role in Role
+        role: custody.create_account(None, role.value, role.value.title(), role, PASSWORD, (SITE,))
+        for role in Role
     }
     return World(clock, ledger, recorders, keys, renderers, custody, accounts)
 

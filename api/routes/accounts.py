@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import OAuth2PasswordRequestForm
 
-from api.models import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, Token
+from api.models_accounts import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, ScopesIn, Token
 from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere, client_of
 from api.types import Limit, ObjectId
@@ -72,10 +72,14 @@ def change_password(
     **guarded(Right.ACCOUNT_MANAGE, ErrorKind.CONFLICT),
 )
 def create_account(services: ServicesHere, caller: CallerHere, body: AccountIn) -> AccountOut:
-    """Make an account with one role. The very first one is made at the server's command line."""
-    password = body.password.get_secret_value()
+    """Make an account with one role and its scopes. The very first one is made at the server's command line."""
     account = services.custody.create_account(
-        caller.account, body.name, body.display_name, body.role, password
+        caller.account,
+        body.name,
+        body.display_name,
+        body.role,
+        body.password.get_secret_value(),
+        [scope.scope() for scope in body.scopes],
     )
     return AccountOut.of(account)
 
@@ -89,6 +93,20 @@ def list_accounts(
 ) -> list[AccountOut]:
     """Accounts in the order in which they were made."""
     return [AccountOut.of(account) for account in services.custody.accounts(caller.account, limit, after)]
+
+
+@router.put(
+    "/accounts/{account_id}/scopes",
+    tags=["Accounts"],
+    summary="Say how far an account reaches",
+    **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND),
+)
+def set_scopes(
+    services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: ScopesIn
+) -> AccountOut:
+    """In place of what was said before, from now on; open views follow at once. Without any it sees nothing."""
+    scopes = [scope.scope() for scope in body.scopes]
+    return AccountOut.of(services.custody.set_scopes(caller.account, account_id, scopes))
 
 
 @router.post(

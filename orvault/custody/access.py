@@ -1,14 +1,16 @@
-"""Who may do what: the one function that decides a right, with its reason; what no rule grants is denied.
+"""Who may do what, and where: the one function that decides a right, with its reason; what no rule grants is denied.
 
 Nothing here reads the database or knows HTTP; every entrance (API, command line, actors) asks `may`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orvault.custody.account import Account, Role
+from orvault.custody.scope import Place
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -131,6 +133,13 @@ _SEES_ALL: dict[Right, frozenset[Role]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class AccessPolicy:
+    """What a site decides of access: `departments` names each room's department, where it has one."""
+
+    departments: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Whether a right is given, why, and as which kind of error a refusal shows."""
 
@@ -139,10 +148,12 @@ class Decision:
     kind: ErrorKind = ErrorKind.FORBIDDEN
 
 
-def may(account: Account, right: Right, *, owner_id: str | None = None) -> Decision:
-    """Decide whether `account` has `right`, over an object owned by `owner_id` where that is named.
+def may(
+    account: Account, right: Right, *, owner_id: str | None = None, place: Place | None = None
+) -> Decision:
+    """Decide whether `account` has `right`, over an object owned by `owner_id` and at `place`, where those are named.
 
-    Without `owner_id` the answer is about the role alone. Raises nothing.
+    Without them the answer is about the role alone. Raises nothing.
     """
     if account.disabled:
         return Decision(False, f"The account {account.name!r} is disabled.")
@@ -158,6 +169,8 @@ def may(account: Account, right: Right, *, owner_id: str | None = None) -> Decis
     foreign = owner_id is not None and owner_id != account.account_id
     if foreign and sees_only_own(account, right):
         return Decision(False, f"The role {role.value} has {right.value} for its own requests only.")
+    if place is not None and not any(scope.covers(place) for scope in account.scopes):
+        return Decision(False, f"No scope of this account reaches {place.words} now.")
     return Decision(True, f"The role {role.value} includes {right.value}.")
 
 
@@ -166,13 +179,15 @@ def sees_only_own(account: Account, right: Right) -> bool:
     return right in _OWN_ONLY and account.role not in _SEES_ALL[right]
 
 
-def require(account: Account, right: Right, *, owner_id: str | None = None) -> None:
+def require(
+    account: Account, right: Right, *, owner_id: str | None = None, place: Place | None = None
+) -> None:
     """Raise FORBIDDEN or SELF_APPROVAL, with the reason, unless `may` allows it."""
-    decision = may(account, right, owner_id=owner_id)
+    decision = may(account, right, owner_id=owner_id, place=place)
     if not decision.allowed:
         advice = (
             "Ask another privacy officer to decide on it."
             if decision.kind is ErrorKind.SELF_APPROVAL
-            else "Ask an account whose role includes it, or the person in charge of accounts."
+            else "Ask an account whose role and scopes include it, or the person in charge of accounts."
         )
         raise OrvaultError(decision.kind, decision.reason, advice=advice)

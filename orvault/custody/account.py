@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from orvault.clock import US_PER_S
+from orvault.custody.scope import Scope
 from orvault.errors import ErrorKind, OrvaultError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{1,62})[a-z0-9]")
@@ -39,6 +40,7 @@ class Account:
     """One person (or machine) that can sign in; `password_phc` is an Argon2id PHC string.
 
     `reset_us`: the password is one that somebody else gave it then, good for nothing but choosing another.
+    `scopes`: how far it reaches; without any, it sees nothing.
     """
 
     account_id: str
@@ -50,6 +52,7 @@ class Account:
     created_by: str
     disabled_us: int | None = None
     reset_us: int | None = None
+    scopes: tuple[Scope, ...] = ()
 
     @property
     def disabled(self) -> bool:
@@ -84,6 +87,10 @@ class AccountRows(Protocol):
     def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
     def put(self, account: Account) -> None:
         """Write what may change: password, whether it was reset, whether the account is disabled."""
+        ...
+
+    def put_scopes(self, account: Account) -> None:
+        """Write its scopes in place of those that it had."""
         ...
 
     def count_enabled(self, role: Role) -> int: ...  # noqa: D102

@@ -28,6 +28,7 @@ class Act(StrEnum):
     ACCOUNT_CREATED = "account-created"
     ACCOUNT_DISABLED = "account-disabled"
     ACCOUNT_ENABLED = "account-enabled"
+    ACCOUNT_SCOPED = "account-scoped"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an act's name
     PASSWORD_RESET = "password-reset"  # noqa: S105 - an act's name
     CASE_PLANNED = "case-planned"

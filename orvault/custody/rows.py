@@ -20,6 +20,7 @@ from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, S
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.retention import RetentionRows
 from orvault.custody.scan import ScanRows
+from orvault.custody.scope import Reach
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import MaskRows, ViewRows
@@ -51,9 +52,11 @@ class CaseRows(Protocol):
         """Write these behind those that the case has."""
         ...
 
-    def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]: ...  # noqa: D102
-    def of_patient(self, digest: str) -> Sequence[Case]:
-        """Those with this hash of the patient reference, the newest first."""
+    def page(  # noqa: D102
+        self, reach: Reach, state: CaseState | None, limit: int, before: str
+    ) -> Sequence[Case]: ...
+    def of_patient(self, reach: Reach, digest: str) -> Sequence[Case]:
+        """Those in reach with this hash of the patient reference, the newest first."""
         ...
 
     def in_room(self, room: str) -> Case | None:
@@ -116,7 +119,13 @@ class SegmentRows(Protocol):
         ...
 
     def summaries(  # noqa: D102
-        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
+        self,
+        reach: Reach,
+        case_id: str | None,
+        camera_id: str | None,
+        from_us: int,
+        to_us: int,
+        limit: int,
     ) -> Sequence[RunSummary]: ...
 
 
@@ -203,7 +212,13 @@ class RequestRows(Protocol):
         ...
 
     def page(  # noqa: D102
-        self, state: RequestState | None, owner: str | None, case_id: str | None, limit: int, before: str
+        self,
+        reach: Reach,
+        state: RequestState | None,
+        owner: str | None,
+        case_id: str | None,
+        limit: int,
+        before: str,
     ) -> Sequence[ExportRequest]: ...
     def waiting(self, now_us: int) -> Sequence[ExportRequest]:
         """Approved ones whose time to be tried has come, and rendering ones, the oldest decision first."""
@@ -213,7 +228,9 @@ class RequestRows(Protocol):
         """Ended ones whose files were not removed yet."""
         ...
 
-    def submitted(self, from_us: int, to_us: int, owner: str | None, limit: int) -> Sequence[ExportRequest]:
+    def submitted(
+        self, reach: Reach, from_us: int, to_us: int, owner: str | None, limit: int
+    ) -> Sequence[ExportRequest]:
         """Those submitted in this period, the oldest first."""
         ...
 

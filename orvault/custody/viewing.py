@@ -6,7 +6,7 @@ Pure. What no rule opens is masked, and what no role includes is denied. Masking
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from orvault.clock import US_PER_S
 from orvault.custody.access import Right, may
 from orvault.custody.account import Account, Role
 from orvault.custody.recorded import StoredSegment
+from orvault.custody.scope import Place, Scope
 from orvault.errors import ErrorKind, OrvaultError
 
 EVERYWHERE = "*"  # the scope of a switch for all cameras; no camera's id can be this
@@ -51,12 +52,21 @@ def shows_more(first: Showing, second: Showing) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveRule:
+    """How much accounts of a role see live, within a scope, of a room whose case is armed."""
+
+    role: Role
+    scope: Scope
+    showing: Showing
+
+
+@dataclass(frozen=True, slots=True)
 class ViewPolicy:
-    """What a site decides. `clinical_live`: what clinical staff see live of a room whose case is armed, while the
-    quick mask there is lifted. Times in microseconds.
+    """What a site decides. `live`: who sees more than a mosaic live of a room whose case is armed, while the quick
+    mask there is lifted; nobody unless it says so. Times in microseconds.
     """
 
-    clinical_live: Showing = Showing.MASKED
+    live: tuple[LiveRule, ...] = ()
     longest_lift_us: int = 30 * MINUTE_US
     view_us: int = 60 * MINUTE_US
 
@@ -126,12 +136,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is so at this moment, round one view: `in_operation` says that the camera's room has an armed case."""
+    """What is so at this moment, round one view: `in_operation` says that the camera's room has an armed case,
+    `place` where the camera is.
+    """
 
     acts: Sequence[MaskAct]
     grants: Sequence[ViewingGrant]
     in_operation: bool
     policy: ViewPolicy
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +160,12 @@ class ViewDecision:
 def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -> ViewDecision:
     """Decide a view at this moment. Raises nothing; asked again whenever anything may have changed.
 
-    1. the role must include viewing of this kind, else it is denied; 2. a grant, or live the site's rule for clinical
-    staff, says how much may be shown at the most; 3. while the quick mask is on, everything is masked for everybody.
+    1. the role must include viewing of this kind, and a scope the camera, else it is denied; 2. a grant, or live the
+    site's rule for a role, says how much may be shown at the most; 3. while the quick mask is on, everything is
+    masked for everybody.
     """
-    right = may(account, _RIGHT[view.kind])
+    place = replace(now.place, at_us=now_us)
+    right = may(account, _RIGHT[view.kind], place=place)
     if not right.allowed:
         return ViewDecision(False, Showing.MASKED, right.reason, now_us)
     if now_us >= view.expires_us:
@@ -173,10 +188,12 @@ def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tupl
     if held:
         best = max(held, key=lambda grant: (_ORDER.index(grant.showing), grant.until_us))
         return best.showing, f"Viewing grant {best.grant_id} covers this.", best.until_us
-    clinical = account.role is Role.CLINICAL_STAFF and view.kind is ViewKind.LIVE
-    if clinical and now.in_operation and now.policy.clinical_live is not Showing.MASKED:
-        reason = "The site shows clinical staff the room of an armed case."
-        return now.policy.clinical_live, reason, view.expires_us
+    if view.kind is ViewKind.LIVE and now.in_operation:
+        place = replace(now.place, at_us=now_us)
+        rules = [r.showing for r in now.policy.live if r.role is account.role and r.scope.covers(place)]
+        if rules:
+            reason = f"The site shows the role {account.role.value} the room of an armed case."
+            return max(rules, key=_ORDER.index), reason, view.expires_us
     return Showing.MASKED, "This account holds no viewing grant that covers this.", view.expires_us
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
 from orvault.custody.account import Account, Role, Session
+from orvault.custody.scope import Scope, ScopeKind
 from orvault.ledger import tables as t
 from orvault.ledger.rows import Row
 
@@ -32,6 +33,7 @@ class Accounts:
                 reset_us=account.reset_us,
             )
         )
+        self._add_scopes(account)
 
     def put(self, account: Account) -> None:
         """Write what may change of an account."""
@@ -41,6 +43,24 @@ class Accounts:
             "reset_us": account.reset_us,
         }
         self._db.execute(update(t.accounts).where(t.accounts.c.id == account.account_id).values(changes))
+
+    def put_scopes(self, account: Account) -> None:
+        """Write its scopes in place of those that it had."""
+        self._db.execute(delete(t.account_scopes).where(t.account_scopes.c.account_id == account.account_id))
+        self._add_scopes(account)
+
+    def _add_scopes(self, account: Account) -> None:
+        for position, scope in enumerate(account.scopes):
+            self._db.execute(
+                insert(t.account_scopes).values(
+                    account_id=account.account_id,
+                    position=position,
+                    kind=scope.kind.value,
+                    name=scope.name,
+                    from_us=scope.from_us,
+                    until_us=scope.until_us,
+                )
+            )
 
     def count_enabled(self, role: Role) -> int:
         """How many accounts of this role may sign in."""
@@ -59,7 +79,7 @@ class Accounts:
     def page(self, limit: int, after: str) -> Sequence[Account]:
         """In order of the id, from behind `after`."""
         query = select(t.accounts).where(t.accounts.c.id > after).order_by(t.accounts.c.id).limit(limit)
-        return [_account(row) for row in self._db.execute(query).mappings()]
+        return self._with_scopes(list(self._db.execute(query).mappings()))
 
     def names(self, account_ids: Collection[str]) -> dict[str, str]:
         """Display names of those of the ids that exist."""
@@ -123,10 +143,19 @@ class Accounts:
 
     def _one(self, condition: ColumnElement[bool]) -> Account | None:
         row = self._db.execute(select(t.accounts).where(condition)).mappings().first()
-        return None if row is None else _account(row)
+        return None if row is None else self._with_scopes([row])[0]
+
+    def _with_scopes(self, rows: Sequence[Row]) -> list[Account]:
+        s = t.account_scopes.c
+        scopes: dict[str, list[Scope]] = {row["id"]: [] for row in rows}
+        query = select(t.account_scopes).where(s.account_id.in_(scopes)).order_by(s.account_id, s.position)
+        for row in self._db.execute(query).mappings():
+            scope = Scope(ScopeKind(row["kind"]), row["name"], row["from_us"], row["until_us"])
+            scopes[row["account_id"]].append(scope)
+        return [_account(row, tuple(scopes[row["id"]])) for row in rows]
 
 
-def _account(row: Row) -> Account:
+def _account(row: Row, scopes: tuple[Scope, ...]) -> Account:
     return Account(
         account_id=row["id"],
         name=row["name"],
@@ -137,4 +166,5 @@ def _account(row: Row) -> Account:
         created_by=row["created_by"],
         disabled_us=row["disabled_us"],
         reset_us=row["reset_us"],
+        scopes=scopes,
     )

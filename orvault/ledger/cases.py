@@ -8,8 +8,10 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.ports import CameraInfo
+from orvault.custody.scope import Reach
 from orvault.ledger import tables as t
 from orvault.ledger.case_rows import case_of, case_state, intake_values
+from orvault.ledger.reaching import in_rooms
 from orvault.ledger.rows import Row, Values
 
 _ARMED = (CaseState.ARMED.value, CaseState.RECORDING.value)
@@ -97,9 +99,10 @@ class Cases:
             values = {"case_id": case_id, "position": position, "name": name}
             self._db.execute(insert(t.case_participants).values(values))
 
-    def page(self, state: CaseState | None, limit: int, before: str) -> Sequence[Case]:
-        """The newest first, from before the id `before` ("" for the newest)."""
-        query = select(t.cases).order_by(t.cases.c.id.desc()).limit(limit)
+    def page(self, reach: Reach, state: CaseState | None, limit: int, before: str) -> Sequence[Case]:
+        """Those in reach, the newest first, from before the id `before` ("" for the newest)."""
+        query = select(t.cases).where(in_rooms(reach, t.cases.c.room))
+        query = query.order_by(t.cases.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(t.cases.c.state == state.value)
         if before:
@@ -118,11 +121,11 @@ class Cases:
                 return self._with_participants([row])[0]
         return None
 
-    def of_patient(self, digest: str) -> Sequence[Case]:
-        """Those with this hash of the patient reference, the newest first, at most 200."""
-        query = (
-            select(t.cases).where(t.cases.c.patient_hash == digest).order_by(t.cases.c.id.desc()).limit(200)
-        )
+    def of_patient(self, reach: Reach, digest: str) -> Sequence[Case]:
+        """Those in reach with this hash of the patient reference, the newest first, at most 200."""
+        c = t.cases.c
+        query = select(t.cases).where(c.patient_hash == digest, in_rooms(reach, c.room))
+        query = query.order_by(c.id.desc()).limit(200)
         return self._with_participants(list(self._db.execute(query).mappings()))
 
     def armed(self) -> Sequence[Case]:

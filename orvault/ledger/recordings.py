@@ -1,4 +1,4 @@
-"""Segments and gaps in the ledger: an index over the nodes' disks."""
+"""Segments in the ledger: an index over the nodes' disks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, RowMapping, exists, func, insert, literal, select, update
 
 from orvault.container.canonical import Fields
-from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SegmentHeader
 from orvault.custody.recorded import (
@@ -20,8 +19,11 @@ from orvault.custody.recorded import (
     join_spans,
 )
 from orvault.custody.request import ExportRequest
+from orvault.custody.scope import Reach
 from orvault.errors import ErrorKind
 from orvault.ledger import tables as t
+from orvault.ledger.gaps import gap_of
+from orvault.ledger.reaching import recorded_in
 from orvault.ledger.rows import Row, from_text, list_from_text, to_text
 from orvault.ledger.tables_retention import destructions
 
@@ -146,9 +148,15 @@ class Segments:
         return [Volume(row[0], int(row[1]), int(row[2]), int(row[3])) for row in self._db.execute(query)]
 
     def summaries(
-        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
+        self,
+        reach: Reach,
+        case_id: str | None,
+        camera_id: str | None,
+        from_us: int,
+        to_us: int,
+        limit: int,
     ) -> Sequence[RunSummary]:
-        """Runs with segments or gaps that overlap from-to, the newest first, summed up over those.
+        """Runs in reach with segments or gaps that overlap from-to, the newest first, summed up over those.
 
         A run that has gaps only is shown too: that nothing was recorded is what its reader most needs to know.
         """
@@ -168,7 +176,7 @@ class Segments:
                 (func.max(s.sequence) - func.min(s.sequence) + 1 - func.count()).label("missing"),
             )
             .join(t.runs, r.id == s.run_id)
-            .where(s.start_us < to_us, s.end_us > from_us)
+            .where(s.start_us < to_us, s.end_us > from_us, recorded_in(reach, s.case_id, s.camera_id))
             .group_by(s.run_id, s.case_id, s.camera_id, r.stop_ordered_us)
             .order_by(first.desc(), s.run_id)
             .limit(limit)
@@ -177,13 +185,22 @@ class Segments:
             query = query.where(s.case_id == case_id)
         if camera_id is not None:
             query = query.where(s.camera_id == camera_id)
-        rows = [*self._db.execute(query).mappings(), *self._empty(case_id, camera_id, from_us, to_us, limit)]
+        rows = [
+            *self._db.execute(query).mappings(),
+            *self._empty(reach, case_id, camera_id, from_us, to_us, limit),
+        ]
         rows.sort(key=lambda row: (-row["start_us"], row["run_id"]))
         gaps = self._gaps([row["run_id"] for row in rows[:limit]], from_us, to_us)
         return [_summary(row, gaps) for row in rows[:limit]]
 
     def _empty(
-        self, case_id: str | None, camera_id: str | None, from_us: int, to_us: int, limit: int
+        self,
+        reach: Reach,
+        case_id: str | None,
+        camera_id: str | None,
+        from_us: int,
+        to_us: int,
+        limit: int,
     ) -> Sequence[RowMapping]:
         """Runs of which nothing but gaps is known."""
         g, r, s = t.gaps.c, t.runs.c, t.segments.c
@@ -199,7 +216,7 @@ class Segments:
                 *(literal(0).label(name) for name in ("segments", "frames", "bytes", "missing")),
             )
             .join(t.runs, r.id == g.run_id)
-            .where(g.from_us < to_us, g.to_us > from_us)
+            .where(g.from_us < to_us, g.to_us > from_us, recorded_in(reach, g.case_id, g.camera_id))
             .where(~exists(select(s.id).where(s.run_id == g.run_id)))
             .group_by(g.run_id, g.case_id, g.camera_id, r.stop_ordered_us)
             .order_by(first.desc(), g.run_id)
@@ -214,45 +231,10 @@ class Segments:
     def _gaps(self, run_ids: Sequence[str], from_us: int, to_us: int) -> list[StoredGap]:
         g = t.gaps.c
         query = select(t.gaps).where(g.run_id.in_(run_ids), g.from_us < to_us, g.to_us > from_us)
-        return [_gap(row) for row in self._db.execute(query.order_by(g.from_us)).mappings()]
+        return [gap_of(row) for row in self._db.execute(query.order_by(g.from_us)).mappings()]
 
     def _digest(self, *conditions: ColumnElement[bool]) -> str | None:
         return self._db.execute(select(t.segments.c.digest).where(*conditions)).scalar()
-
-
-class Gaps:
-    """`GapRows` over one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
-
-    def add(self, gap: Gap, at_us: int) -> bool:
-        """Insert it; False when it is there already."""
-        g = t.gaps.c
-        known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us, g.to_us == gap.to_us)
-        if self._db.execute(known).first() is not None:
-            return False
-        self._db.execute(
-            insert(t.gaps).values(
-                run_id=gap.run_id,
-                case_id=gap.case_id,
-                camera_id=gap.camera_id,
-                from_us=gap.from_us,
-                to_us=gap.to_us,
-                reason=gap.reason[:500],
-                envelope=gap.envelope.decode("ascii") or None,  # JSON and base64
-                recorded_us=at_us,
-            )
-        )
-        return True
-
-    def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredGap]:
-        """Those that overlap from-to, in order of time."""
-        g = t.gaps.c
-        query = select(t.gaps).where(
-            g.case_id == case_id, g.camera_id == camera_id, g.from_us < to_us, g.to_us > from_us
-        )
-        return [_gap(row) for row in self._db.execute(query.order_by(g.from_us)).mappings()]
 
 
 def _segment(row: Row) -> StoredSegment:
@@ -264,19 +246,6 @@ def _segment(row: Row) -> StoredSegment:
 
 def _slots_text(slots: Sequence[KeySlot]) -> str:
     return to_text({"items": [slot.to_json() for slot in slots]})
-
-
-def _gap(row: Row) -> StoredGap:
-    return StoredGap(
-        row["camera_id"],
-        row["case_id"],
-        row["run_id"],
-        row["from_us"],
-        row["to_us"],
-        row["reason"],
-        (row["envelope"] or "").encode("ascii"),
-        row["recorded_us"],
-    )
 
 
 def _summary(row: Row, gaps: Sequence[StoredGap]) -> RunSummary:

@@ -9,8 +9,10 @@ from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, 
 
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.rows import Link, RegisteredCopy
+from orvault.custody.scope import Reach
 from orvault.custody.steps import ENDED, UNDECIDED, RequestState
 from orvault.ledger import tables_exports as t
+from orvault.ledger.reaching import of_cases
 from orvault.ledger.request_rows import (
     Parts,
     answer_values,
@@ -150,11 +152,17 @@ class Requests:
         ]
 
     def page(
-        self, state: RequestState | None, owner: str | None, case_id: str | None, limit: int, before: str
+        self,
+        reach: Reach,
+        state: RequestState | None,
+        owner: str | None,
+        case_id: str | None,
+        limit: int,
+        before: str,
     ) -> Sequence[ExportRequest]:
-        """The newest first, from before the id `before`; `owner` narrows to one account's."""
+        """Those of cases in reach, the newest first, from before the id `before`; `owner` narrows to an account's."""
         r = t.requests.c
-        query = select(t.requests).order_by(r.id.desc()).limit(limit)
+        query = select(t.requests).where(of_cases(reach, r.case_id)).order_by(r.id.desc()).limit(limit)
         if state is not None:
             query = query.where(r.state == state.value)
         if owner is not None:
@@ -182,11 +190,18 @@ class Requests:
         )
         return self._read(query.order_by(r.id).limit(100))
 
-    def submitted(self, from_us: int, to_us: int, owner: str | None, limit: int) -> Sequence[ExportRequest]:
+    def submitted(
+        self, reach: Reach, from_us: int, to_us: int, owner: str | None, limit: int
+    ) -> Sequence[ExportRequest]:
         """Those submitted in this period, the oldest first; drafts are none."""
         r = t.requests.c
         here = (r.requested_us >= from_us, r.requested_us < to_us, r.due_us.is_not(None))
-        query = select(t.requests).where(*here).order_by(r.requested_us, r.id).limit(limit)
+        query = (
+            select(t.requests)
+            .where(of_cases(reach, r.case_id), *here)
+            .order_by(r.requested_us, r.id)
+            .limit(limit)
+        )
         return self._read(query if owner is None else query.where(r.requested_by == owner))
 
     def due(self, by_us: int) -> Sequence[ExportRequest]:

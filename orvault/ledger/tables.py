@@ -76,6 +76,25 @@ accounts = make_table(
     ),
 )
 
+account_scopes = make_table(
+    "account_scopes",
+    "How far each account reaches; without a row it sees nothing; owner: custody accounts desk",
+    Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, comment="whose"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    Column("kind", String(16), nullable=False, comment="one of orvault.custody.scope.ScopeKind"),
+    Column(
+        "name",
+        EXTERNAL_ID,
+        nullable=False,
+        comment="department, room, or the camera's id; empty for the site",
+    ),
+    moment("from_us", "from when on it counts; NULL: always", nullable=True),
+    moment("until_us", "until when, exclusive; NULL: always", nullable=True),
+    CheckConstraint("kind IN ('site','department','room','camera')", "kind"),
+    CheckConstraint("(kind = 'site') = (name = '')", "name"),
+    CheckConstraint("from_us IS NULL OR until_us IS NULL OR until_us > from_us", "period"),
+)
+
 sessions = make_table(
     "sessions",
     "Open sign-ins; a token is good only while its row is; owner: custody accounts desk",

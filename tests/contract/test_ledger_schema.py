@@ -8,8 +8,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import CheckConstraint, inspect, text, update
 from sqlalchemy.exc import DBAPIError
 
+from orvault.custody.account import Role
 from orvault.custody.case import CasePlan
 from orvault.custody.ports import CameraInfo
+from orvault.custody.scope import SITE, Scope, ScopeKind
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger import tables, tables_exports
 from orvault.ledger.engine import open_engine, open_ledger
@@ -44,6 +46,17 @@ def test_what_was_recorded_before_there_were_anchors_gets_its_first_one(world: W
     assert "moved_runs" not in _tables(url)
     migrate(url)
     assert (world.custody.anchor_moved_runs(), world.custody.anchor_moved_runs()) == (2, 0)
+
+
+def test_accounts_from_before_scopes_reach_the_whole_site_and_narrower_ones_do_not_after_a_step_back(
+    world: World, url: str
+) -> None:
+    narrow = world.account(Role.AUDITOR, "narrow", (Scope(ScopeKind.ROOM, "OR 1", 5),))
+    downgrade(url, "0019")
+    migrate(url)
+    after = {account.account_id: account for account in world.custody.all_accounts()}
+    assert all(account.scopes == (SITE,) for account in after.values())
+    assert after[narrow.account_id].disabled and not after[world.manager.account_id].disabled
 
 
 def test_migrated_schema_is_the_declared_one(url: str) -> None:

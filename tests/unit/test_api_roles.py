@@ -26,9 +26,11 @@ BODIES: dict[str, dict[str, Any]] = {
         "name": "new.one",
         "display_name": "New",
         "role": "auditor",
+        "scopes": [{"kind": "site"}],
         "password": "Long-enough-pw-1",
     },
     "reset_password": {"password": "Long-enough-pw-1"},
+    "set_scopes": {"scopes": [{"kind": "site"}]},
     "change_password": {"old_password": PASSWORD, "new_password": PASSWORD},
     "plan_case": {
         "number": "N-1",

@@ -14,11 +14,11 @@ EVERYBODY = "session camera-view live-view mask-set"
 GIVEN = {
     Role.SYSTEM_ADMINISTRATOR: "account-manage",
     Role.RECORDS_MANAGER: "case-view case-plan case-arm case-close recording-switch "
-    "patient-find consent-take result-answer "
+    "patient-find consent-take result-answer watermark-remove "
     "recording-list stored-view export-submit export-view export-download "
     "retention-view retention-extend hold-put hold-lift",
     Role.PRIVACY_OFFICER: "case-view recording-list stored-view export-submit export-view export-decide "
-    "export-revoke consent-take result-answer "
+    "export-revoke consent-take result-answer watermark-remove "
     "export-download history-view mask-lift retention-view retention-extend hold-put hold-lift destruction-approve",
     Role.CLINICAL_STAFF: "case-view case-arm case-close recording-switch mask-lift result-answer",
     Role.AUDITOR: "case-view recording-list stored-view export-view history-view retention-view",

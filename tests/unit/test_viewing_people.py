@@ -139,11 +139,11 @@ def test_objects_and_regions_of_the_site_are_covered_in_every_live_picture() -> 
     assert covered(looks.take([], seconds=3), screen.box)
 
 
-@pytest.mark.parametrize("showing", ["masked", "people-masked", "clear"])
+@pytest.mark.parametrize("showing", ["people-masked", "clear"])
 def test_a_site_may_offer_each_of_them_to_clinical_staff(showing: str) -> None:
-    settings = ViewingSettings.model_validate({"clinical_live": showing})
-    assert settings.policy().clinical_live is Showing(showing)
-    assert ViewingSettings().policy().clinical_live is Showing.MASKED
+    settings = ViewingSettings.model_validate({"live": [{"role": "clinical-staff", "showing": showing}]})
+    assert [rule.showing for rule in settings.policy().live] == [Showing(showing)]
+    assert ViewingSettings().policy().live == ()
 
 
 # --- who looks, and how

@@ -11,10 +11,12 @@ import pytest
 from orvault.clock import US_PER_S
 from orvault.custody.account import Account, Role
 from orvault.custody.desks.viewing import SeenSpan
+from orvault.custody.scope import SITE, Place, Scope, ScopeKind
 from orvault.custody.viewing import (
     EVERYWHERE,
     MINUTE_US,
     Circumstances,
+    LiveRule,
     MaskAct,
     Showing,
     View,
@@ -33,7 +35,7 @@ CAMERA = "or1-wall"
 
 
 def person(role: Role, **changes: object) -> Account:
-    fields: dict[str, object] = {"disabled_us": None} | changes
+    fields: dict[str, object] = {"disabled_us": None, "scopes": (SITE,)} | changes
     return Account("a-1", "kim", "Kim", role, "x", NOW, "console", **fields)  # type: ignore[arg-type]
 
 
@@ -64,7 +66,8 @@ def mask(scope: str = EVERYWHERE, number: int = 2) -> MaskAct:
 
 
 def so(*grants: ViewingGrant, acts: tuple[MaskAct, ...] = (lift(),), **changes: object) -> Circumstances:
-    fields: dict[str, object] = {"in_operation": True, "policy": ViewPolicy()} | changes
+    place = Place(0, "OR 1", CAMERA, "Surgery")
+    fields: dict[str, object] = {"in_operation": True, "policy": ViewPolicy(), "place": place} | changes
     return Circumstances(acts, grants, **fields)  # type: ignore[arg-type]
 
 
@@ -115,14 +118,38 @@ def test_a_grant_for_anything_else_opens_nothing(changes: dict[str, object]) -> 
     assert found.showing is Showing.MASKED
 
 
-def test_clinical_staff_see_the_room_of_an_armed_case_where_the_site_says_so() -> None:
-    policy = ViewPolicy(clinical_live=Showing.PEOPLE)
+@pytest.mark.parametrize(
+    "scope",
+    [
+        SITE,
+        Scope(ScopeKind.DEPARTMENT, "Surgery"),
+        Scope(ScopeKind.ROOM, "OR 1"),
+        Scope(ScopeKind.CAMERA, CAMERA),
+    ],
+)
+def test_a_role_sees_the_room_of_an_armed_case_where_the_site_says_so(scope: Scope) -> None:
+    policy = ViewPolicy((LiveRule(Role.CLINICAL_STAFF, scope, Showing.PEOPLE),))
     staff = person(Role.CLINICAL_STAFF)
     assert decide_view(staff, view(), so(policy=policy), NOW).showing is Showing.PEOPLE
+    elsewhere = Place(0, "OR 2", "or2-wall", "Dentistry")
+    assert decide_view(staff, view(), so(policy=policy, place=elsewhere), NOW).showing is (
+        Showing.PEOPLE if scope is SITE else Showing.MASKED
+    )
+    stored = decide_view(person(Role.PRIVACY_OFFICER), view(ViewKind.STORED), so(policy=policy), NOW)
+    assert stored.showing is Showing.MASKED
     idle = so(policy=policy, in_operation=False)
     assert decide_view(staff, view(), idle, NOW).showing is Showing.MASKED
     other = person(Role.RECORDS_MANAGER)
     assert decide_view(other, view(), so(policy=policy), NOW).showing is Showing.MASKED
+
+
+def test_a_grant_shows_nothing_beyond_the_accounts_scopes() -> None:
+    for scopes in [(), (Scope(ScopeKind.ROOM, "OR 2"),), (Scope(ScopeKind.SITE, "", NOW + 1),)]:
+        found = decide_view(person(Role.PRIVACY_OFFICER, scopes=scopes), view(), so(grant()), NOW)
+        assert not found.allowed and found.showing is Showing.MASKED and "scope" in found.reason
+    ending = person(Role.PRIVACY_OFFICER, scopes=(Scope(ScopeKind.CAMERA, CAMERA, None, NOW + 1),))
+    assert decide_view(ending, view(), so(grant()), NOW).showing is Showing.CLEAR
+    assert not decide_view(ending, view(), so(grant()), NOW + 1).allowed
 
 
 def test_nobody_is_shown_more_than_was_asked_for() -> None:

@@ -1,4 +1,4 @@
-"""Making accounts, closing and opening them, and setting their passwords; every act of it ends their sessions.
+"""Making accounts, closing and opening them, setting their passwords (which ends their sessions) and scopes.
 
 Signing in, and changing one's own password, is in `sessions`. Accounts are never removed: history names them.
 """
@@ -16,6 +16,7 @@ from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.passwords import check_password
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scope import Scope, ScopeKind, check_scopes
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -24,13 +25,19 @@ class AccountDesk(SessionDesk):
     """Accounts; `by` None is a person at the server's own command line."""
 
     def create_account(
-        self, by: Account | None, name: str, display_name: str, role: Role, password: str
+        self,
+        by: Account | None,
+        name: str,
+        display_name: str,
+        role: Role,
+        password: str,
+        scopes: Sequence[Scope] = (),
     ) -> Account:
-        """Make an account; the first administrator is made at the command line.
+        """Make an account; the first administrator is made at the command line. Without scopes it sees nothing.
 
-        Errors: BAD_REQUEST (name, password), CONFLICT (name taken), FORBIDDEN.
+        Errors: BAD_REQUEST (name, password, scopes), CONFLICT (name taken), FORBIDDEN.
         """
-        actor = _allowed(by)
+        actor = self._managing(by)
         name = check_name(name)
         check_password(password, name)
         now = self._clock.now_us()
@@ -42,8 +49,10 @@ class AccountDesk(SessionDesk):
             password_phc=self._passwords.hash(password),
             created_us=now,
             created_by=actor,
+            scopes=check_scopes(scopes),
         )
         with self._uow() as uow:
+            self._check_known(uow, account.scopes)
             if uow.accounts.by_name(name) is not None:
                 raise OrvaultError(
                     ErrorKind.CONFLICT,
@@ -52,14 +61,14 @@ class AccountDesk(SessionDesk):
                     advice="Choose another one.",
                 )
             uow.accounts.add(account)
-            detail = {"name": name, "role": role.value}
+            detail = {"name": name, "role": role.value, "scopes": [one.words for one in account.scopes]}
             uow.history.append(now, actor, Act.ACCOUNT_CREATED, account.actor, detail)
             uow.commit()
         return account
 
     def accounts(self, by: Account, limit: int = 100, after: str = "") -> Sequence[Account]:
         """Accounts in order of their id, from behind `after`."""
-        require(by, Right.ACCOUNT_MANAGE)
+        self._managing(by)
         with self._uow(read_only=True) as uow:
             return uow.accounts.page(page_size(limit), after)
 
@@ -91,7 +100,7 @@ class AccountDesk(SessionDesk):
 
         Errors: NOT_FOUND, FORBIDDEN; CONFLICT for the last system administrator that is left.
         """
-        actor = _allowed(by)
+        actor = self._managing(by)
         with self._uow() as uow:
             account = _found(uow, account_id)
             if account.disabled:
@@ -112,7 +121,7 @@ class AccountDesk(SessionDesk):
 
     def enable_account(self, by: Account | None, account_id: str) -> Account:
         """Open a closed account again, with the password it had. Errors: NOT_FOUND, FORBIDDEN."""
-        actor = _allowed(by)
+        actor = self._managing(by)
         with self._uow() as uow:
             account = _found(uow, account_id)
             if not account.disabled:
@@ -128,7 +137,7 @@ class AccountDesk(SessionDesk):
         Errors: NOT_FOUND, BAD_REQUEST (the password), FORBIDDEN; CONFLICT for one's own account: that takes the old
         password.
         """
-        actor = _allowed(by)
+        actor = self._managing(by)
         if by is not None and by.account_id == account_id:
             raise OrvaultError(
                 ErrorKind.CONFLICT,
@@ -145,19 +154,60 @@ class AccountDesk(SessionDesk):
             uow.commit()
         return given
 
+    def set_scopes(self, by: Account | None, account_id: str, scopes: Sequence[Scope]) -> Account:
+        """Say how far an account reaches, from now on, in place of what was said before; open views follow at once.
+
+        Errors: NOT_FOUND, BAD_REQUEST (the scopes), FORBIDDEN.
+        """
+        actor = self._managing(by)
+        checked = check_scopes(scopes)
+        with self._uow() as uow:
+            account = _found(uow, account_id)
+            self._check_known(uow, checked)
+            if checked == account.scopes:
+                return account
+            scoped = replace(account, scopes=checked)
+            uow.accounts.put_scopes(scoped)
+            detail = {
+                "name": account.name,
+                "before": [scope.words for scope in account.scopes],
+                "scopes": [scope.words for scope in checked],
+            }
+            uow.history.append(self._clock.now_us(), actor, Act.ACCOUNT_SCOPED, account.actor, detail)
+            uow.commit()
+        return scoped
+
+    def _managing(self, by: Account | None) -> str:
+        """How history names whoever manages accounts, which takes the whole site. Errors: FORBIDDEN."""
+        if by is None:
+            return CONSOLE
+        require(by, Right.ACCOUNT_MANAGE, place=self._place())
+        return by.actor
+
+    def _check_known(self, uow: UnitOfWork, scopes: Sequence[Scope]) -> None:
+        """BAD_REQUEST for a scope that names nothing: misspelt, it would reach nothing."""
+        cameras, departments = uow.cameras.all(), self._access.departments
+        known = {
+            ScopeKind.SITE: {""},
+            ScopeKind.DEPARTMENT: set(departments.values()),
+            ScopeKind.ROOM: {camera.room for camera in cameras} | set(departments),
+            ScopeKind.CAMERA: {camera.camera_id for camera in cameras},
+        }
+        for scope in scopes:
+            if scope.name not in known[scope.kind]:
+                names = ", ".join(sorted(known[scope.kind])[:20]) or "none"
+                raise OrvaultError(
+                    ErrorKind.BAD_REQUEST,
+                    f"This site knows no {scope.kind.value} {scope.name!r}.",
+                    where="scopes",
+                    advice=f"Known here: {names}.",
+                )
+
     def _put(self, uow: UnitOfWork, account: Account, actor: str, act: Act, now: int) -> None:
         uow.accounts.put(account)
         detail = {"name": account.name, "sessions_ended": uow.accounts.end_sessions(account.account_id, now)}
         uow.views.end(account.account_id, None, now)
         uow.history.append(now, actor, act, account.actor, detail)
-
-
-def _allowed(by: Account | None) -> str:
-    """How history names whoever manages accounts. Errors: FORBIDDEN."""
-    if by is None:
-        return CONSOLE
-    require(by, Right.ACCOUNT_MANAGE)
-    return by.actor
 
 
 def _found(uow: UnitOfWork, account_id: str) -> Account:

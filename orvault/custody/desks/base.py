@@ -1,18 +1,23 @@
-"""What every desk works with: transactions, the clock, and ports to recorders, keys and export workers."""
+"""What every desk works with: transactions, the clock, ports to recorders, keys and export workers, and places."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from orvault.clock import Clock
+from orvault.custody.access import AccessPolicy, Right, may
+from orvault.custody.account import Account
+from orvault.custody.case import Case
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.passwords import Passwords
 from orvault.custody.patients import NO_PATIENTS, PatientKey
-from orvault.custody.ports import CaseKeys, NoViewers, Recorders, Renderers, Viewers
+from orvault.custody.ports import CameraInfo, CaseKeys, NoViewers, Recorders, Renderers, Viewers
+from orvault.custody.request import ExportRequest
 from orvault.custody.retention import RetentionPolicy
-from orvault.custody.rows import UnitsOfWork
+from orvault.custody.rows import UnitOfWork, UnitsOfWork
+from orvault.custody.scope import Place, Reach, reach_of
 from orvault.custody.terms import Redaction
 from orvault.custody.viewing import ViewPolicy
 from orvault.errors import ErrorKind, OrvaultError
@@ -56,6 +61,7 @@ class Desk:
         exports: ExportPolicy | None = None,
         evidence: Evidence | None = None,
         patients: PatientKey = NO_PATIENTS,
+        access: AccessPolicy | None = None,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -72,6 +78,48 @@ class Desk:
         self._viewers = viewers or NoViewers()
         self._retention = retention or RetentionPolicy()
         self._evidence = evidence
+        self._access = access or AccessPolicy()
+
+    def _place(self, room: str = "", camera_id: str = "") -> Place:
+        """The place of an object, now: a camera, else a room, else the site as a whole."""
+        return Place(self._clock.now_us(), room, camera_id, self._access.departments.get(room, ""))
+
+    def _reach(self, by: Account) -> Reach:
+        """What the account's scopes come to now; lists are narrowed to it by the ledger."""
+        return reach_of(by.scopes, self._clock.now_us(), self._access.departments)
+
+    def _reaches(self, by: Account, right: Right, room: str, camera_id: str = "") -> bool:
+        """Whether the account has this right over a room, or a camera in it."""
+        return may(by, right, place=self._place(room, camera_id)).allowed
+
+    def _camera_for(self, uow: UnitOfWork, by: Account, right: Right, camera_id: str) -> CameraInfo | None:
+        """The camera; None also for one over which the account does not have this right."""
+        camera = uow.cameras.get(camera_id)
+        reached = camera is not None and self._reaches(by, right, camera.room, camera_id)
+        return camera if reached else None
+
+    def _case_for(self, uow: UnitOfWork, by: Account, right: Right, case_id: str, where: str = "") -> Case:
+        """The case; NOT_FOUND also for one in whose room the account does not have this right."""
+        case = uow.cases.get(case_id)
+        if case is None or not self._reaches(by, right, case.room):
+            raise not_found("case", case_id, where)
+        return case
+
+    def _request_seen(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest | None:
+        """The request; None also for one that the account may not see, as its role or its scopes are."""
+        request = uow.requests.get(request_id)
+        case = None if request is None else uow.cases.get(request.wish.case_id)
+        if request is None or case is None:
+            return None
+        owner, place = request.requested_by, self._place(case.room)
+        return request if may(by, Right.EXPORT_VIEW, owner_id=owner, place=place).allowed else None
+
+    def _visible(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
+        """The request; NOT_FOUND also for one that the account may not see."""
+        request = self._request_seen(uow, by, request_id)
+        if request is None:
+            raise not_found("export request", request_id)
+        return request
 
 
 def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:

@@ -11,8 +11,8 @@ from orvault.custody.case import Case, CasePlan, CaseState, check_participants, 
 from orvault.custody.desks.base import page_size
 from orvault.custody.desks.consents import settle_case
 from orvault.custody.desks.intake import IntakeDesk
-from orvault.custody.desks.ordering import arm_orders, case_in, case_subject
-from orvault.custody.desks.switching import CaseView, Switched, view_in
+from orvault.custody.desks.ordering import arm_orders, case_subject
+from orvault.custody.desks.switching import CaseView, Switched, view_of
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
@@ -25,9 +25,9 @@ class CaseDesk(IntakeDesk):
 
     def plan_case(self, by: Account, plan: CasePlan) -> Case:
         """Plan a case under its hospital number. Errors: BAD_REQUEST, CONFLICT (number taken), FORBIDDEN."""
-        require(by, Right.CASE_PLAN)
         now = self._clock.now_us()
         plan = plan.checked(now)
+        require(by, Right.CASE_PLAN, place=self._place(plan.room))
         case_id, reference = new_id(self._clock), plan.patient_reference
         case = Case(
             case_id=case_id,
@@ -68,7 +68,7 @@ class CaseDesk(IntakeDesk):
         if not added:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "Nobody is named.", where="participants")
         with self._uow() as uow:
-            case = case_in(uow, case_id)
+            case = self._case_for(uow, by, Right.CASE_PLAN, case_id)
             names = check_participants(added, case.participants)
             uow.cases.add_participants(case, names)
             detail = {"added": list(names), "reason": reason}
@@ -81,16 +81,16 @@ class CaseDesk(IntakeDesk):
     def cases(
         self, by: Account, state: CaseState | None = None, limit: int = 100, before: str = ""
     ) -> Sequence[Case]:
-        """Cases, the newest first, from before the id `before`."""
+        """Cases in reach, the newest first, from before the id `before`."""
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
-            return uow.cases.page(state, page_size(limit), before)
+            return uow.cases.page(self._reach(by), state, page_size(limit), before)
 
     def case(self, by: Account, case_id: str) -> CaseView:
         """One case with its runs; NOT_FOUND."""
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
-            return view_in(uow, case_id)
+            return view_of(uow, self._case_for(uow, by, Right.CASE_VIEW, case_id))
 
     def arm_case(self, by: Account, case_id: str) -> Case:
         """Arm a planned case: its key is made, its cameras may be started; one case in a room at a time.
@@ -99,12 +99,12 @@ class CaseDesk(IntakeDesk):
         """
         require(by, Right.CASE_ARM)
         with self._uow(read_only=True) as uow:
-            _check_arming(uow, case_in(uow, case_id))
+            _check_arming(uow, self._case_for(uow, by, Right.CASE_ARM, case_id))
         key = self._case_keys.create(
             case_id
         )  # outside the transaction: it may wait; repeating it is harmless
         with self._uow() as uow:
-            case = case_in(uow, case_id)
+            case = self._case_for(uow, by, Right.CASE_ARM, case_id)
             _check_arming(uow, case)
             now = self._clock.now_us()
             armed = replace(case, state=CaseState.ARMED, case_key=key, armed_us=now, armed_by=by.account_id)
@@ -122,7 +122,7 @@ class CaseDesk(IntakeDesk):
         """
         require(by, Right.CASE_CLOSE)
         with self._uow() as uow:
-            view = view_in(uow, case_id)
+            view = view_of(uow, self._case_for(uow, by, Right.CASE_CLOSE, case_id))
             check_step(view.case, CaseState.CLOSED)
             now = self._clock.now_us()
             running = [run for run in view.runs if run.recording]

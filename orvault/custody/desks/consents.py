@@ -13,7 +13,7 @@ from orvault.custody.account import Account
 from orvault.custody.basis import check_basis, missing_for
 from orvault.custody.consents import MAX_CONSENTS, Consent
 from orvault.custody.desks.base import not_found
-from orvault.custody.desks.downloads import DownloadDesk, subject_of, visible
+from orvault.custody.desks.downloads import DownloadDesk, subject_of
 from orvault.custody.history import Act
 from orvault.custody.request import ExportRequest, Progress, check_step
 from orvault.custody.rows import UnitOfWork
@@ -36,7 +36,7 @@ class ConsentDesk(DownloadDesk):
             consent.checked(f"consents[{i}]").taken(by.account_id, now) for i, consent in enumerate(consents)
         ]
         with self._uow() as uow:
-            request = _open(uow, by, request_id)
+            request = _open(self._visible(uow, by, request_id))
             basis = request.wish.basis
             together = (*basis.consents, *cleaned)
             if len(together) > MAX_CONSENTS:
@@ -60,7 +60,7 @@ class ConsentDesk(DownloadDesk):
         reason = clean_text(reason, "reason", longest=500)
         now = self._clock.now_us()
         with self._uow() as uow:
-            request = _open(uow, by, request_id)
+            request = _open(self._visible(uow, by, request_id))
             basis = request.wish.basis
             if not 0 <= number < len(basis.consents):
                 raise not_found("consent", str(number))
@@ -78,7 +78,7 @@ class ConsentDesk(DownloadDesk):
         """A request and what its basis still lacks, in words. Errors: FORBIDDEN, NOT_FOUND."""
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
-            request = visible(uow, by, request_id)
+            request = self._visible(uow, by, request_id)
             return request, missing_in(uow, request)
 
 
@@ -144,8 +144,7 @@ def _undecided(request: ExportRequest) -> ExportRequest:
     )
 
 
-def _open(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-    request = visible(uow, by, request_id)
+def _open(request: ExportRequest) -> ExportRequest:
     if request.state in PENDING:
         return request
     message = f"This request is {request.state.value}; consents to it are neither taken in nor withdrawn."

@@ -94,7 +94,7 @@ class ControlDesk(OrderDesk):
         require(by, Right.RECORDING_SWITCH)
         reason = check_stop_reason(reason) if kind is SignalKind.STOP else ""
         with self._uow(read_only=True) as uow:
-            if room not in rooms_of(uow):
+            if room not in rooms_of(uow) or not self._reaches(by, Right.RECORDING_SWITCH, room):
                 raise not_found("room", room)
         signal_id = signal_id or new_id(self._clock)
         signal = Signal(signal_id, room, kind, SignalSource.PERSON, by.account_id, self._clock.now_us())

@@ -27,6 +27,7 @@ from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import ExportRequest
 from orvault.custody.retention import MOST_AT_ONCE, judge
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scope import EVERYTHING
 from orvault.errors import ErrorKind, OrvaultError
 
 _PAGE = 500
@@ -241,7 +242,9 @@ def _thumbprint(uow: UnitOfWork, case_id: str) -> str:
 
 def _requests(uow: UnitOfWork, case_id: str) -> list[ExportRequest]:
     found: list[ExportRequest] = []
-    while page := uow.requests.page(None, None, case_id, MOST_AT_ONCE, found[-1].request_id if found else ""):
+    while page := uow.requests.page(
+        EVERYTHING, None, None, case_id, MOST_AT_ONCE, found[-1].request_id if found else ""
+    ):
         found += page
     return found
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orvault.clock import US_PER_S
-from orvault.custody.access import Right, may, require
+from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.desks.base import SYSTEM, not_found
+from orvault.custody.desks.base import SYSTEM
 from orvault.custody.desks.watermarks import WatermarkDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -33,7 +33,7 @@ class DownloadDesk(WatermarkDesk):
         require(by, Right.EXPORT_DOWNLOAD)
         self.expire_due()
         with self._uow() as uow:
-            request = visible(uow, by, request_id)
+            request = self._visible(uow, by, request_id)
             require(by, Right.EXPORT_DOWNLOAD, owner_id=request.requested_by)
             now = self._clock.now_us()
             check_ready(request, now)
@@ -135,11 +135,3 @@ def _deliver(uow: UnitOfWork, request_id: str, package_id: str, actor: str, now:
 def subject_of(request: ExportRequest) -> str:
     """How history names it."""
     return f"export:{request.request_id}"
-
-
-def visible(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-    """The request; NOT_FOUND also for one that the account may not see."""
-    request = uow.requests.get(request_id)
-    if request is None or not may(by, Right.EXPORT_VIEW, owner_id=request.requested_by).allowed:
-        raise not_found("export request", request_id)
-    return request

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from orvault.custody.access import Right, may, require, sees_only_own
+from orvault.custody.access import Right, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.desks.base import not_found, page_size
 from orvault.custody.desks.consents import check_complete, settle_basis
-from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.reviews import ReviewDesk, second_look_done
 from orvault.custody.desks.submitting import check_against_records
 from orvault.custody.history import Act
@@ -39,13 +39,13 @@ class ExportDesk(ReviewDesk):
         require(by, Right.EXPORT_VIEW)
         owner = by.account_id if sees_only_own(by, Right.EXPORT_VIEW) else None
         with self._uow(read_only=True) as uow:
-            return uow.requests.page(state, owner, case_id, page_size(limit), before)
+            return uow.requests.page(self._reach(by), state, owner, case_id, page_size(limit), before)
 
     def export(self, by: Account, request_id: str) -> ExportRequest:
         """One request; NOT_FOUND also for one that the account may not see."""
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
-            return visible(uow, by, request_id)
+            return self._visible(uow, by, request_id)
 
     def approve_export(self, by: Account, request_id: str) -> ExportRequest:
         """Approve a request whose basis is satisfied; rendered once as many accounts did as the site's rules say.
@@ -149,7 +149,7 @@ class ExportDesk(ReviewDesk):
     def _revoke(self, by: Account, request_id: str, reason: str, act: Act) -> ExportRequest:
         reason = clean_text(reason, "reason", longest=500)
         with self._uow() as uow:
-            request = visible(uow, by, request_id)
+            request = self._visible(uow, by, request_id)
             check_step(request, RequestState.REVOKED)
             early = request.state in UNDECIDED | {RequestState.DRAFT}
             if act is Act.EXPORT_WITHDRAWN and request.requested_by != by.account_id:
@@ -184,12 +184,11 @@ class ExportDesk(ReviewDesk):
         of: RequestState | None = None,
     ) -> ExportRequest:
         """The request, if this account may take this step with it (from the state `of` alone, if one is named)."""
-        request = uow.requests.get(request_id)
-        visible = request is not None and may(by, Right.EXPORT_VIEW, owner_id=request.requested_by).allowed
+        request = self._request_seen(uow, by, request_id)
         # An own request is answered as such (SELF_APPROVAL); one the asker may not know of, like one that
         # is not there.
-        require(by, Right.EXPORT_DECIDE, owner_id=request.requested_by if request and visible else None)
-        if request is None or not visible:
+        require(by, Right.EXPORT_DECIDE, owner_id=request.requested_by if request else None)
+        if request is None:
             raise not_found("export request", request_id)
         if of is not None and request.state is not of:
             message = f"This request is {request.state.value}; nothing waits for a reviewer."

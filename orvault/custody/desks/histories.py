@@ -31,7 +31,7 @@ class HistoryDesk(Desk):
         act: str | None = None,
     ) -> Sequence[Entry]:
         """Entries, the newest first, from before `before_seq`, narrowed to a subject, actor or act."""
-        require(by, Right.HISTORY_VIEW)
+        require(by, Right.HISTORY_VIEW, place=self._place())
         with self._uow(read_only=True) as uow:
             return uow.history.page(before_seq, page_size(limit), subject=subject, actor=actor, act=act)
 
@@ -86,7 +86,7 @@ class HistoryDesk(Desk):
 
     def history_verdict(self, by: Account) -> HistoryVerdict:
         """`verify_history` for an account that may read history, against what the site keeps outside the ledger."""
-        require(by, Right.HISTORY_VIEW)
+        require(by, Right.HISTORY_VIEW, place=self._place())
         evidence = self._evidence
         if evidence is None:
             return self.verify_history()
@@ -94,7 +94,7 @@ class HistoryDesk(Desk):
 
     def checkpoint_state(self, by: Account) -> tuple[StoredCheckpoint, Sequence[Receipt]]:
         """The newest checkpoint, and which places outside have taken it. NOT_FOUND before the first."""
-        require(by, Right.HISTORY_VIEW)
+        require(by, Right.HISTORY_VIEW, place=self._place())
         with self._uow(read_only=True) as uow:
             newest = uow.checkpoints.newest()
             if newest is None:

@@ -16,10 +16,11 @@ from orvault.custody.account import Account
 from orvault.custody.case import Case
 from orvault.custody.checkpoints import StoredCheckpoint
 from orvault.custody.desks.base import Desk, not_found, page_size
-from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.history import Act, Entry
 from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scope import EVERYTHING
 from orvault.custody.viewing import Showing, View, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -107,11 +108,12 @@ class InquiryDesk(Desk):
             require(by, Right.HISTORY_VIEW)
         with self._uow(read_only=True) as uow:
             case = uow.cases.get(case_id)
-            if case is None:
+            reached = case is not None and (by is None or self._reaches(by, Right.HISTORY_VIEW, case.room))
+            if case is None or not reached:
                 raise not_found("case", case_id)
             seen = {each.entry: each for view in uow.views.of_case(case_id) for each in _seen_in(uow, view)}
             seen |= {each.entry: each for each in _seen_live(uow, case, self._clock.now_us())}
-            requests = uow.requests.page(None, None, case_id, MOST_EXPORTS, "")
+            requests = uow.requests.page(EVERYTHING, None, None, case_id, MOST_EXPORTS, "")
             copies = [copy for request in requests for copy in _handed_out(uow, request)]
         return RecordingAccess(
             case,
@@ -126,7 +128,11 @@ class InquiryDesk(Desk):
 
         NOT_FOUND also for another's account without the right to read history.
         """
-        foreign = by is not None and by.account_id != account_id and not may(by, Right.HISTORY_VIEW).allowed
+        foreign = (
+            by is not None
+            and by.account_id != account_id
+            and not may(by, Right.HISTORY_VIEW, place=self._place()).allowed
+        )
         count = page_size(limit)
         with self._uow(read_only=True) as uow:
             account = uow.accounts.get(account_id)
@@ -140,7 +146,7 @@ class InquiryDesk(Desk):
     def export_dossier(self, by: Account | None, request_id: str) -> ExportDossier:
         """Everything about an export, for whoever may see it. NOT_FOUND also where the account may not know of it."""
         with self._uow(read_only=True) as uow:
-            request = uow.requests.get(request_id) if by is None else visible(uow, by, request_id)
+            request = uow.requests.get(request_id) if by is None else self._visible(uow, by, request_id)
             if request is None:
                 raise not_found("export request", request_id)
             case = uow.cases.get(request.wish.case_id)

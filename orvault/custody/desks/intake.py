@@ -8,7 +8,7 @@ from dataclasses import replace
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CaseState
-from orvault.custody.desks.ordering import case_in, case_subject
+from orvault.custody.desks.ordering import case_subject
 from orvault.custody.desks.switching import SwitchDesk
 from orvault.custody.history import Act
 from orvault.custody.intake import Refusal, RefusalReason
@@ -28,7 +28,7 @@ class IntakeDesk(SwitchDesk):
         note = clean_text(note, "note", longest=500)
         now = self._clock.now_us()
         with self._uow() as uow:
-            case = case_in(uow, case_id)
+            case = self._case_for(uow, by, Right.CASE_PLAN, case_id)
             if case.state is not CaseState.PLANNED:
                 message = (
                     f"Case {case.number} is {case.state.value}; a recording is refused before it is armed."
@@ -51,7 +51,7 @@ class IntakeDesk(SwitchDesk):
         require(by, Right.PATIENT_FIND)
         digest = self._patients.digest(reference)
         with self._uow() as uow:
-            found = uow.cases.of_patient(digest)
+            found = uow.cases.of_patient(self._reach(by), digest)
             detail = {"found": [case.case_id for case in found]}
             uow.history.append(self._clock.now_us(), by.actor, Act.PATIENT_SEARCHED, "cases", detail)
             uow.commit()
@@ -64,7 +64,7 @@ class IntakeDesk(SwitchDesk):
         """
         require(by, Right.PATIENT_FIND)
         with self._uow() as uow:
-            case = case_in(uow, case_id)
+            case = self._case_for(uow, by, Right.PATIENT_FIND, case_id)
             if case.patient is None:
                 return ""
             reference = self._patients.open(case.patient.sealed, case_id)

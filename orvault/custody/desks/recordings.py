@@ -60,12 +60,14 @@ class RecordingDesk(Desk):
             return uow.cameras.all()
 
     def cameras(self, by: Account) -> Sequence[CameraView]:
-        """Every camera with its live status: `unreachable` if it does not answer, `removed` if the settings name it
-        no more.
+        """Every camera in reach with its live status: `unreachable` if it does not answer, `removed` if the settings
+        name it no more.
         """
         require(by, Right.CAMERA_VIEW)
         with self._uow(read_only=True) as uow:
-            known = uow.cameras.all()
+            known = [
+                c for c in uow.cameras.all() if self._reaches(by, Right.CAMERA_VIEW, c.room, c.camera_id)
+            ]
         detail = "The camera's recorder does not answer."
         try:
             statuses = {status.camera_id: status for status in self._recorders.statuses()}
@@ -179,13 +181,13 @@ class RecordingDesk(Desk):
         to_us: int | None = None,
         limit: int = 100,
     ) -> Sequence[RunSummary]:
-        """Runs that have segments in from-to, the newest first, each summed up over that period."""
+        """Runs in reach that have segments in from-to, the newest first, each summed up over that period."""
         require(by, Right.RECORDING_LIST)
         start = 0 if from_us is None else from_us
         end = MAX_TIME_US if to_us is None else to_us
         check_range(start, end)
         with self._uow(read_only=True) as uow:
-            found = uow.segments.summaries(case_id, camera_id, start, end, page_size(limit))
+            found = uow.segments.summaries(self._reach(by), case_id, camera_id, start, end, page_size(limit))
             gone = {each: uow.destructions.get(each) for each in {run.case_id for run in found}}
         destroyed = {each: known.key_destroyed_us for each, known in gone.items() if known is not None}
         return [replace(run, destroyed_us=destroyed.get(run.case_id)) for run in found]

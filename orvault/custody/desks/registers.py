@@ -9,7 +9,6 @@ from orvault.custody.access import Right, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.case import Case
 from orvault.custody.desks.base import Desk
-from orvault.custody.desks.downloads import visible
 from orvault.custody.request import ExportRequest
 from orvault.custody.text import check_range
 from orvault.errors import ErrorKind, OrvaultError
@@ -46,7 +45,7 @@ class RegisterDesk(Desk):
         """One request to be printed. Errors: FORBIDDEN, NOT_FOUND."""
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
-            request = visible(uow, by, request_id)
+            request = self._visible(uow, by, request_id)
             case = uow.cases.get(request.wish.case_id)
             assert case is not None, "a foreign key holds the case"
         return RequestForm(request, case, self._hospital, self._clock.now_us())
@@ -62,7 +61,7 @@ class RegisterDesk(Desk):
         check_range(from_us, to_us)
         owner = by.account_id if sees_only_own(by, Right.EXPORT_VIEW) else None
         with self._uow(read_only=True) as uow:
-            found = uow.requests.submitted(from_us, to_us, owner, MOST_ROWS + 1)
+            found = uow.requests.submitted(self._reach(by), from_us, to_us, owner, MOST_ROWS + 1)
             if len(found) > MOST_ROWS:
                 message = f"More than {MOST_ROWS} requests were submitted in this period."
                 raise OrvaultError(

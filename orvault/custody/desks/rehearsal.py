@@ -15,6 +15,7 @@ from orvault.custody.desks.rooms import room_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scope import EVERYTHING
 
 
 class RehearsalDesk(ControlDesk):
@@ -50,5 +51,5 @@ class RehearsalDesk(ControlDesk):
 
 def _rehearsed_with(uow: UnitOfWork) -> Case | None:
     """An armed case, or the newest one if it was armed once."""
-    cases = (*uow.cases.armed(), *uow.cases.page(None, 1, ""))
+    cases = (*uow.cases.armed(), *uow.cases.page(EVERYTHING, None, 1, ""))
     return next((case for case in cases if case.armed_by is not None), None)

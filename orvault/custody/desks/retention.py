@@ -69,7 +69,7 @@ class RetentionDesk(Desk):
 
     def retention_plan(self, by: Account, after: str = "", limit: int = MOST_AT_ONCE) -> Plan:
         """What would be destroyed now, and what stops each of the others."""
-        require(by, Right.RETENTION_VIEW)
+        require(by, Right.RETENTION_VIEW, place=self._place())
         return self.dry_run(after, limit)
 
     def dry_run(self, after: str = "", limit: int = MOST_AT_ONCE) -> Plan:
@@ -94,7 +94,7 @@ class RetentionDesk(Desk):
 
         Errors: FORBIDDEN; CONFLICT where the plan is another by now.
         """
-        require(by, Right.DESTRUCTION_APPROVE)
+        require(by, Right.DESTRUCTION_APPROVE, place=self._place())
         now = self._clock.now_us()
         with self._uow() as uow:
             due = self._due(uow, now)
@@ -117,6 +117,7 @@ class RetentionDesk(Desk):
         now = self._clock.now_us()
         hold = Hold(new_id(self._clock), case_id, reason, document, by.account_id, now)
         with self._uow() as uow:
+            self._case_for(uow, by, Right.HOLD_PUT, case_id, "case_id")
             check_not_destroyed(uow, case_id)
             uow.retention.add_hold(hold)
             detail = {"hold": hold.hold_id, "reason": reason, "document": document}
@@ -129,6 +130,7 @@ class RetentionDesk(Desk):
         require(by, Right.HOLD_LIFT)
         reason = clean_text(reason, "reason", longest=500)
         with self._uow() as uow:
+            self._case_for(uow, by, Right.HOLD_LIFT, case_id, "case_id")
             hold = uow.retention.hold(hold_id)
             if hold is None or hold.case_id != case_id:
                 raise not_found("legal hold", hold_id)
@@ -153,6 +155,7 @@ class RetentionDesk(Desk):
         now = self._clock.now_us()
         made = Extension(new_id(self._clock), case_id, until_us, reason, document, by.account_id, now)
         with self._uow() as uow:
+            self._case_for(uow, by, Right.RETENTION_EXTEND, case_id, "case_id")
             check_not_destroyed(uow, case_id)
             recorded = uow.retention.recorded(case_id)
             if recorded is None:
@@ -169,8 +172,7 @@ class RetentionDesk(Desk):
         require(by, Right.RETENTION_VIEW)
         now = self._clock.now_us()
         with self._uow(read_only=True) as uow:
-            if uow.cases.get(case_id) is None:
-                raise not_found("case", case_id)
+            self._case_for(uow, by, Right.RETENTION_VIEW, case_id)
             recorded = uow.retention.recorded(case_id)
             verdict = None if recorded is None else judge(facts_of(uow, recorded, now), self._retention, now)
             return CaseRetention(
@@ -187,7 +189,9 @@ class RetentionDesk(Desk):
         """The signed receipt of a case's destruction (receipt-v1). Errors: NOT_FOUND while there is none."""
         require(by, Right.RETENTION_VIEW)
         with self._uow(read_only=True) as uow:
-            destruction = uow.destructions.get(case_id)
+            case = uow.cases.get(case_id)
+            reached = case is not None and self._reaches(by, Right.RETENTION_VIEW, case.room)
+            destruction = uow.destructions.get(case_id) if reached else None
         if destruction is None or destruction.receipt is None:
             raise not_found("receipt for case", case_id)
         return destruction.receipt

@@ -11,7 +11,7 @@ from dataclasses import replace
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account, Role
 from orvault.custody.desks.base import not_found
-from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.submitting import SubmitDesk
 from orvault.custody.history import Act
 from orvault.custody.request import Answer, ExportRequest
@@ -44,7 +44,7 @@ class ReviewDesk(SubmitDesk):
         require(by, Right.RESULT_ANSWER)
         remark = clean_text(remark, "remark", longest=500) if remark.strip() else ""
         with self._uow() as uow:
-            request = _answerable(uow, by, request_id)
+            request = self._answerable(uow, by, request_id)
             name = _participant(uow, by, request, participant)
             if by.role is not Role.CLINICAL_STAFF and not _SHA256.fullmatch(document_sha256):
                 message = "An answer on paper names the SHA-256 of that paper."
@@ -61,6 +61,18 @@ class ReviewDesk(SubmitDesk):
             answers = (*(a for a in request.answers if a.participant != name), answer)
             request = self._settle_review(uow, replace(request, answers=answers), now)
             uow.commit()
+        return request
+
+    def _answerable(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
+        """The request; staff who see no requests see one over a case of theirs, while it waits for them."""
+        if by.role is not Role.CLINICAL_STAFF:
+            return self._visible(uow, by, request_id)
+        request = uow.requests.get(request_id)
+        case = uow.cases.get(request.wish.case_id) if request is not None else None
+        mine = case is not None and by.display_name.casefold() in {n.casefold() for n in case.participants}
+        reached = case is not None and self._reaches(by, Right.RESULT_ANSWER, case.room)
+        if request is None or not mine or not reached or request.state is not RequestState.REVIEW:
+            raise not_found("export request", request_id)
         return request
 
     def _settle_review(self, uow: UnitOfWork, request: ExportRequest, now: int) -> ExportRequest:
@@ -84,18 +96,6 @@ class ReviewDesk(SubmitDesk):
 def second_look_done(request: ExportRequest) -> bool:
     """Whether no reviewer has to decide about what a second look found."""
     return request.second_look is None or not request.second_look.waits or request.reviewed_by is not None
-
-
-def _answerable(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-    """The request; staff who see no requests see one over a case of theirs, while it waits for them."""
-    if by.role is not Role.CLINICAL_STAFF:
-        return visible(uow, by, request_id)
-    request = uow.requests.get(request_id)
-    case = uow.cases.get(request.wish.case_id) if request is not None else None
-    mine = case is not None and by.display_name.casefold() in {n.casefold() for n in case.participants}
-    if request is None or not mine or request.state is not RequestState.REVIEW:
-        raise not_found("export request", request_id)
-    return request
 
 
 def _participant(uow: UnitOfWork, by: Account, request: ExportRequest, name: str) -> str:

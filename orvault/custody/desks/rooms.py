@@ -76,6 +76,8 @@ class RoomDesk(Desk):
     def room_state(self, by: Account, room: str) -> RoomView:
         """The room as it stands now. Errors: NOT_FOUND (neither a camera nor a case is in such a room)."""
         require(by, Right.CASE_VIEW)
+        if not self._reaches(by, Right.CASE_VIEW, room):
+            raise not_found("room", room)
         with self._uow(read_only=True) as uow:
             here = room_in(uow, room, self._control, self._clock.now_us())
             if here.case is None and room not in rooms_of(uow):
@@ -83,12 +85,12 @@ class RoomDesk(Desk):
             return self._view(uow, here, _due(uow))
 
     def room_states(self, by: Account) -> tuple[RoomView, ...]:
-        """Every room that has a camera, by name."""
+        """Every room in reach that has a camera, by name."""
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
             now_us, due = self._clock.now_us(), _due(uow)
-            here = [room_in(uow, name, self._control, now_us) for name in rooms_of(uow)]
-            return tuple(self._view(uow, room, due) for room in here)
+            names = [name for name in rooms_of(uow) if self._reaches(by, Right.CASE_VIEW, name)]
+            return tuple(self._view(uow, room_in(uow, name, self._control, now_us), due) for name in names)
 
     def records(self, room: str) -> bool:
         """Whether a camera of this room records; for devices, who are told nothing else."""
@@ -96,10 +98,10 @@ class RoomDesk(Desk):
             return room_in(uow, room, self._control, self._clock.now_us()).state.phase is Phase.RECORDING
 
     def pending_reasons(self, by: Account) -> Sequence[DueReason]:
-        """Reasons that stops owe, the oldest first."""
+        """Reasons that stops in reach owe, the oldest first."""
         require(by, Right.CASE_VIEW)
         with self._uow(read_only=True) as uow:
-            return _due(uow)
+            return [due for due in _due(uow) if self._reaches(by, Right.CASE_VIEW, due.case.room)]
 
     def give_reason(self, by: Account, reason_id: str, reason: str) -> DueReason:
         """Say why the recording was stopped; also after the close of the case. It stands for good.
@@ -110,7 +112,8 @@ class RoomDesk(Desk):
         reason = check_stop_reason(reason)
         with self._uow() as uow:
             due = uow.reasons.get(reason_id)
-            if due is None:
+            case = None if due is None else case_in(uow, due.case_id)
+            if due is None or case is None or not self._reaches(by, Right.RECORDING_SWITCH, case.room):
                 raise not_found("stop reason", reason_id)
             if due.reason is not None:
                 raise OrvaultError(ErrorKind.CONFLICT, "This reason was given already, and stands as it is.")
@@ -120,7 +123,6 @@ class RoomDesk(Desk):
             for run in (uow.runs.get(run_id) for run_id in due.run_ids):
                 assert run is not None, "a foreign key holds the run"
                 uow.runs.put(replace(run, stop_reason=reason))
-            case = case_in(uow, due.case_id)
             detail = {"reason_id": reason_id, "signal": due.signal_id, "reason": reason}
             uow.history.append(now, by.actor, Act.STOP_REASON_GIVEN, case_subject(case), detail)
             uow.commit()

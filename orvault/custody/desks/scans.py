@@ -12,7 +12,7 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.choice import MAX_CLEAR, ClearPart, DrawnRegion, MaskingChoice, ToldChoice, check_drawn
 from orvault.custody.desks.base import Desk, not_found
-from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.desks.submitting import own_draft
 from orvault.custody.history import Act
@@ -42,7 +42,7 @@ class ScanDesk(Desk):
         """
         require(by, Right.EXPORT_SUBMIT)
         with self._uow() as uow:
-            draft = own_draft(uow, by, request_id)
+            draft = own_draft(self._visible(uow, by, request_id), by)
             check_not_destroyed(uow, draft.wish.case_id)
             _check_scannable(uow, draft)
             now = self._clock.now_us()
@@ -62,7 +62,7 @@ class ScanDesk(Desk):
         """The newest scan of a request. NOT_FOUND also for a request that the account may not see."""
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
-            visible(uow, by, request_id)
+            self._visible(uow, by, request_id)
             scan = uow.scans.latest(request_id)
         if scan is None:
             raise not_found("scan of the request", request_id)
@@ -85,7 +85,7 @@ class ScanDesk(Desk):
         require(by, Right.EXPORT_SUBMIT)
         regions = check_drawn(drawn)
         with self._uow() as uow:
-            draft = own_draft(uow, by, request_id)
+            draft = own_draft(self._visible(uow, by, request_id), by)
             now = self._clock.now_us()
             choice: MaskingChoice | None = None
             if clear or regions:

@@ -8,9 +8,10 @@ from itertools import product
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.basis import check_papers
+from orvault.custody.case import Case
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.consents import ConsentDesk, settle_basis
-from orvault.custody.desks.downloads import subject_of, visible
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -24,6 +25,7 @@ from orvault.custody.request import (
 )
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scan import check_choice
+from orvault.custody.scope import EVERYTHING
 from orvault.custody.terms import Validity, make_validity
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -56,8 +58,8 @@ class SubmitDesk(ConsentDesk):
         validity = ValidityWish().from_now(now)
         draft = ExportRequest(new_id(self._clock), wish, validity, RequestState.DRAFT, by.account_id, now)
         with self._uow() as uow:
-            _check_named(uow, wish)
-            kept = uow.requests.page(RequestState.DRAFT, by.account_id, None, MAX_DRAFTS, "")
+            self._check_wish_in_reach(uow, by, wish)
+            kept = uow.requests.page(EVERYTHING, RequestState.DRAFT, by.account_id, None, MAX_DRAFTS, "")
             if len(kept) >= MAX_DRAFTS:
                 message = f"This account has {MAX_DRAFTS} drafts already."
                 raise OrvaultError(ErrorKind.CONFLICT, message, advice="Submit some of them first.")
@@ -70,10 +72,10 @@ class SubmitDesk(ConsentDesk):
         """Change one's own draft. Errors: as for drafting, CONFLICT when it was submitted meanwhile."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow() as uow:
-            draft = own_draft(uow, by, request_id)
+            draft = own_draft(self._visible(uow, by, request_id), by)
             now = self._clock.now_us()
             wish = _taken(change.applied(draft.wish).checked_draft(), by, now)
-            _check_named(uow, wish)
+            self._check_wish_in_reach(uow, by, wish)
             changed = replace(draft, wish=wish)
             uow.requests.put_wish(changed)
             uow.history.append(now, by.actor, Act.EXPORT_DRAFT_CHANGED, subject_of(draft), wish_detail(wish))
@@ -86,10 +88,10 @@ class SubmitDesk(ConsentDesk):
         """Submit one's own draft. Errors: as for `submit_export`, CONFLICT when it is no draft any more."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow(read_only=True) as uow:
-            drafted = own_draft(uow, by, request_id)
+            drafted = own_draft(self._visible(uow, by, request_id), by)
         request = self._complete(by, drafted.request_id, drafted.wish, validity)
         with self._uow() as uow:
-            draft = own_draft(uow, by, request_id)
+            draft = own_draft(self._visible(uow, by, request_id), by)
             check_step(draft, RequestState.SUBMITTED)
             if draft.wish != drafted.wish:
                 message = "The draft was changed while it was submitted."
@@ -122,13 +124,14 @@ class SubmitDesk(ConsentDesk):
         """Before anything costly is done for a request over this case. Errors: FORBIDDEN, NOT_FOUND, DESTROYED."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow(read_only=True) as uow:
+            self._case_for(uow, by, Right.EXPORT_SUBMIT, case_id, "case_id")
             check_not_destroyed(uow, case_id)
 
     def check_draft(self, by: Account, request_id: str) -> None:
         """Before anything costly is done for a draft. Errors: FORBIDDEN, NOT_FOUND, CONFLICT."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow(read_only=True) as uow:
-            own_draft(uow, by, request_id)
+            own_draft(self._visible(uow, by, request_id), by)
 
     def _complete(
         self, by: Account, request_id: str, wish: Wish, validity: ValidityWish | None
@@ -138,22 +141,31 @@ class SubmitDesk(ConsentDesk):
         wish = _taken(wish.checked(), by, now)
         valid = (validity or ValidityWish()).from_now(now)
         self._exports.check_choice(by.role, wish, valid)
-        wish = self._with_watermark(wish, request_id)
+        wish = self._with_watermark(by, wish, request_id)
         due = self._exports.due_us(now)
         state = RequestState.SUBMITTED
         return ExportRequest(request_id, wish, valid, state, by.account_id, now, due_us=due)
 
-    def _with_watermark(self, wish: Wish, request_id: str) -> Wish:
+    def _with_watermark(self, by: Account, wish: Wish, request_id: str) -> Wish:
         """With its watermark's fields filled in, once it is sure that all pictures of all copies can hold it."""
         with self._uow(read_only=True) as uow:
-            case = uow.cases.get(wish.case_id)
-            if case is None:
-                raise not_found("case", wish.case_id, "case_id")
+            case = self._check_wish_in_reach(uow, by, wish)
             redaction, image = self._drawable(uow, wish.redaction, case.number, request_id)
         copies = {redaction.for_copy([recipient.name]) for recipient in wish.recipients}
         for copy, (width, height) in product(copies, self._picture_sizes(wish)):
             self._check_watermark(copy, image, width, height)
         return replace(wish, redaction=redaction)
+
+    def _check_wish_in_reach(self, uow: UnitOfWork, by: Account, wish: Wish) -> Case:
+        """The case of a wish; NOT_FOUND for a case or camera that is not there, or out of the account's reach."""
+        case = self._case_for(uow, by, Right.EXPORT_SUBMIT, wish.case_id, "case_id")
+        for camera_id in wish.camera_ids:
+            camera = uow.cameras.get(camera_id)
+            # one that was removed has no room any more: its recordings are where their case was
+            room = case.room if camera is None or camera.removed else camera.room
+            if camera is None or not self._reaches(by, Right.EXPORT_SUBMIT, room, camera_id):
+                raise not_found("camera", camera_id, "camera_ids")
+        return case
 
     def _picture_sizes(self, wish: Wish) -> set[tuple[int, int]]:
         """The sizes of the pictures that are asked for, by the last segment of each run in the period."""
@@ -168,9 +180,8 @@ def _taken(wish: Wish, by: Account, now: int) -> Wish:
     return replace(wish, basis=wish.basis.taken(by.account_id, now))
 
 
-def own_draft(uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-    """This account's draft. Errors: NOT_FOUND, FORBIDDEN (somebody else's), CONFLICT (submitted meanwhile)."""
-    request = visible(uow, by, request_id)
+def own_draft(request: ExportRequest, by: Account) -> ExportRequest:
+    """This account's draft. Errors: FORBIDDEN (somebody else's), CONFLICT (submitted meanwhile)."""
     if request.requested_by != by.account_id:
         message = "A draft is changed and submitted by whoever made it."
         raise OrvaultError(ErrorKind.FORBIDDEN, message, advice="Ask its owner, or make one of your own.")

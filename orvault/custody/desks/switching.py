@@ -49,11 +49,11 @@ class SwitchDesk(OrderDesk):
         another room), CONFLICT (camera in use).
         """
         require(by, Right.RECORDING_SWITCH)
-        self._settle_wanted(case_id, camera_ids)
+        self._settle_wanted(by, case_id, camera_ids)
         with self._uow() as uow:
-            case = case_in(uow, case_id)
+            case = self._case_for(uow, by, Right.RECORDING_SWITCH, case_id)
             check_step(case, CaseState.RECORDING)
-            chosen, skipped = _cameras_to_start(uow, case, camera_ids)
+            chosen, skipped = self._cameras_to_start(uow, by, case, camera_ids)
             orders = [self._start_free(uow, by, case, camera) for camera in chosen]
             uow.cases.put_state(replace(case, state=CaseState.RECORDING))
             signal_id = self._note_signal(uow, by, case, SignalKind.START)
@@ -73,7 +73,7 @@ class SwitchDesk(OrderDesk):
         require(by, Right.RECORDING_SWITCH)
         reason = check_stop_reason(reason)
         with self._uow() as uow:
-            view = view_in(uow, case_id)
+            view = view_of(uow, self._case_for(uow, by, Right.RECORDING_SWITCH, case_id))
             wanted = [
                 r for r in view.runs if r.recording and (camera_ids is None or r.camera_id in camera_ids)
             ]
@@ -92,14 +92,26 @@ class SwitchDesk(OrderDesk):
             uow.commit()
         return self._switched(case_id, self._tell_stops(wanted))
 
-    def _settle_wanted(self, case_id: str, camera_ids: Sequence[str] | None) -> None:
+    def _settle_wanted(self, by: Account, case_id: str, camera_ids: Sequence[str] | None) -> None:
         # Only the cameras about to be started: waiting for others out of reach would hold this room up.
         with self._uow(read_only=True) as uow:
-            room = case_in(uow, case_id).room
+            room = self._case_for(uow, by, Right.RECORDING_SWITCH, case_id).room
             here = [camera.camera_id for camera in uow.cameras.all() if camera.room == room]
             wanted = set(here if camera_ids is None else camera_ids)
             pending = [run for run in uow.runs.stopping() if run.camera_id in wanted]
         self._tell_stops(pending)
+
+    def _cameras_to_start(
+        self, uow: UnitOfWork, by: Account, case: Case, camera_ids: Sequence[str] | None
+    ) -> tuple[list[CameraInfo], list[CameraProblem]]:
+        """The cameras, and those of the whole room that are left out because they are in use, with the reason."""
+        if camera_ids is None:
+            return _room_to_start(uow, case)
+        if not 1 <= len(camera_ids) <= MAX_CAMERAS or len(set(camera_ids)) != len(camera_ids):
+            message = f"Name 1 to {MAX_CAMERAS} cameras, each once."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="camera_ids")
+        known = [(each, self._camera_for(uow, by, Right.CAMERA_VIEW, each)) for each in camera_ids]
+        return [_camera_of_room(case, camera, camera_id) for camera_id, camera in known], []
 
     def _start_free(self, uow: UnitOfWork, by: Account, case: Case, camera: CameraInfo) -> StartOrder:
         busy = uow.runs.open_on(camera.camera_id)
@@ -164,25 +176,18 @@ class SwitchDesk(OrderDesk):
 
 def view_in(uow: UnitOfWork, case_id: str) -> CaseView:
     """The case with its runs, or NOT_FOUND."""
-    return CaseView(case_in(uow, case_id), tuple(uow.runs.of_case(case_id)))
+    return view_of(uow, case_in(uow, case_id))
+
+
+def view_of(uow: UnitOfWork, case: Case) -> CaseView:
+    """The case with its runs."""
+    return CaseView(case, tuple(uow.runs.of_case(case.case_id)))
 
 
 def _in_use(camera: CameraInfo, busy: Run, case: Case) -> str:
     word = "records" if busy.recording else "has not confirmed its stop"
     where = "this case" if busy.case_id == case.case_id else "another case"
     return f"The camera {camera.title} {word} under {where}."
-
-
-def _cameras_to_start(
-    uow: UnitOfWork, case: Case, camera_ids: Sequence[str] | None
-) -> tuple[list[CameraInfo], list[CameraProblem]]:
-    """The cameras, and those of the whole room that are left out because they are in use, with the reason."""
-    if camera_ids is None:
-        return _room_to_start(uow, case)
-    if not 1 <= len(camera_ids) <= MAX_CAMERAS or len(set(camera_ids)) != len(camera_ids):
-        message = f"Name 1 to {MAX_CAMERAS} cameras, each once."
-        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="camera_ids")
-    return [_camera_of_room(uow, case, camera_id) for camera_id in camera_ids], []
 
 
 def _room_to_start(uow: UnitOfWork, case: Case) -> tuple[list[CameraInfo], list[CameraProblem]]:
@@ -202,8 +207,7 @@ def _room_to_start(uow: UnitOfWork, case: Case) -> tuple[list[CameraInfo], list[
     return idle, skipped
 
 
-def _camera_of_room(uow: UnitOfWork, case: Case, camera_id: str) -> CameraInfo:
-    camera = uow.cameras.get(camera_id)
+def _camera_of_room(case: Case, camera: CameraInfo | None, camera_id: str) -> CameraInfo:
     if camera is None or camera.removed:
         raise not_found("camera", camera_id, "camera_ids")
     if camera.room != case.room:

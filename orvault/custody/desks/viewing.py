@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orvault.custody.access import Right, require
+from orvault.custody.access import Right, may, require
 from orvault.custody.account import Account
 from orvault.custody.case import CaseState
 from orvault.custody.desks.base import Desk, not_found
@@ -69,13 +69,13 @@ class ViewingDesk(Desk):
     """Who sees what."""
 
     def set_mask(self, by: Account, camera_id: str | None = None, reason: str = "") -> Sequence[MaskState]:
-        """Mask this camera for everybody, or all; takes back what was lifted. NOT_FOUND for an unknown camera."""
+        """Mask this camera for everybody, or all in reach; takes back what was lifted. Errors: NOT_FOUND."""
         require(by, Right.MASK_SET)
         words = clean_text(reason, "reason", longest=_LONGEST_REASON) if reason else ""
-        return self._switch(by, camera_id, None, words)
+        return self._switch(by, Right.MASK_SET, camera_id, None, words)
 
     def lift_mask(self, by: Account, camera_id: str | None, minutes: int, reason: str) -> Sequence[MaskState]:
-        """Lift the quick mask of this camera, or of all, for so long; then it is on again by itself.
+        """Lift the quick mask of this camera, or of all in reach, for so long; then it is on again by itself.
 
         Shows nothing to anybody who holds no right to see it. Errors: NOT_FOUND, BAD_REQUEST.
         """
@@ -83,16 +83,17 @@ class ViewingDesk(Desk):
         length_us = check_minutes(minutes, self._viewing)
         return self._switch(
             by,
+            Right.MASK_LIFT,
             camera_id,
             self._clock.now_us() + length_us,
             clean_text(reason, "reason", longest=_LONGEST_REASON),
         )
 
     def masks(self, by: Account) -> Sequence[MaskState]:
-        """The quick mask of every camera."""
+        """The quick mask of every camera in reach."""
         require(by, Right.CAMERA_VIEW)
         with self._uow(read_only=True) as uow:
-            return _states(uow, self._clock.now_us())
+            return self._states(uow, by)
 
     def ask_live(
         self,
@@ -218,23 +219,40 @@ class ViewingDesk(Desk):
         return decision.showing
 
     def _switch(
-        self, by: Account, camera_id: str | None, until_us: int | None, reason: str
+        self, by: Account, right: Right, camera_id: str | None, until_us: int | None, reason: str
     ) -> Sequence[MaskState]:
+        act = Act.MASK_SET if until_us is None else Act.MASK_LIFTED
+        detail = {"reason": reason} | ({} if until_us is None else {"until_us": until_us})
         with self._uow() as uow:
-            if camera_id is not None and uow.cameras.get(camera_id) is None:
-                raise not_found("camera", camera_id, "camera_id")
+            scopes = self._switched_scopes(uow, by, right, camera_id)
             now = self._clock.now_us()
-            scope = camera_id or EVERYWHERE
-            number = 1 + max((act.number for act in uow.masks.all()), default=0)
-            uow.masks.put(MaskAct(scope, number, until_us, now, by.actor, reason))
-            subject = "site" if camera_id is None else f"camera:{camera_id}"
-            act = Act.MASK_SET if until_us is None else Act.MASK_LIFTED
-            detail = {"reason": reason} | ({} if until_us is None else {"until_us": until_us})
-            uow.history.append(now, by.actor, act, subject, detail)
-            states = _states(uow, now)
+            first = 1 + max((act.number for act in uow.masks.all()), default=0)
+            for number, scope in enumerate(scopes, first):
+                uow.masks.put(MaskAct(scope, number, until_us, now, by.actor, reason))
+                subject = "site" if scope == EVERYWHERE else f"camera:{scope}"
+                uow.history.append(now, by.actor, act, subject, detail)
+            states = self._states(uow, by)
             uow.commit()
         self._viewers.switched()
         return states
+
+    def _switched_scopes(
+        self, uow: UnitOfWork, by: Account, right: Right, camera_id: str | None
+    ) -> Sequence[str]:
+        """What an act on the quick mask covers: the camera; without one everything, or as much as is in reach."""
+        if camera_id is not None:
+            if self._camera_for(uow, by, right, camera_id) is None:
+                raise not_found("camera", camera_id, "camera_id")
+            return [camera_id]
+        if may(by, right, place=self._place()).allowed:
+            return [EVERYWHERE]
+        return [c.camera_id for c in uow.cameras.all() if self._reaches(by, right, c.room, c.camera_id)]
+
+    def _states(self, uow: UnitOfWork, by: Account) -> list[MaskState]:
+        acts, now_us, right = uow.masks.all(), self._clock.now_us(), Right.CAMERA_VIEW
+        seen = [c for c in uow.cameras.all() if self._reaches(by, right, c.room, c.camera_id)]
+        until = {camera: lifted_until(acts, camera.camera_id) for camera in seen}
+        return [MaskState(each, at if at is not None and at > now_us else None) for each, at in until.items()]
 
     def _new_view(
         self, kind: ViewKind, by: Account, session_id: str, camera_id: str, wanted: Showing, client: str
@@ -246,9 +264,7 @@ class ViewingDesk(Desk):
 
     def _ask(self, by: Account, view: View) -> OpenedView:
         with self._uow() as uow:
-            camera = uow.cameras.get(view.camera_id)
-            if camera is None or (camera.removed and view.kind is ViewKind.LIVE):
-                raise not_found("camera", view.camera_id, "camera_id")
+            self._check_view_in_reach(uow, by, view)
             if view.case_id is not None:
                 check_not_destroyed(uow, view.case_id)
             if view.kind is ViewKind.STORED and not uow.views.segments(view):
@@ -261,6 +277,21 @@ class ViewingDesk(Desk):
             uow.commit()
         return OpenedView(view, decision, by.name)
 
+    def _check_view_in_reach(self, uow: UnitOfWork, by: Account, view: View) -> None:
+        """NOT_FOUND for a camera or case that is not there, or out of reach: a recording is where its case was."""
+        camera = uow.cameras.get(view.camera_id)
+        if view.kind is ViewKind.LIVE:
+            in_reach = self._camera_for(uow, by, Right.LIVE_VIEW, view.camera_id) is not None
+            if camera is None or camera.removed or not in_reach:
+                raise not_found("camera", view.camera_id, "camera_id")
+            return
+        case = uow.cases.get(view.case_id or "")
+        reached = case is not None and self._reaches(by, Right.STORED_VIEW, case.room, view.camera_id)
+        if case is None or not reached:
+            raise not_found("case", view.case_id or "", "case_id")
+        if camera is None:
+            raise not_found("camera", view.camera_id, "camera_id")
+
     def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
         account, now = uow.accounts.get(view.account_id), self._clock.now_us()
         session = uow.accounts.session(view.session_id)
@@ -271,18 +302,15 @@ class ViewingDesk(Desk):
     def _circumstances(self, uow: UnitOfWork, account: Account, view: View) -> Circumstances:
         camera = uow.cameras.get(view.camera_id)
         case = None if camera is None else uow.cases.in_room(camera.room)
+        shown = None if view.case_id is None else uow.cases.get(view.case_id)
+        room = shown.room if shown is not None else camera.room if camera is not None else ""
         return Circumstances(
             uow.masks.all(),
             uow.views.grants(account.account_id, view.camera_id),
             case is not None and case.state in _IN_OPERATION,
             self._viewing,
+            self._place(room, view.camera_id),
         )
-
-
-def _states(uow: UnitOfWork, now_us: int) -> list[MaskState]:
-    acts = uow.masks.all()
-    until = {camera: lifted_until(acts, camera.camera_id) for camera in uow.cameras.all()}
-    return [MaskState(each, at if at is not None and at > now_us else None) for each, at in until.items()]
 
 
 def _named(view: View) -> dict[str, object]:

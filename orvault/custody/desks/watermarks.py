@@ -52,7 +52,7 @@ class WatermarkDesk(Desk):
 
         Errors: FORBIDDEN, NOT_FOUND, CONFLICT while a request that names it may still be rendered.
         """
-        require(by, Right.WATERMARK_REMOVE)
+        require(by, Right.WATERMARK_REMOVE, place=self._place())
         with self._uow() as uow:
             image = uow.watermark_images.get(digest)
             if image is None:
@@ -71,7 +71,7 @@ class WatermarkDesk(Desk):
         """Those that are kept, the newest first."""
         require(by, Right.EXPORT_SUBMIT)
         with self._uow(read_only=True) as uow:
-            return uow.watermark_images.all()
+            return [] if self._reach(by).nothing else uow.watermark_images.all()
 
     def preview_watermark(
         self, by: Account, redaction: Redaction, case_id: str | None, recipients: Sequence[str]
@@ -83,7 +83,10 @@ class WatermarkDesk(Desk):
         require(by, Right.EXPORT_SUBMIT)
         names = [clean_text(name, "recipients", longest=80) for name in recipients] or [_EXAMPLE]
         with self._uow(read_only=True) as uow:
-            number = _EXAMPLE if case_id is None else _case_number(uow, case_id)
+            case = (
+                None if case_id is None else self._case_for(uow, by, Right.EXPORT_SUBMIT, case_id, "case_id")
+            )
+            number = _EXAMPLE if case is None else case.number
             ready, image = self._drawable(uow, redaction.checked(), number, _EXAMPLE)
         return [ready.for_copy([name]) for name in names], image, self._clock.now_us()
 
@@ -112,10 +115,3 @@ def watermark_png(uow: UnitOfWork, redaction: Redaction) -> bytes | None:
 
 def _subject(digest: str) -> str:
     return f"watermark-image:{digest}"
-
-
-def _case_number(uow: UnitOfWork, case_id: str) -> str:
-    case = uow.cases.get(case_id)
-    if case is None:
-        raise not_found("case", case_id, "case_id")
-    return case.number

@@ -1,0 +1,109 @@
+"""Bodies of accounts and sessions, in and out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from api.types import Model, TimeIn, TimeOut
+from orvault.custody.account import Account, Role
+from orvault.custody.scope import MAX_SCOPES, Scope, ScopeKind
+
+
+class Token(Model):
+    """A bearer token; send it as `Authorization: Bearer TOKEN`."""
+
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105 - RFC 6749's word
+    expires_in: int = Field(description="Seconds.")
+
+
+class ScopeIn(Model):
+    """A part of the site that an account reaches."""
+
+    kind: ScopeKind
+    name: str = Field(
+        default="",
+        max_length=200,
+        description="Of the department or room, or the camera's id; none for the site.",
+        examples=["OR 3"],
+    )
+    from_: TimeIn | None = Field(default=None, alias="from", description="Counts from then on.")
+    until: TimeIn | None = Field(default=None, description="Counts until then.")
+
+    def scope(self) -> Scope:
+        """As custody takes it."""
+        return Scope(self.kind, self.name, self.from_, self.until)
+
+
+class ScopesIn(Model):
+    """How far an account reaches from now on."""
+
+    scopes: list[ScopeIn] = Field(max_length=MAX_SCOPES)
+
+
+class ScopeOut(Model):
+    """A part of the site that an account reaches."""
+
+    kind: ScopeKind
+    name: str
+    from_: TimeOut | None = Field(serialization_alias="from")
+    until: TimeOut | None
+
+    @classmethod
+    def of(cls, scope: Scope) -> ScopeOut:
+        """From custody's scope."""
+        return cls(kind=scope.kind, name=scope.name, from_=scope.from_us, until=scope.until_us)
+
+
+class AccountOut(Model):
+    """An account; its password is never shown."""
+
+    id: str
+    name: str
+    display_name: str
+    role: Role
+    scopes: list[ScopeOut] = Field(description="How far it reaches; without any, it sees nothing.")
+    created_at: TimeOut
+    disabled_at: TimeOut | None
+    must_change_password: bool = Field(
+        description="Somebody else set it; until then nothing else is allowed."
+    )
+
+    @classmethod
+    def of(cls, account: Account) -> AccountOut:
+        """From custody's account."""
+        return cls(
+            id=account.account_id,
+            name=account.name,
+            display_name=account.display_name,
+            role=account.role,
+            scopes=[ScopeOut.of(scope) for scope in account.scopes],
+            created_at=account.created_us,
+            disabled_at=account.disabled_us,
+            must_change_password=account.must_change,
+        )
+
+
+class AccountIn(Model):
+    """A new account."""
+
+    name: Annotated[str, Field(max_length=200, examples=["kim.jiwon"])]
+    display_name: Annotated[str, Field(max_length=200, examples=["김지원 (Records)"])]
+    role: Role
+    scopes: list[ScopeIn] = Field(max_length=MAX_SCOPES, description="How far it reaches.")
+    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class PasswordIn(Model):
+    """A password that an account has to change at its next sign-in."""
+
+    password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class OwnPasswordIn(Model):
+    """One's own password, before and after."""
+
+    old_password: SecretStr = Field(max_length=1000)
+    new_password: SecretStr = Field(description="12 characters or more.", max_length=1000)

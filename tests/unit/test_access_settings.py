@@ -1,0 +1,41 @@
+"""Departments of rooms, and who sees live pictures, as a site sets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cluster.services import rules
+from cluster.settings import load_settings
+from orvault.custody.account import Role
+from orvault.custody.scope import SITE, Scope, ScopeKind
+from orvault.errors import OrvaultError
+from tests.unit.test_settings import GOOD
+
+ROOMS = "rooms:\n  - {name: OR-1, department: Surgery}\n"
+
+
+def written(folder: Path, more: str) -> Path:
+    path = folder / "ray_config.yaml"
+    path.write_text(GOOD + more)
+    return path
+
+
+def test_departments_and_live_rules_reach_custody(tmp_path: Path) -> None:
+    live = "viewing:\n  live:\n    - {role: clinical-staff, department: Surgery}\n    - {role: auditor}\n"
+    found = rules(load_settings(written(tmp_path, ROOMS + live)))
+    assert found.access.departments == {"OR-1": "Surgery"}
+    assert [(rule.role, rule.scope) for rule in found.viewing.live] == [
+        (Role.CLINICAL_STAFF, Scope(ScopeKind.DEPARTMENT, "Surgery")),
+        (Role.AUDITOR, SITE),
+    ]
+
+
+@pytest.mark.parametrize(
+    "part", ["department: Surgry", "room: OR-77", "camera: nope", "department: Surgery, room: OR-1"]
+)
+def test_a_part_that_is_none_is_refused(tmp_path: Path, part: str) -> None:
+    live = f"viewing:\n  live:\n    - {{role: clinical-staff, {part}}}\n"
+    with pytest.raises(OrvaultError):
+        load_settings(written(tmp_path, ROOMS + live))
