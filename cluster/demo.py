@@ -197,7 +197,7 @@ def _play(settings: Settings, package: Path, result: Result) -> None:
     """As the recipient would: the player's own program, in a process of its own."""
     secret = ["--root", str(settings.keys.root_certificate), "--password-file", str(_password_file(settings))]
     result.verdict = str(_player("verify", str(package), "--json", *secret)["message"])
-    played = _player("play", str(package), "--headless", "--json", *secret)["played"]
+    played = _player("play", str(package), "--headless", "--accept-terms", "--json", *secret)["played"]
     frames, seconds = (sum(camera[what] for camera in played) for what in ("frames", "seconds"))
     result.played = f"{frames} frames, {seconds:.1f} s, every one decoded"
 

@@ -104,9 +104,12 @@ def play(
     headless: Annotated[
         bool, typer.Option("--headless", help="Decode every frame without a window.")
     ] = False,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="Accept the terms of use that the package carries.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a package from end to end; pictures exist in memory only."""
+    """Play a package from end to end, once its terms are accepted; pictures exist in memory only."""
     with show.errors_shown(as_json):
         if not headless:
             raise OrvaultError(
@@ -118,6 +121,7 @@ def play(
             manifest = session.unlock(_secret(password_file, key, session))
             if not as_json:
                 show.manifest_lines(manifest)
+            _check_accepted(accept_terms, may_ask=not as_json)
             played = _play_all(session, camera)
             _verify_video(session)  # also what a decoder had no reason to read
             proven = show.history_facts(session.reader.proven)
@@ -185,6 +189,17 @@ def trust_remove(
     """No longer believe a root."""
     with show.errors_shown(as_json=False):
         show.line("Removed", roots.remove(fingerprint))
+
+
+def _check_accepted(accepted: bool, *, may_ask: bool) -> None:
+    """Raise FORBIDDEN unless the terms were accepted, on the command line or when asked now."""
+    if accepted or (may_ask and sys.stdin.isatty() and typer.confirm("Do you accept these terms?")):
+        return
+    raise OrvaultError(
+        ErrorKind.FORBIDDEN,
+        "The terms of use were not accepted; nothing was played.",
+        advice="Read them (`orvault-player verify FILE` shows them), then add --accept-terms.",
+    )
 
 
 def _opened(file: Path, root: list[Path] | None) -> Session:

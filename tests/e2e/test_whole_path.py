@@ -106,7 +106,7 @@ def test_the_player_calls_it_genuine_with_the_pinned_root(site: Site, handed: Ha
     verdict = player("verify", handed.package, *root, *secret)
     assert verdict.returncode == 0, verdict.stderr
     assert "Genuine" in verdict.stdout
-    run = player("play", handed.package, "--headless", "--json", *root, *secret)
+    run = player("play", handed.package, "--headless", "--accept-terms", "--json", *root, *secret)
     assert run.returncode == 0, run.stderr
     counted = {item["camera_id"]: item["frames"] for item in json.loads(run.stdout)["played"]}
     assert set(counted) == set(CLIPS)

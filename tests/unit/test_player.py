@@ -121,7 +121,9 @@ def test_a_genuine_package(player: Player) -> None:
 
 
 def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -> None:
-    result = player.run("play", player.made.path, "--headless", *player.root(), *player.password())
+    result = player.run(
+        "play", player.made.path, "--headless", "--accept-terms", *player.root(), *player.password()
+    )
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     frames, _, _, fps = clip_frames(CLIP_1)
@@ -130,7 +132,14 @@ def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -
     assert lines[-1].startswith("Genuine")
     assert "Playing or1" in result.stderr and "100%" in result.stderr
     only = player.run(
-        "play", player.made.path, "--headless", "--camera", "or2", *player.root(), *player.password()
+        "play",
+        player.made.path,
+        "--headless",
+        "--accept-terms",
+        "--camera",
+        "or2",
+        *player.root(),
+        *player.password(),
     )
     assert only.returncode == 0 and "or1:" not in only.stdout
     assert sorted(path.name for path in player.folder.iterdir()) == ["password.txt", "root.pem"], (
@@ -138,8 +147,18 @@ def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -
     )
 
 
+def test_nothing_is_played_before_the_terms_are_accepted(player: Player) -> None:
+    for more in ((), ("--json",)):
+        result = player.run("play", player.made.path, "--headless", *player.root(), *player.password(), *more)
+        told = result.stdout + result.stderr
+        assert result.returncode != 0 and "terms of use were not accepted" in " ".join(told.split())
+        assert "Played" not in told and '"played"' not in told
+
+
 def test_json_is_one_line_for_programs(player: Player) -> None:
-    result = player.run("play", player.made.path, "--headless", "--json", *player.root(), *player.password())
+    result = player.run(
+        "play", player.made.path, "--headless", "--accept-terms", "--json", *player.root(), *player.password()
+    )
     told = json.loads(result.stdout)
     assert told["verdict"] == "genuine" and told["issuer"]["pinned"] is True
     assert told["played"][0]["frames"] == clip_frames(CLIP_1)[0]
@@ -252,7 +271,7 @@ def test_exit_codes_differ() -> None:
 
 def test_an_alteration_stops_the_playing_of_that_camera(player: Player) -> None:
     altered = _changed(player, lambda data: _flip(data, len(data) - 5000))
-    result = player.run("play", altered, "--headless", *player.root(), *player.password())
+    result = player.run("play", altered, "--headless", "--accept-terms", *player.root(), *player.password())
     assert result.returncode == 10 and "media/or2.mp4.enc" in result.stderr
     assert "Genuine" not in result.stdout
 
@@ -306,7 +325,9 @@ def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:
 
 def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> None:
     lying = make_package(player.folder, infos={"or1": {"frames": 9}}, **TIMES)  # type: ignore[arg-type]
-    result = player.run("play", lying.path, "--headless", *player.root(), *player.password())
+    result = player.run(
+        "play", lying.path, "--headless", "--accept-terms", *player.root(), *player.password()
+    )
     assert result.returncode == 11 and "the manifest has 9" in result.stderr
 
 
@@ -320,7 +341,7 @@ def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> 
             sink.write(noise.read_bytes())
         path = player.folder / "noise.orvault"
         builder.finish(path, [media_info("or1", CLIP_1, **info)], [password_person()])
-    result = player.run("play", path, "--headless", *player.root(), *player.password())
+    result = player.run("play", path, "--headless", "--accept-terms", *player.root(), *player.password())
     assert result.returncode == 1 and "cannot be decoded" in result.stderr
 
 
