@@ -11,6 +11,7 @@ from orvault.custody.account import Account, Role
 from orvault.custody.consents import Scope, Subject
 from orvault.custody.export_policy import ExportPolicy, RolePolicy
 from orvault.custody.request import ExportRequest, PackageFile
+from orvault.custody.scope import SITE
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.steps import ENDED, PENDING, STEPS, RequestState
 from orvault.custody.terms import DAY_US, Masking, Redaction, Style
@@ -200,7 +201,8 @@ def test_who_asked_withdraws_before_the_approval_and_nobody_else_does(world: Wor
 
 
 def _staff(world: World, name: str) -> Account:
-    return world.custody.create_account(None, name.lower(), name, Role.CLINICAL_STAFF, "Long-enough-pw-1")
+    password = "Long-enough-pw-1"
+    return world.custody.create_account(None, name.lower(), name, Role.CLINICAL_STAFF, password, (SITE,))
 
 
 def test_participants_look_at_the_result_before_it_leaves(world: World) -> None:
