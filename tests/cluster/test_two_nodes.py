@@ -15,7 +15,9 @@ from tests.e2e.site import MODELS, PROJECT, Site, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 ON_CLIENT = {"encryption:or-client-1", "camera:one", "detection:1"}
-ON_SERVER = {"keys", "index", "control", "export", "media", "viewing", "retention", "detection:0"}
+ON_SERVER = {
+    "keys", "index", "control", "witnessing", "export", "media", "viewing", "retention", "detection:0",
+}  # fmt: skip
 
 pytestmark = pytest.mark.cluster
 
