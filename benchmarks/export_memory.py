@@ -92,12 +92,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.export_memory")
     parser.add_argument("--minutes", type=int, default=60)
     minutes = parser.parse_args().minutes
-    with report.stage("looking at the segments"):
-        clip = small_fragments("still_patient", WIDTH, HEIGHT)
-        with ProcessPoolExecutor(
-            1, get_context("spawn")
-        ) as pool:  # models are no part of an export's process
-            known = pool.submit(_found, clip).result()
+    # Models, and the pictures that segments are made of, are no part of an export's process.
+    with report.stage("looking at the segments"), ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        clip, known = pool.submit(_looked_at).result()
     with tempfile.TemporaryDirectory() as folder, report.stage(f"exporting {minutes} minutes"):
         fields = _export(clip, known, minutes, Path(folder))
     ok = fields["six_hours_mb"] <= MOST_MB
