@@ -30,6 +30,7 @@ from api.routes import (
     recordings,
     retention,
     scans,
+    search,
     viewing,
     watermarks,
 )
@@ -47,6 +48,7 @@ _TAGS = [
     {"name": "Cases", "description": "Operations. A camera records only under an armed case."},
     {"name": "Rooms", "description": "Operating rooms: state, start and stop signals, reasons that are due."},
     {"name": "Recordings", "description": "What was recorded. Pictures leave by an export only."},
+    {"name": "Search", "description": "Cases, recordings and events, page by page."},
     {
         "name": "Viewing",
         "description": "Live and stored pictures, masked unless a grant says more; the quick mask.",
@@ -94,12 +96,13 @@ def build_app(services: Services) -> FastAPI:
         separate_input_output_schemas=True,
     )
     app.state.services = services
-    for routes in (
+    sections = (
         accounts,
         recordings,
         viewing,
         cases,
         control,
+        search,
         exports,
         scans,
         deciding,
@@ -107,7 +110,8 @@ def build_app(services: Services) -> FastAPI:
         watermarks,
         retention,
         history,
-    ):
+    )
+    for routes in sections:
         app.include_router(routes.router, prefix=PREFIX)
     app.add_api_route("/healthz", history.show_health, include_in_schema=False)
     errors.install(app)

@@ -13,7 +13,15 @@ from rich.table import Table
 import benchmarks
 
 HELPERS = {"__main__", "report", "recording_idle", "recording_load", "recording_readers", "recording_site"}
-HELPERS |= {"export_footage", "forensic_attacks", "forensic_null", "forensic_scenes", "masking_footage"}
+HELPERS |= {
+    "search_load",
+    "search_questions",
+    "export_footage",
+    "forensic_attacks",
+    "forensic_null",
+    "forensic_scenes",
+    "masking_footage",
+}
 NOT_FIGURES = {"benchmark", "goal", "ok", "ran_on"}
 
 

@@ -8,7 +8,7 @@ imports the other.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from orvault.clock import US_PER_S
@@ -18,6 +18,7 @@ from orvault.container.segment import SegmentHeader
 
 # Segments of one run follow each other to within a frame or two; a hole of this size is worth showing.
 _JOIN_US = US_PER_S
+LONGEST_STRETCH_US = 24 * 3600 * US_PER_S
 
 
 class SegmentLike(Protocol):
@@ -75,6 +76,53 @@ class Span:
     def overlaps(self, from_us: int, to_us: int) -> bool:
         """Whether any of it lies in from-to."""
         return self.start_us < to_us and self.end_us > from_us
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Segments of a run that follow each other, in number and in time; no more than a day of them.
+
+    The bound makes what overlaps a period findable: it began within the day before, or in it.
+    """
+
+    run_id: str
+    first_sequence: int
+    last_sequence: int
+    start_us: int
+    end_us: int
+    frames: int
+    bytes: int
+
+    @classmethod
+    def of(cls, segment: SegmentLike) -> Stretch:
+        """A segment alone."""
+        meta, number = segment.header.meta, segment.header.meta.sequence
+        return cls(meta.run_id, number, number, meta.start_us, meta.end_us, meta.frames, segment.bytes)
+
+    @property
+    def segments(self) -> int:
+        """How many segments it has."""
+        return self.last_sequence - self.first_sequence + 1
+
+    def goes_on_as(self, later: Stretch) -> bool:
+        """Whether `later` begins where this ends, and both together are no longer than a stretch may be."""
+        return (
+            later.run_id == self.run_id
+            and later.first_sequence == self.last_sequence + 1
+            and later.start_us - self.end_us < _JOIN_US
+            and later.end_us - self.start_us <= LONGEST_STRETCH_US
+        )
+
+    def joined(self, later: Stretch) -> Stretch:
+        """Both in one."""
+        return replace(
+            self,
+            last_sequence=later.last_sequence,
+            start_us=min(self.start_us, later.start_us),
+            end_us=max(self.end_us, later.end_us),
+            frames=self.frames + later.frames,
+            bytes=self.bytes + later.bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True)

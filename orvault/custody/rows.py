@@ -21,6 +21,7 @@ from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.retention import RetentionRows
 from orvault.custody.scan import ScanRows
 from orvault.custody.scope import Reach
+from orvault.custody.search import SearchRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import MaskRows, ViewRows
@@ -316,6 +317,8 @@ class UnitOfWork(Protocol):
     def retention(self) -> RetentionRows: ...  # noqa: D102
     @property
     def destructions(self) -> DestructionRows: ...  # noqa: D102
+    @property
+    def search(self) -> SearchRows: ...  # noqa: D102
 
     def __enter__(self) -> Self: ...
     def __exit__(

@@ -23,6 +23,7 @@ from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.scanning import ScanJob, ScanningDesk
 from orvault.custody.desks.scans import ScanDesk
 from orvault.custody.desks.sealing import SealingDesk
+from orvault.custody.desks.search import SearchDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
@@ -48,6 +49,7 @@ class CustodyService(
     TraceDesk,
     ViewingDesk,
     DestroyingDesk,
+    SearchDesk,
 ):
     """All desks over one ledger; safe to share between threads, and to have in several processes."""
 

@@ -79,12 +79,12 @@ class Cases:
     def get(self, case_id: str) -> Case | None:
         """The case with this id."""
         row = self._db.execute(select(t.cases).where(t.cases.c.id == case_id)).mappings().first()
-        return None if row is None else self._with_participants([row])[0]
+        return None if row is None else self.with_participants([row])[0]
 
     def by_number(self, number: str) -> Case | None:
         """The case with this hospital number."""
         row = self._db.execute(select(t.cases).where(t.cases.c.number == number)).mappings().first()
-        return None if row is None else self._with_participants([row])[0]
+        return None if row is None else self.with_participants([row])[0]
 
     def put_state(self, case: Case) -> None:
         """Write the state and what came with it."""
@@ -107,7 +107,7 @@ class Cases:
             query = query.where(t.cases.c.state == state.value)
         if before:
             query = query.where(t.cases.c.id < before)
-        return self._with_participants(list(self._db.execute(query).mappings()))
+        return self.with_participants(list(self._db.execute(query).mappings()))
 
     def in_room(self, room: str) -> Case | None:
         """The room's armed or recording case; without one, the case closed there last."""
@@ -118,7 +118,7 @@ class Cases:
         closed = query.where(c.state == CaseState.CLOSED.value).order_by(c.closed_us.desc())
         for chosen in (armed, closed):
             if row := self._db.execute(chosen).mappings().first():
-                return self._with_participants([row])[0]
+                return self.with_participants([row])[0]
         return None
 
     def of_patient(self, reach: Reach, digest: str) -> Sequence[Case]:
@@ -131,9 +131,10 @@ class Cases:
     def armed(self) -> Sequence[Case]:
         """Every armed or recording case, by its arming."""
         query = select(t.cases).where(t.cases.c.state.in_(_ARMED)).order_by(t.cases.c.armed_us, t.cases.c.id)
-        return self._with_participants(list(self._db.execute(query).mappings()))
+        return self.with_participants(list(self._db.execute(query).mappings()))
 
-    def _with_participants(self, rows: Sequence[Row]) -> list[Case]:
+    def with_participants(self, rows: Sequence[Row]) -> list[Case]:
+        """Rows of cases as whole cases."""
         p = t.case_participants.c
         ids = [row["id"] for row in rows]
         query = select(p.case_id, p.name).where(p.case_id.in_(ids)).order_by(p.case_id, p.position)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 from orvault.container.gap import Gap
 from orvault.custody.recorded import StoredGap
 from orvault.ledger import tables as t
+from orvault.ledger.events import Events
 from orvault.ledger.rows import Row
 
 
@@ -19,7 +20,7 @@ class Gaps:
         self._db = connection
 
     def add(self, gap: Gap, at_us: int) -> bool:
-        """Insert it; False when it is there already."""
+        """Insert it, and the event that it is; False when it is there already."""
         g = t.gaps.c
         known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us, g.to_us == gap.to_us)
         if self._db.execute(known).first() is not None:
@@ -36,6 +37,7 @@ class Gaps:
                 recorded_us=at_us,
             )
         )
+        Events(self._db).note_gap(gap)
         return True
 
     def of(self, case_id: str, camera_id: str, from_us: int, to_us: int) -> Sequence[StoredGap]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from orvault.custody.history import Act, Detail, Entry, make_entry
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.events import Events
 from orvault.ledger.rows import Row
 from orvault.ledger.tables_exports import history, history_head
 
@@ -33,6 +34,7 @@ class History:
             )
         )
         self._db.execute(update(history_head).values(size=entry.seq + 1))
+        Events(self._db).note(entry)
         return entry
 
     def size(self) -> int:

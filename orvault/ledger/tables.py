@@ -171,8 +171,11 @@ cases = make_table(
     CheckConstraint("state NOT IN ('armed','recording') OR case_key IS NOT NULL", "armed_has_key"),
     CheckConstraint("(state = 'closed') = (closed_us IS NOT NULL)", "closed_when"),
     Index(None, "state"),
+    Index(None, "planned_us"),
     Index(None, "room", "planned_us"),
     Index(None, "patient_hash"),
+    Index(None, "number", "room", "planned_us"),
+    Index(None, "room", "state", "closed_us"),
 )
 
 case_participants = make_table(
@@ -290,6 +293,9 @@ gaps = make_table(
     UniqueConstraint("run_id", "from_us", "to_us"),
     CheckConstraint("to_us > from_us", "period"),
     Index(None, "case_id", "camera_id", "from_us"),
+    Index(None, "case_id", "from_us"),
+    Index(None, "camera_id", "from_us"),
+    Index(None, "from_us"),
 )
 
 notice_cursors = make_table(

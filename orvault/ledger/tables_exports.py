@@ -132,8 +132,9 @@ requests = make_table(
     Index(None, "case_id"),
     Index(None, "state", "decided_us"),
     Index(None, "requested_by"),
-    Index(None, "valid_until_us"),
     Index(None, "state", "due_us"),
+    Index(None, "state", "valid_until_us"),
+    Index(None, "state", "removed_us", "package_id"),
 )
 
 request_cameras = make_table(

@@ -45,7 +45,7 @@ views = make_table(
         "(kind = 'stored') = (case_id IS NOT NULL AND from_us IS NOT NULL AND to_us IS NOT NULL)", "stored"
     ),
     CheckConstraint("expires_us > issued_us", "period"),
-    Index(None, "account_id"),
+    Index(None, "account_id", "expires_us"),
     Index(None, "camera_id"),
     Index(None, "case_id"),
 )

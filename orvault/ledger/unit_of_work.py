@@ -26,6 +26,7 @@ from orvault.ledger.recordings import Segments
 from orvault.ledger.requests import Requests
 from orvault.ledger.retention import Destructions, Retention
 from orvault.ledger.scans import Scans
+from orvault.ledger.search import Searches
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
 from orvault.ledger.watermark_images import WatermarkImages
@@ -164,6 +165,11 @@ class SqlUnitOfWork:
     def destructions(self) -> Destructions:
         """Destructions."""
         return Destructions(self._here)
+
+    @cached_property
+    def search(self) -> Searches:
+        """Searches."""
+        return Searches(self._here)
 
     @property
     def _here(self) -> Connection:

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,8 @@ def missing_program() -> str:
 
 
 @contextmanager
-def running_mariadb() -> Iterator[MariaDb]:
-    """Start a server and stop it at the end."""
+def running_mariadb(*options: str) -> Iterator[MariaDb]:
+    """Start a server and stop it at the end; `options` come behind its own and overrule them."""
     folder = Path(tempfile.mkdtemp(prefix="orv-db-"))
     identity: dict[str, str] = {}
     if os.geteuid() == 0:  # the server refuses to run as root, rightly
@@ -59,7 +59,7 @@ def running_mariadb() -> Iterator[MariaDb]:
         identity = {"user": "nobody"}
     try:
         _install(folder, identity)
-        server, database = _start(folder, identity)
+        server, database = _start(folder, identity, options)
         try:
             _await(server, database, folder)
             yield database
@@ -95,7 +95,9 @@ def _install(folder: Path, identity: dict[str, str]) -> None:
     )
 
 
-def _start(folder: Path, identity: dict[str, str]) -> tuple[subprocess.Popen[bytes], MariaDb]:
+def _start(
+    folder: Path, identity: dict[str, str], options: Sequence[str]
+) -> tuple[subprocess.Popen[bytes], MariaDb]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -112,6 +114,7 @@ def _start(folder: Path, identity: dict[str, str]) -> tuple[subprocess.Popen[byt
         "--innodb-buffer-pool-size=32M",
         "--innodb-flush-log-at-trx-commit=0",
         f"--log-error={folder / 'error.log'}",
+        *options,
     ]
     return subprocess.Popen(command, **identity), database  # type: ignore[call-overload]
 

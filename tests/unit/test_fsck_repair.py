@@ -45,6 +45,7 @@ def test_repair_removes_leftovers_and_no_segment_and_leaves_what_it_cannot_mend(
 def test_what_the_ledger_refuses_stays_on_the_disk_and_is_named(recorded: Recorded) -> None:
     recorded.sql("DELETE FROM segments")
     recorded.sql("DELETE FROM moved_runs")
+    recorded.sql("DELETE FROM stretches")
     recorded.sql("DELETE FROM runs")
     report = recorded.check(repair=True)
     assert [kind for kind, _ in named(report)] == [FaultKind.REFUSED] * COUNT

@@ -10,6 +10,7 @@ from orvault.ledger import (
     tables_history,
     tables_retention,
     tables_scans,
+    tables_search,
     tables_viewing,
 )
 from orvault.ledger.tables import metadata
@@ -18,6 +19,7 @@ assert tables_exports.history.metadata is metadata, "all parts of the schema are
 assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
 assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
 assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
+assert tables_search.stretches.metadata is metadata, "all parts of the schema are one"
 assert tables_viewing.views.metadata is metadata, "all parts of the schema are one"
 assert tables_retention.destructions.metadata is metadata, "all parts of the schema are one"
 
