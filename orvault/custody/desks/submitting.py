@@ -157,8 +157,9 @@ class SubmitDesk(ConsentDesk):
         return replace(wish, redaction=redaction)
 
     def _check_wish_in_reach(self, uow: UnitOfWork, by: Account, wish: Wish) -> Case:
-        """The case of a wish; NOT_FOUND for a case or camera that is not there, or out of the account's reach."""
+        """The case of a wish. Errors: NOT_FOUND (case or camera not there, or out of reach), DESTROYED."""
         case = self._case_for(uow, by, Right.EXPORT_SUBMIT, wish.case_id, "case_id")
+        check_not_destroyed(uow, case.case_id)
         for camera_id in wish.camera_ids:
             camera = uow.cameras.get(camera_id)
             # one that was removed has no room any more: its recordings are where their case was
