@@ -1,7 +1,7 @@
 """Has a migration that was cut off go on behind its last statement, where the database commits each by itself.
 
 MariaDB commits at every DDL statement, so a migration that dies leaves a schema between two versions. Each statement
-is noted in a table of its own, before and after it; what an earlier try carried out is passed over (docs/adr/0024).
+is noted in a table of its own, before and after it; what an earlier try carried out is passed over (docs/adr/0027).
 SQLite needs none of it: there, all of a migration is one transaction.
 """
 

@@ -1,0 +1,208 @@
+"""A day in the life of a recording, over HTTP on MariaDB: from the arming to the receipt of its destruction."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pymysql
+import pytest
+
+from cluster.client import ApiClient
+from orvault.clock import US_PER_S
+from orvault.container.canonical import encode
+from orvault.errors import OrvaultError
+from tests.contract.mariadb import MariaDb, missing_program, running_mariadb
+from tests.e2e.conftest import CLIPS
+from tests.e2e.site import Site, download, ended, eventually, player, record_case, wish
+from tests.rtsp import rtsp_cameras
+
+LEDGER = "day"
+A_MONTH_US = 31 * 86_400 * US_PER_S
+PAPER = hashlib.sha256(b"a signed paper").hexdigest()
+ALTERED = 10
+
+
+@dataclass
+class Day:
+    """The running site, its two people, and its database as the administrator of that sees it."""
+
+    site: Site
+    database: MariaDb
+    asker: ApiClient
+    approver: ApiClient
+
+    @contextmanager
+    def sql(self) -> Iterator[Callable[..., Any]]:
+        with pymysql.connect(
+            unix_socket=str(self.database.socket), user="root", database=LEDGER
+        ) as connection:
+            cursor = connection.cursor()
+
+            def ask(statement: str, *values: object) -> Any:
+                cursor.execute(statement, values)
+                return cursor.fetchall()
+
+            yield ask
+            connection.commit()
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
+    if missing := missing_program():
+        pytest.skip(f"not installed: {missing}")
+    with running_mariadb() as database, rtsp_cameras({"wall": CLIPS["wall"]}) as server:
+        folder = tmp_path_factory.mktemp("day")
+        address = urlsplit(database.fresh(LEDGER))
+        (folder / "ledger-password").write_text(address.password or "")
+        (folder / "ledger-password").chmod(0o600)
+        url = f"mysql+pymysql://{address.username}@{address.hostname}:{address.port}/{LEDGER}"
+        ledger = {"url": url, "password_file": str(folder / "ledger-password")}
+        site = Site(folder, [{"id": "wall", "source": server.url("wall")}], ledger=ledger)
+        site.set_up()
+        site.up()
+        try:
+            yield Day(site, database, site.client("asker"), site.client("approver"))
+        finally:
+            site.down()
+
+
+def consent(subject: str, name: str) -> dict[str, str]:
+    return {"subject": subject, "name": name, "document_sha256": PAPER}
+
+
+def refused(act: Callable[[], object]) -> str:
+    """The HTTP status with which it is refused, and why."""
+    with pytest.raises(OrvaultError) as caught:
+        act()
+    return f"{caught.value.where.rpartition(' ')[2]} {caught.value.message}"
+
+
+def test_from_the_arming_to_the_receipt(day: Day) -> None:
+    asker, approver, site = day.asker, day.approver, day.site
+    case_id = record_case(asker, 6, ["wall"], "DAY-1")
+
+    # By consent: the patient's alone is not enough, and nobody approves before the last one is there.
+    basis = {"kind": "consent", "consents": [consent("patient", "Kim Minji")]}
+    body = wish(asker, site, case_id, basis=basis)
+    request = asker.post("/exports", body)
+    where = f"/exports/{request['id']}"
+    assert request["state"] == "submitted"
+    assert re.match("422 .*consent of Park Sora", refused(lambda: approver.post(f"{where}/approve")))
+    complete = asker.post(f"{where}/consents", {"consents": [consent("staff", "Park Sora")]})
+    assert complete["state"] == "satisfied"
+    assert refused(lambda: asker.post(f"{where}/approve")).startswith("403 ")
+    approver.post(f"{where}/approve")
+
+    eventually(lambda: ended(asker, approver, request["id"]), 240)
+    assert asker.get(where)["state"] == "ready", asker.get(where)["failure"]
+    package = download(asker, request["id"], site.folder / "day.orvault")
+    assert asker.get(where)["state"] == "delivered"
+    secret = ("--password-file", site.recipient_password_file)
+    verdict = player("verify", package, "--root", site.data / "keys/root.pem", *secret)
+    assert verdict.returncode == 0 and "Genuine" in verdict.stdout, verdict.stdout + verdict.stderr
+
+    _watch(approver, body)
+    eventually(lambda: _spans_seen(day, case_id), 90)
+    assert {span["showing"] for span in _spans_seen(day, case_id)} == {"masked"}
+
+    hold = approver.post(f"/cases/{case_id}/holds", {"reason": "Complaint", "document": "2026-77"})
+    _a_month_passes(day, case_id)
+    (stopped,) = approver.get("/retention/plan")["stopped"]
+    assert [each["stop"] for each in stopped["stopped_by"]] == ["hold"]
+    approver.post(f"/cases/{case_id}/holds/{hold['id']}/lift", {"reason": "Settled"})
+    plan = approver.get("/retention/plan")
+    assert [item["case_id"] for item in plan["due"]] == [case_id]
+    approver.post("/retention/plan/approve", {"digest": plan["digest"]})
+    _destroyed(day, case_id)
+
+    intact = site.run("history", "verify")
+    assert intact.returncode == 0, intact.stderr
+
+
+def _watch(viewer: ApiClient, body: dict[str, Any]) -> None:
+    """Look at the first seconds of the recording, as a browser's player would."""
+    asked = {"case_id": body["case_id"], "camera_id": "wall", "from": body["from"], "to": body["to"]}
+    view = viewer.post("/views/stored", asked)
+    assert view["showing"] == "masked"
+    with httpx.Client() as client:
+        playlist = client.get(view["playlist"])
+        assert playlist.status_code == 200, playlist.text
+        pieces = [line for line in playlist.text.splitlines() if line and not line.startswith("#")]
+        assert client.get(str(playlist.url.join(pieces[0]))).status_code == 200
+
+
+def _spans_seen(day: Day, case_id: str) -> list[dict[str, Any]]:
+    return [span for view in day.approver.get(f"/cases/{case_id}/access")["seen"] for span in view["spans"]]
+
+
+def _a_month_passes(day: Day, case_id: str) -> None:
+    """The floor is the law's and has no setting; so what the ledger knows of this case moves back in time."""
+    with day.sql() as ask:
+        for table, columns in {
+            "cases": ("created_us", "armed_us", "closed_us"),
+            "runs": ("started_us", "stop_ordered_us", "stopped_us"),
+            "segments": ("start_us", "end_us"),
+        }.items():
+            moved = ", ".join(f"{column} = {column} - {A_MONTH_US}" for column in columns)
+            key = "id" if table == "cases" else "case_id"
+            ask(f"UPDATE {table} SET {moved} WHERE {key} = %s", case_id)
+
+
+def _destroyed(day: Day, case_id: str) -> None:
+    site, officer = day.site, day.approver
+    eventually(lambda: officer.get(f"/cases/{case_id}/retention")["destruction"]["step"] == "destroyed", 60)
+    assert not list((site.data / "segments").rglob(f"{case_id}/**/*.seg"))
+    receipt = site.folder / "receipt.json"
+    receipt.write_bytes(encode(officer.get(f"/cases/{case_id}/receipt")))
+    checked = site.run("retention", "verify", str(receipt))
+    assert checked.returncode == 0 and case_id in checked.stdout, checked.stdout + checked.stderr
+
+
+def test_the_same_history_is_found_broken(day: Day, tmp_path: Path) -> None:
+    dump = tmp_path / "old.sql"
+    server = ["--socket", str(day.database.socket), "--user", "root"]
+    with dump.open("wb") as file:
+        subprocess.run(["mariadb-dump", *server, "--triggers", LEDGER], stdout=file, check=True, timeout=60)
+    folder = _grown(day)
+    site = day.site
+    with day.sql() as ask:
+        (row,) = ask("SELECT seq, actor FROM history WHERE act = 'export-approved'")
+        ask("DROP TRIGGER history_no_update")
+        ask("UPDATE history SET actor = 'account:nobody' WHERE seq = %s", row[0])
+    changed = site.run("history", "verify")
+    assert changed.returncode == ALTERED and f" {row[0]}" in changed.stderr, changed.stderr
+    with day.sql() as ask:
+        ask("UPDATE history SET actor = %s WHERE seq = %s", row[1], row[0])
+    assert site.run("history", "verify").returncode == 0
+
+    with day.sql() as ask:
+        ask("DROP TRIGGER history_no_delete")
+        ask("DELETE FROM history WHERE seq = %s", row[0])
+    deleted = site.run("history", "verify")
+    assert deleted.returncode == ALTERED and f" {row[0]}" in deleted.stderr, deleted.stderr
+
+    with dump.open("rb") as file:
+        subprocess.run(["mariadb", *server, LEDGER], stdin=file, check=True, timeout=60)
+    old = site.run("history", "verify", "--folder", str(folder))
+    assert old.returncode == ALTERED, old.stdout + old.stderr
+
+
+def _grown(day: Day) -> Path:
+    """History goes on, and a checkpoint of that is kept outside; a copy of the folder in which it is."""
+    entries = day.approver.get("/history/verdict")["entries"]
+    day.site.client("asker")  # a sign-in
+    kept = day.site.data / "checkpoints"
+    eventually(lambda: day.approver.get("/history/checkpoint")["size"] > entries, 90)
+    copy = day.site.folder / "elsewhere"
+    shutil.copytree(kept, copy)
+    return copy
