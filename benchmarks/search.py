@@ -29,6 +29,7 @@ from orvault.clock import US_PER_S, SystemClock
 from orvault.custody.account import Role
 from orvault.custody.case import CasePlan
 from orvault.custody.ports import CameraInfo
+from orvault.custody.scope import SITE
 from orvault.custody.service import CustodyService
 from orvault.ledger.engine import Ledger, open_ledger
 from orvault.ledger.migrate import migrate
@@ -88,7 +89,7 @@ def build(server: MariaDb, database: str, segments: int, folder: Path) -> Site:
     custody.register_cameras(
         [CameraInfo(camera, camera, room, "node-1", "h264") for room in ROOMS for camera in cameras_of(room)]
     )
-    by = custody.create_account(None, "manager", "Manager", Role.RECORDS_MANAGER, PASSWORD)
+    by = custody.create_account(None, "manager", "Manager", Role.RECORDS_MANAGER, PASSWORD, (SITE,))
     begun = time.perf_counter()
     cases = cases_for(segments)
     load(server, database, cases, by.account_id, folder)

@@ -126,7 +126,7 @@ class Cases:
         c = t.cases.c
         query = select(t.cases).where(c.patient_hash == digest, in_rooms(reach, c.room))
         query = query.order_by(c.id.desc()).limit(200)
-        return self._with_participants(list(self._db.execute(query).mappings()))
+        return self.with_participants(list(self._db.execute(query).mappings()))
 
     def armed(self) -> Sequence[Case]:
         """Every armed or recording case, by its arming."""
