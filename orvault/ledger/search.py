@@ -57,10 +57,10 @@ class Searches:
     def case_ids(self, number: str, rooms: Sequence[str] | None, limit: int) -> Sequence[str] | None:
         """The case of this number in these rooms; without one, those that begin with it. None: too many."""
         found = self._db.execute(_fitting(number, "", _LOOKED_AT)).all()
-        here = [row for row in found if rooms is None or row[2] in rooms]
-        if here and here[0][1] == number:
-            return [here[0][0]]
-        return None if len(here) > limit or len(found) == _LOOKED_AT else [row[0] for row in here]
+        here = [row for row in found if rooms is None or row.room in rooms]
+        if here and here[0].number == number:
+            return [here[0].id]
+        return None if len(here) > limit or len(found) == _LOOKED_AT else [row.id for row in here]
 
     def recordings(
         self, wanted: Wanted, parts: Sequence[Part], case_ids: Sequence[str]
