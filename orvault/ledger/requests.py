@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, not_, or_, select, update
 
 from orvault.custody.request import Answer, Approval, ExportRequest
-from orvault.custody.rows import Link, RegisteredCopy
+from orvault.custody.request_rows import Link, RegisteredCopy
 from orvault.custody.scope import Reach
 from orvault.custody.steps import ENDED, UNDECIDED, RequestState
 from orvault.ledger import tables_exports as t

@@ -29,7 +29,8 @@ def summaries(
 ) -> Sequence[RunSummary]:
     """Runs in reach with stretches or gaps that overlap from-to, the newest first, summed up over those.
 
-    A run that has gaps only is shown too: that nothing was recorded is what its reader most needs to know.
+    A run that has gaps only is shown too: that nothing was recorded is what its reader most needs to know. It is
+    looked for among the newest gaps, a multiple of `limit`; those behind them are found by a shorter period.
     """
     s, g = stretches.c, gaps.c
     in_stretches = (
@@ -45,7 +46,7 @@ def summaries(
         recorded_in(reach, g.case_id, g.camera_id),
     )
     recorded = _newest(stretches, case_id, camera_id, in_stretches, limit)
-    empty = _newest(gaps, case_id, camera_id, (*in_gaps, ~exists().where(s.run_id == g.run_id)), limit)
+    empty = _newest(gaps, case_id, camera_id, in_gaps, limit, bare=True)
     rows = [
         *db.execute(_sums(recorded, in_stretches)).mappings(),
         *db.execute(_nothing(empty, in_gaps)).mappings(),
@@ -68,8 +69,13 @@ def _newest(
     camera_id: str | None,
     within: Sequence[ColumnElement[bool]],
     limit: int,
+    *,
+    bare: bool = False,
 ) -> Select[tuple[str]]:
-    """The runs of the newest rows. MariaDB is told the index: by estimates it may choose to read everything."""
+    """The runs of the newest rows; `bare`: those among them that have no stretch.
+
+    MariaDB is told the index: by estimates it may choose to read everything.
+    """
     start = table.c.start_us if table is stretches else table.c.from_us
     narrowed = {"case_id": case_id, "camera_id": camera_id}
     wanted = [table.c[name] == value for name, value in narrowed.items() if value is not None]
@@ -83,8 +89,11 @@ def _newest(
         .limit(_LOOKED_AT * limit)
         .subquery()
     )
+    # After the limit: nearly every gap is of a run that recorded, and a search for others would read all of them.
+    kept = [~exists().where(stretches.c.run_id == rows.c.run_id)] if bare else []
     return (
         select(rows.c.run_id)
+        .where(*kept)
         .group_by(rows.c.run_id)
         .order_by(func.min(rows.c.start_us).desc(), rows.c.run_id)
         .limit(limit)

@@ -18,13 +18,14 @@ from orvault.ledger.accounts import Accounts
 from orvault.ledger.cases import Cameras, Cases, Runs
 from orvault.ledger.checkpoints import Checkpoints
 from orvault.ledger.control import Reasons, Signals
+from orvault.ledger.destructions import Destructions
 from orvault.ledger.gaps import Gaps
 from orvault.ledger.history import History
 from orvault.ledger.moved_runs import MovedRuns
 from orvault.ledger.notices import Notices
 from orvault.ledger.recordings import Segments
 from orvault.ledger.requests import Requests
-from orvault.ledger.retention import Destructions, Retention
+from orvault.ledger.retention import Retention
 from orvault.ledger.scans import Scans
 from orvault.ledger.search import Searches
 from orvault.ledger.tables_exports import history_head

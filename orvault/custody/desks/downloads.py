@@ -12,7 +12,8 @@ from orvault.custody.desks.watermarks import WatermarkDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.request import ExportRequest, PackageFile, check_ready, package_for
-from orvault.custody.rows import Link, UnitOfWork
+from orvault.custody.request_rows import Link
+from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import RequestState
 from orvault.errors import ErrorKind, OrvaultError
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orvault.custody.desks.base import CONSOLE, Desk
 from orvault.custody.history import Act
-from orvault.custody.rows import RegisteredCopy
+from orvault.custody.request_rows import RegisteredCopy
 
 
 @dataclass(frozen=True, slots=True)
