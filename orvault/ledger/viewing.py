@@ -154,8 +154,10 @@ class Views:
         return found
 
 
-def _over(before_us: int, but: Collection[str]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return t.views.c.expires_us < before_us, t.views.c.id.not_in(sorted(but))
+def _over(before_us: int, but: Collection[str]) -> tuple[ColumnElement[bool], ...]:
+    """Live ones only: by the rows of stored views it is found who has seen a case, years later too."""
+    v = t.views.c
+    return v.case_id.is_(None), v.expires_us < before_us, v.id.not_in(sorted(but))
 
 
 def _period(view: View) -> tuple[str, int, int]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from orvault.custody.account import Role
+from orvault.custody.desks import retention as desk
 from orvault.custody.destruction import NODES_PATIENCE_US, NodeFiles, Step
 from orvault.custody.retention import DAY_US, Stop
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World
+from tests.fakes import CAMERAS, World
 
 
 def test_a_case_goes_from_due_to_destroyed(world: World) -> None:
@@ -50,6 +53,24 @@ def test_a_case_goes_from_due_to_destroyed(world: World) -> None:
     left = custody.retention_plan(officer)
     assert left.due == () and [item.recorded.case_id for item in left.stopped] == [held.case_id]
     assert custody.verify_history().intact
+
+
+def test_notices_go_on_behind_those_that_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2):
+        world.recorded_case(1, f"2026-{number}")
+    world.clock.us += 31 * DAY_US
+    monkeypatch.setattr(desk, "MOST_AT_ONCE", 1)
+    assert [world.custody.notice_due() for _ in range(3)] == [1, 1, 0]
+
+
+def test_the_node_that_sealed_is_asked_although_its_camera_moved(world: World) -> None:
+    case = world.recorded_case(1)
+    world.clock.us += 31 * DAY_US
+    world.custody.register_cameras([replace(camera, node_id="node-9") for camera in CAMERAS])
+    world.custody.notice_due()
+    world.custody.approve_destruction(world.officer, world.custody.retention_plan(world.officer).digest)
+    assert world.custody.begin_due() == [case.case_id]
+    assert world.custody.nodes_outstanding(case.case_id) == ["node-1", "node-9"]
 
 
 def test_pages_go_on_behind_the_last_case(world: World) -> None:

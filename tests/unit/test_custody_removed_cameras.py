@@ -87,3 +87,14 @@ def test_history_keeps_where_it_stood_and_it_may_come_back(world: World) -> None
     world.clock.us += US_PER_S
     world.custody.register_cameras(CAMERAS)
     assert kind_of(world, "or1-lamp") == "idle"
+
+
+def test_a_stop_that_a_removed_camera_cannot_confirm_is_confirmed_for_it(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.recorders.unreachable.add(LAMP.camera_id)
+    world.custody.close_case(world.manager, case.case_id)
+    assert [problem.camera_id for problem in world.custody.settle_stops()] == ["or1-lamp"]
+    world.custody.register_cameras([WALL, OTHER])
+    assert world.custody.settle_stops() == ()
+    assert not any(run.open for run in world.custody.case(world.manager, case.case_id).runs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,14 @@ from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.case import Case
 from orvault.custody.history import Act
+from orvault.custody.retention import DAY_US
 from orvault.custody.service import SeenSpan
 from orvault.custody.viewing import Showing, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.papers.export_report import export_report
 from orvault.papers.paper import Language
 from tests.contract.test_history_tampering import SIGNER
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import CAMERAS, PASSWORD, World, make_world, sqlite_url
 from tests.unit.api_support import Api, is_problem, make_api
 from tests.unit.test_settings import GOOD
 
@@ -63,6 +65,8 @@ def test_who_has_seen_a_recording(world: World) -> None:
     request = world.ready(case)
     link, package = world.custody.issue_link(world.manager, request.request_id)
     world.custody.open_download(package.package_id, link.link_id, CLIENT)
+    world.clock.us += 400 * DAY_US
+    world.custody.forget_views(())
     found = world.custody.recording_access(world.accounts[Role.AUDITOR], case.case_id)
     assert {each.view_id for each in found.seen} == {view}
     begun, seen = found.seen
@@ -99,6 +103,17 @@ def test_who_watched_the_operation_live(world: World) -> None:
     found = world.custody.recording_access(None, case.case_id)
     assert {each.view_id for each in found.seen} == {during}
     assert all(each.kind is ViewKind.LIVE for each in found.seen)
+
+
+def test_who_watched_it_live_is_told_although_the_camera_moved(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    now = world.clock.now_us()
+    during = watch(world, None, "or1-wall", [SeenSpan(now, now + US_PER_S, Showing.MASKED)])
+    world.clock.us += 60 * US_PER_S
+    world.custody.close_case(world.manager, case.case_id)
+    world.custody.register_cameras([replace(camera, room="OR 9") for camera in CAMERAS])
+    assert {each.view_id for each in world.custody.recording_access(None, case.case_id).seen} == {during}
 
 
 def test_what_an_account_has_done_and_had_done(world: World) -> None:

@@ -42,9 +42,7 @@ class DestroyingDesk(RetentionDesk):
         """Take down which cases became due, and withdraw what is due no more; how many were noticed."""
         now = self._clock.now_us()
         with self._uow(read_only=True) as uow:
-            fresh = [
-                item for item in self._due(uow, now) if uow.destructions.get(item.recorded.case_id) is None
-            ]
+            fresh = self._due(uow, now, unnoticed=True)
             waiting = uow.destructions.at(_WAITING)
             stopped = [each for each in waiting if self._stopped(uow, each, now)]
         if not fresh and not stopped:
@@ -203,9 +201,7 @@ class DestroyingDesk(RetentionDesk):
             return False
         check_step(known, Step.BEGUN)
         uow.destructions.put(replace(known, step=Step.BEGUN, begun_us=now_us))
-        cameras = {run.camera_id for run in uow.runs.of_case(case_id)}
-        nodes = {camera.node_id for camera in uow.cameras.all() if camera.camera_id in cameras}
-        uow.destructions.add_nodes(case_id, sorted(nodes))
+        uow.destructions.add_nodes(case_id, sorted(_nodes(uow, case_id)))
         detail = {"due_us": known.due_us, "rule": known.rule, "approved_by": known.approved_by or ""}
         _tell(uow, now_us, Act.DESTRUCTION_BEGUN, case_id, detail)
         return True
@@ -233,6 +229,17 @@ class DestroyingDesk(RetentionDesk):
 
 def _tell(uow: UnitOfWork, now_us: int, act: Act, case_id: str, detail: Detail) -> None:
     uow.history.append(now_us, SYSTEM, act, f"case:{case_id}", detail)
+
+
+def _nodes(uow: UnitOfWork, case_id: str) -> set[str]:
+    """Where something of the case may lie: the nodes that sealed it, and its cameras' present ones, which may have
+    sealed what was never indexed. A camera may have moved to another node since.
+    """
+    runs = uow.runs.of_case(case_id)
+    ends = [uow.segments.last(run.run_id) for run in runs]
+    cameras = {run.camera_id for run in runs}
+    now = {camera.node_id for camera in uow.cameras.all() if camera.camera_id in cameras}
+    return now | {end.header.meta.node_id for end in ends if end is not None}
 
 
 def _thumbprint(uow: UnitOfWork, case_id: str) -> str:

@@ -179,8 +179,9 @@ def _seen_live(uow: UnitOfWork, case: Case, now_us: int) -> Iterator[Seen]:
         return
     closed_us = now_us if case.closed_us is None else case.closed_us
     begin, end = uow.history.seq_at(case.armed_us - LATE_US), uow.history.seq_at(closed_us + LATE_US)
+    recorded = {run.camera_id for run in uow.runs.of_case(case.case_id)}
     for camera in uow.cameras.all():
-        if camera.room != case.room:
+        if camera.room != case.room and camera.camera_id not in recorded:  # it may have been moved since
             continue
         for entry, detail in _looks(uow, camera.camera_id, begin, end):
             if detail.get("kind") == ViewKind.LIVE.value:

@@ -38,10 +38,17 @@ class OrderDesk(Desk):
     """Orders to recorders, outside every transaction."""
 
     def settle_stops(self) -> tuple[CameraProblem, ...]:
-        """Tell recorders again whose stop is ordered and not confirmed; call it at start and at intervals."""
+        """Tell recorders again whose stop is ordered and not confirmed; call it at start and at intervals.
+
+        A camera that left the settings has no recorder that could confirm: its run is over.
+        """
         with self._uow(read_only=True) as uow:
+            removed = {camera.camera_id for camera in uow.cameras.all() if camera.removed}
             pending = uow.runs.stopping()
-        return tuple(self._tell_stops(pending))
+        for run in pending:
+            if run.camera_id in removed:
+                self._confirm_stop(run.run_id)
+        return tuple(self._tell_stops([run for run in pending if run.camera_id not in removed]))
 
     def resume_recordings(self) -> tuple[CameraProblem, ...]:
         """Order every run that should be recording once more, e.g. after the server's start.

@@ -196,8 +196,10 @@ class RetentionDesk(Desk):
             raise not_found("receipt for case", case_id)
         return destruction.receipt
 
-    def _due(self, uow: UnitOfWork, now_us: int) -> list[PlanItem]:
-        """What is due and has not begun, the first 200 by case id: a plan is for a person to read."""
+    def _due(self, uow: UnitOfWork, now_us: int, *, unnoticed: bool = False) -> list[PlanItem]:
+        """What is due and has not begun, or was not even noticed, the first 200 by case id: a plan is for a person to
+        read.
+        """
         found: list[PlanItem] = []
         after = ""
         while len(found) < MOST_AT_ONCE:
@@ -205,7 +207,9 @@ class RetentionDesk(Desk):
             if not page:
                 break
             items = [self._item(uow, recorded, now_us) for recorded in page]
-            found += [item for item in items if item.verdict.due and not _begun(uow, item)]
+            due = [item for item in items if item.verdict.due]
+            passed = _noticed if unnoticed else _begun
+            found += [item for item in due if not passed(uow, item)]
             after = page[-1].case_id
         return found[:MOST_AT_ONCE]
 
@@ -254,6 +258,10 @@ def check_not_destroyed(uow: UnitOfWork, case_id: str) -> Case:
     if destruction is not None and destruction.begun:
         raise gone(destruction, case.number)
     return case
+
+
+def _noticed(uow: UnitOfWork, item: PlanItem) -> bool:
+    return uow.destructions.get(item.recorded.case_id) is not None
 
 
 def _begun(uow: UnitOfWork, item: PlanItem) -> bool:
