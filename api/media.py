@@ -31,6 +31,10 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 class Downloads(Protocol):
     """What custody says of a link that was used; `CustodyService` is one."""
 
+    def look_up(self, package_id: str, link_id: str) -> PackageFile:
+        """The package behind the link; nothing is written."""
+        ...
+
     def open_download(self, package_id: str, link_id: str, client: str = "") -> PackageFile:
         """The package behind the link, its first use written into history."""
         ...
@@ -39,6 +43,7 @@ class Downloads(Protocol):
 def build_media_app(links: LinkSigner, packages_folder: Path, downloads: Downloads) -> FastAPI:
     """The byte server's ASGI application: `GET /media/{package_id}?token=...`.
 
+    A download is in history, and its copy delivered, only once nothing can refuse the bytes any more; HEAD is none.
     Answers 200, 206, 416; 401 to a forged link, 410 to one that is over or whose export is over.
     """
     app = FastAPI(title="OR Vault media", openapi_url=None, docs_url=None, redoc_url=None)
@@ -48,16 +53,19 @@ def build_media_app(links: LinkSigner, packages_folder: Path, downloads: Downloa
         request: Request, package_id: ObjectId, token: Annotated[str, Query(max_length=4096)] = ""
     ) -> Response:
         link_id = links.read(package_id, token)
-        package = downloads.open_download(package_id, link_id, client_of(request))
+        package = downloads.look_up(package_id, link_id)
         path = _inside(folder, package)
         _check_range(request, package)
-        return FileResponse(
+        answer = FileResponse(
             path,
             media_type=MEDIA_TYPE,
             filename=f"orvault-{package.package_id}.orvault",
             headers={"ETag": _etag(package), "Cache-Control": "private, no-store"},
             stat_result=path.stat(),
         )
+        if request.method == "GET":
+            downloads.open_download(package_id, link_id, client_of(request))
+        return answer
 
     app.add_api_route("/media/{package_id}", send_package, methods=["GET", "HEAD"], response_model=None)
     errors.install(app)

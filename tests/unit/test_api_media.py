@@ -18,6 +18,7 @@ from api.media import build_media_app
 from api.security import LinkSigner
 from orvault.clock import US_PER_S
 from orvault.custody.request import ExportRequest
+from orvault.custody.steps import RequestState
 from tests.fakes import World, make_world, sqlite_url
 from tests.unit.api_support import call, is_problem
 
@@ -145,8 +146,26 @@ def quiet(tmp_path: Path) -> Served:
     return Served(world, links, packages, request, "")
 
 
-def _get(served: Served, path: str, method: str = "GET") -> httpx.Response:
-    return call(build_media_app(served.links, served.folder, served.world.custody), method, path)
+def _get(served: Served, path: str, method: str = "GET", **headers: str) -> httpx.Response:
+    app = build_media_app(served.links, served.folder, served.world.custody)
+    return call(app, method, path, headers=headers)
+
+
+def _state(served: Served) -> RequestState:
+    return served.world.custody.export(served.world.manager, served.request.request_id).state
+
+
+def test_only_a_download_that_sends_bytes_delivers(quiet: Served) -> None:
+    link, file = quiet.link(), quiet.folder / "2027" / "p.orvault"
+    assert _get(quiet, link, "HEAD").status_code == 200
+    assert _get(quiet, link, range="bytes=300000-").status_code == 416
+    assert _get(quiet, link, range="bytes=9-5").status_code == 400
+    file.rename(file.with_suffix(".away"))
+    assert _get(quiet, link).status_code == 507
+    assert "downloaded" not in quiet.world.acts() and _state(quiet) is RequestState.READY
+    file.with_suffix(".away").rename(file)
+    assert _get(quiet, link).status_code == 200
+    assert quiet.world.acts().count("downloaded") == 1 and _state(quiet) is RequestState.DELIVERED
 
 
 def test_link_is_over_after_five_minutes(quiet: Served) -> None:

@@ -46,6 +46,11 @@ class DownloadDesk(WatermarkDesk):
             uow.commit()
         return link, package
 
+    def look_up(self, package_id: str, link_id: str) -> PackageFile:
+        """The file behind a link whose signature was checked; nothing is noted. Errors: as for `open_download`."""
+        with self._uow(read_only=True) as uow:
+            return self._linked(uow, package_id, link_id)[1]
+
     def open_download(self, package_id: str, link_id: str, client: str = "") -> PackageFile:
         """The file behind a link whose signature was checked; its first use is written into history.
 
