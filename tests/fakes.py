@@ -270,9 +270,11 @@ class World:
         return [entry.act for entry in reversed(entries)]
 
 
-def consented(subject: Subject, name: str, scope: Scope = Scope.MASKED) -> Consent:
+def consented(
+    subject: Subject, name: str, scope: Scope = Scope.MASKED, paper_sha256: str = "ab" * 32
+) -> Consent:
     """A consent on a paper, as it comes in."""
-    return Consent(subject, name, "Form 3", "ab" * 32, scope)
+    return Consent(subject, name, "Form 3", paper_sha256, scope)
 
 
 def consents_of(*staff: str) -> LegalBasis:

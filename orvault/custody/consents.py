@@ -54,6 +54,16 @@ class Consent:
         """Whether it stands and goes as far as this output."""
         return self.stands and (self.scope is Scope.CLEAR or not clear)
 
+    def same_person(self, other: Consent) -> bool:
+        """Whether both are one person's; a request has one patient, however the name was spelt."""
+        if self.subject is not other.subject:
+            return False
+        return self.subject is Subject.PATIENT or self.name.casefold() == other.name.casefold()
+
+    def same_paper(self, other: Consent) -> bool:
+        """Whether both stand on one paper of a patient, or of staff."""
+        return (self.subject, self.document_sha256) == (other.subject, other.document_sha256)
+
     def checked(self, where: str) -> Consent:
         """With its texts cleaned; BAD_REQUEST says what is wrong, also a missing digest of the paper."""
         if not _SHA256.fullmatch(self.document_sha256):

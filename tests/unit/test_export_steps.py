@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orvault.custody.account import Account, Role
-from orvault.custody.consents import Scope, Subject
+from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.export_policy import ExportPolicy, RolePolicy
 from orvault.custody.request import ExportRequest, PackageFile
 from orvault.custody.scope import SITE
@@ -74,10 +74,40 @@ def test_a_withdrawn_consent_stops_a_rendering_and_a_later_one_goes_on_with_the_
     with _raises(ErrorKind.GRANT_MISSING):
         world.custody.log_key_opening(request.request_id, ["any"])
     assert world.custody.claim_render() is None
-    world.custody.add_consents(world.manager, request.request_id, [consented(Subject.STAFF, "park")])
+    anew = consented(Subject.STAFF, "park", paper_sha256=PAPER)
+    world.custody.add_consents(world.manager, request.request_id, [anew])
     again = world.custody.approve_export(world.officer, request.request_id)
     assert again.package_id == approved.package_id and again.attempts == 0
     assert _made(world, request).state is RequestState.READY
+
+
+@pytest.mark.parametrize(
+    ("second", "number"),
+    [
+        (consented(Subject.STAFF, "PARK", Scope.CLEAR, PAPER), 2),  # who first said masked
+        (consented(Subject.STAFF, "Park"), 3),  # sent twice
+        (consented(Subject.PATIENT, "Han Y.", paper_sha256=PAPER), 0),
+    ],
+)
+def test_a_withdrawal_ends_all_that_the_person_gave(world: World, second: Consent, number: int) -> None:
+    request = _submitted(world, "Lee", "Park")
+    world.custody.add_consents(world.manager, request.request_id, [second])
+    after = world.custody.withdraw_consent(world.manager, request.request_id, number, "No more.")
+    assert after.state is RequestState.SUBMITTED and _now(world, request).state is RequestState.SUBMITTED
+    consents = _now(world, request).wish.basis.consents
+    assert [consent.stands for consent in consents].count(False) == 2
+    assert world.acts().count("consent-withdrawn") == 2
+
+
+def test_a_withdrawn_paper_is_not_taken_in_again(world: World) -> None:
+    request = _submitted(world, "Lee", "Park")
+    world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
+    with _raises(ErrorKind.CONFLICT):
+        world.custody.add_consents(world.manager, request.request_id, [consented(Subject.PATIENT, "H. Han")])
+    assert _now(world, request).state is RequestState.SUBMITTED
+    anew = consented(Subject.PATIENT, "Han", paper_sha256=PAPER)
+    again = world.custody.add_consents(world.manager, request.request_id, [anew])
+    assert again.state is RequestState.SATISFIED
 
 
 def test_ready_package_is_not_handed_out_after_a_withdrawal(world: World) -> None:
@@ -147,7 +177,8 @@ def test_two_different_approvers_where_the_site_says_so(world: World) -> None:
     ]
     world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
     assert _now(world, request).approvals == ()
-    world.custody.add_consents(world.manager, request.request_id, [consented(Subject.PATIENT, "Han")])
+    anew = consented(Subject.PATIENT, "Han", paper_sha256=PAPER)
+    world.custody.add_consents(world.manager, request.request_id, [anew])
     assert world.custody.approve_export(world.officer, request.request_id).state is RequestState.SATISFIED
 
 

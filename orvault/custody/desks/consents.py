@@ -28,7 +28,7 @@ class ConsentDesk(DownloadDesk):
     def add_consents(self, by: Account, request_id: str, consents: Sequence[Consent]) -> ExportRequest:
         """Take consents in; the request's basis is satisfied if nothing is missing then.
 
-        Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT (it waits for none any more).
+        Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT (it waits for none any more; a paper was withdrawn).
         """
         require(by, Right.CONSENT_TAKE)
         now = self._clock.now_us()
@@ -38,6 +38,7 @@ class ConsentDesk(DownloadDesk):
         with self._uow() as uow:
             request = _open(self._visible(uow, by, request_id))
             basis = request.wish.basis
+            _check_papers_stand(basis.consents, cleaned)
             together = (*basis.consents, *cleaned)
             if len(together) > MAX_CONSENTS:
                 message = f"At most {MAX_CONSENTS} consents are kept with a request."
@@ -52,7 +53,8 @@ class ConsentDesk(DownloadDesk):
         return request
 
     def withdraw_consent(self, by: Account, request_id: str, number: int, reason: str) -> ExportRequest:
-        """Take a withdrawal in (`number`: the consent's place, from 0); until the copies were delivered.
+        """Take a person's withdrawal in (`number`: the place, from 0, of a consent of theirs); until the copies were
+        delivered. All that the person gave ends: a second one must not hold what the first one's withdrawal stops.
 
         What rests on it goes back to submitted: nothing more is made or handed out. Errors: as for adding.
         """
@@ -64,12 +66,16 @@ class ConsentDesk(DownloadDesk):
             basis = request.wish.basis
             if not 0 <= number < len(basis.consents):
                 raise not_found("consent", str(number))
-            withdrawn = basis.consents[number].withdrawn(by.account_id, now, reason)
-            consents = (*basis.consents[:number], withdrawn, *basis.consents[number + 1 :])
-            request = replace(request, wish=replace(request.wish, basis=replace(basis, consents=consents)))
+            named = basis.consents[number].withdrawn(by.account_id, now, reason)
+            consents = list(basis.consents)
+            for place, consent in enumerate(basis.consents):
+                if consent.stands and consent.same_person(named):
+                    consents[place] = consent.withdrawn(by.account_id, now, reason)
+                    detail = {"number": place, **consent.detail(), "reason": reason}
+                    uow.history.append(now, by.actor, Act.CONSENT_WITHDRAWN, subject_of(request), detail)
+            basis = replace(basis, consents=tuple(consents))
+            request = replace(request, wish=replace(request.wish, basis=basis))
             uow.requests.put_consents(request)
-            detail = {"number": number, **withdrawn.detail(), "reason": reason}
-            uow.history.append(now, by.actor, Act.CONSENT_WITHDRAWN, subject_of(request), detail)
             request = settle_basis(uow, request, by.actor, now)
             uow.commit()
         return request
@@ -121,6 +127,18 @@ def settle_case(uow: UnitOfWork, case_id: str, actor: str, now: int) -> None:
     """As `settle_basis`, for every request over a case whose participants changed."""
     for request in uow.requests.in_states(PENDING, case_id):
         settle_basis(uow, request, actor, now)
+
+
+def _check_papers_stand(known: Sequence[Consent], fresh: Sequence[Consent]) -> None:
+    """CONFLICT where one of the fresh ones stands on a paper whose consent was withdrawn."""
+    for i, consent in enumerate(fresh):
+        if any(not old.stands and old.same_paper(consent) for old in known):
+            raise OrvaultError(
+                ErrorKind.CONFLICT,
+                "The consent on this paper was withdrawn.",
+                where=f"consents[{i}].document_sha256",
+                advice="Have a new paper signed, and add that.",
+            )
 
 
 def _undecided(request: ExportRequest) -> ExportRequest:
