@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path
 
 from api.models_exports import (
     AnswerIn,
+    AnswerOut,
     ConsentsIn,
     ExportOut,
     LackingOut,
@@ -131,9 +132,9 @@ def withdraw_consent(
 )
 def answer_result(
     services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: AnswerIn
-) -> ExportOut:
+) -> AnswerOut:
     """What a participant said of the result, where the site asks them first: their own account, or on paper."""
-    request = services.custody.answer_result(
+    answer = services.custody.answer_result(
         caller.account,
         request_id,
         body.participant,
@@ -141,4 +142,4 @@ def answer_result(
         remark=body.remark,
         document_sha256=body.document_sha256,
     )
-    return ExportOut.of(request)
+    return AnswerOut.of(answer)

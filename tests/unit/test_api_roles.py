@@ -16,8 +16,10 @@ from orvault.clock import utc_iso
 from orvault.container.canonical import to_base64
 from orvault.custody.access import Right, may
 from orvault.custody.account import Role
+from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.retention import plan_digest
-from tests.fakes import PASSWORD
+from orvault.custody.scope import SITE
+from tests.fakes import PASSWORD, consents_of
 from tests.unit.api_support import Api, export_body, is_problem, make_api
 from tests.unit.watermark_images import PNG
 
@@ -180,3 +182,19 @@ def test_those_who_see_a_request_may_yet_not_fetch_it(busy: tuple[Api, str]) -> 
     for role in (Role.PRIVACY_OFFICER, Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR, Role.CLINICAL_STAFF):
         assert is_problem(api.post(f"exports/{theirs}/download-link", role), 403, "forbidden")
     assert api.post(f"exports/{theirs}/download-link", Role.RECORDS_MANAGER).status_code == 200
+
+
+def test_staff_who_answer_see_their_answer_and_nothing_else_of_the_request(tmp_path: Path) -> None:
+    api = make_api(tmp_path)
+    api.world.custody._exports = ExportPolicy(participants_review=True)
+    wish = api.world.wish(api.world.recorded_case(), basis=consents_of("Lee", "Park"))
+    request = api.world.custody.submit_export(api.world.manager, wish)
+    api.world.custody.approve_export(api.world.officer, request.request_id)
+    job = api.world.claimed()
+    api.world.custody.finish_render(request.request_id, job.epoch, "a.orvpkg", 1, "a" * 64)
+    lee = api.world.custody.create_account(None, "lee", "Lee", Role.CLINICAL_STAFF, PASSWORD, (SITE,))
+    body = {"participant": "Lee", "agrees": True}
+    said = api.call_as("POST", f"exports/{request.request_id}/answers", lee, json=body)
+    assert said.status_code == 200, said.text
+    assert set(said.json()) == {"participant", "agrees", "remark", "document_sha256", "taken_by", "at"}
+    assert "Han" not in said.text and "Park" not in said.text

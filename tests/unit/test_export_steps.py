@@ -256,7 +256,8 @@ def test_participants_look_at_the_result_before_it_leaves(world: World) -> None:
     assert waits.state is RequestState.REVIEW and [a.agrees for a in waits.answers] == [False, True]
     with _raises(ErrorKind.CONFLICT):
         world.custody.release_export(world.officer, request.request_id, "Again.")
-    assert answer(lee, request.request_id, "Lee", agrees=True).state is RequestState.READY
+    assert answer(lee, request.request_id, "Lee", agrees=True).taken_by == lee.account_id
+    assert _now(world, request).state is RequestState.READY
     assert world.acts().count("result-answered") == 3
 
 

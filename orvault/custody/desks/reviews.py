@@ -35,9 +35,10 @@ class ReviewDesk(SubmitDesk):
         agrees: bool,
         remark: str = "",
         document_sha256: str = "",
-    ) -> ExportRequest:
+    ) -> Answer:
         """What a participant said of the masked result; the last answer counts, and all have to agree.
 
+        The answer as it is kept, and nothing else of the request: clinical staff see no requests.
         Clinical staff answer for themselves: their account's display name is the participant's. Others take answers
         in on paper, and name its SHA-256. Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT.
         """
@@ -59,9 +60,9 @@ class ReviewDesk(SubmitDesk):
             detail["document_sha256"] = document_sha256
             uow.history.append(now, by.actor, Act.RESULT_ANSWERED, subject_of(request), detail)
             answers = (*(a for a in request.answers if a.participant != name), answer)
-            request = self._settle_review(uow, replace(request, answers=answers), now)
+            self._settle_review(uow, replace(request, answers=answers), now)
             uow.commit()
-        return request
+        return answer
 
     def _answerable(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
         """The request; staff who see no requests see one over a case of theirs, while it waits for them."""
