@@ -57,7 +57,7 @@ class FolderPlace:
         if not waiting:
             return
         folder = CheckpointFolder(self.folder)
-        newest = folder.newest()
+        newest = folder.newest_readable()
         known = 0
         if newest is not None:
             known = newest.checkpoint.size

@@ -49,20 +49,27 @@ def build_witness_app(witness: Witness, token: str) -> FastAPI:
             headers = {"content-type": "text/x.tlog.size"}  # to the letter: other logs' clients compare it
             return Response(f"{other.size}\n", HTTPStatus.CONFLICT, headers)
         except OrvaultError as error:
-            status = _STATUS.get(error.kind, HTTPStatus.INTERNAL_SERVER_ERROR)
-            return PlainTextResponse(error.outside_words + "\n", status)
+            return _refused(error)
 
     @app.get("/checkpoint")
     def checkpoint(request: Request, origin: Annotated[str, Query(max_length=255)]) -> Response:
         """The newest checkpoint of a log."""
         if not known(request):
             return _unknown()
-        kept = witness.newest(origin)
+        try:
+            kept = witness.newest(origin)
+        except OrvaultError as error:
+            return _refused(error)
         if kept is None:
             return PlainTextResponse("None is kept here.\n", HTTPStatus.NOT_FOUND)
         return PlainTextResponse(kept)
 
     return app
+
+
+def _refused(error: OrvaultError) -> Response:
+    status = _STATUS.get(error.kind, HTTPStatus.INTERNAL_SERVER_ERROR)
+    return PlainTextResponse(error.outside_words + "\n", status)
 
 
 def _unknown() -> Response:

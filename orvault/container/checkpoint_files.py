@@ -25,6 +25,7 @@ MAX_STAMP_BYTES = 32 << 10
 MAX_LINE_BYTES = 128 << 10
 _NAME = re.compile(r"\d{4}-\d{2}\.checkpoints")
 _TAIL = 2 * MAX_LINE_BYTES
+_CUT_OFF = b"\x18"  # CAN: ends a piece whose writing was cut off; no line of ours ends in it
 
 
 @dataclass(frozen=True)
@@ -61,24 +62,23 @@ class CheckpointFolder:
         self.folder = folder
 
     def newest(self) -> KeptCheckpoint | None:
-        """The last line that can be read; None if there is none. Errors: STORAGE."""
-        for file in reversed(self._files()):
-            try:
-                with file.open("rb") as opened:
-                    opened.seek(max(0, file.stat().st_size - _TAIL))
-                    lines = opened.read().split(b"\n")
-            except OSError as error:
-                raise storage_error(file, error) from error
-            for line in reversed(lines):
-                found = _readable(line)
-                if found is not None:
-                    return found
+        """The last line; None if there is none. Pieces that were cut off were never counted as written.
+
+        Errors: DAMAGED (it cannot be read), STORAGE.
+        """
+        for file, line in self._last_lines():
+            return KeptCheckpoint.read(line, f"{file.name}, last line")
         return None
+
+    def newest_readable(self) -> KeptCheckpoint | None:
+        """The last line that can be read, for whom the ledger tells what comes next. Errors: STORAGE."""
+        found = (_read(line, file.name) for file, line in self._last_lines())
+        return next((each for each in found if isinstance(each, KeptCheckpoint)), None)
 
     def append(self, kept: KeptCheckpoint) -> None:
         """Write one more line, durably; nothing that lies there is changed. Errors: STORAGE.
 
-        1. open for appending; 2. end a line that was cut off; 3. the line, in one call; 4. fsync the file, then the
+        1. open for appending; 2. mark a line that was cut off; 3. the line, in one call; 4. fsync the file, then the
         folder.
         """
         month = datetime.fromtimestamp(kept.at_us / US_PER_S, UTC).strftime("%Y-%m")
@@ -90,7 +90,7 @@ class CheckpointFolder:
             try:
                 size = os.lseek(handle, 0, os.SEEK_END)
                 cut_off = size > 0 and _last_byte(handle, size) != b"\n"
-                data = (b"\n" if cut_off else b"") + kept.line()
+                data = (_CUT_OFF + b"\n" if cut_off else b"") + kept.line()
                 if os.write(handle, data) != len(data):
                     raise OSError("the line was not written whole")
                 os.fsync(handle)
@@ -112,6 +112,17 @@ class CheckpointFolder:
             except OSError as error:
                 raise storage_error(file, error) from error
 
+    def _last_lines(self) -> Iterator[tuple[Path, bytes]]:
+        """The ends of the files, the newest line first, without what was cut off."""
+        for file in reversed(self._files()):
+            try:
+                with file.open("rb") as opened:
+                    opened.seek(max(0, file.stat().st_size - _TAIL))
+                    *lines, _ = opened.read().split(b"\n")
+            except OSError as error:
+                raise storage_error(file, error) from error
+            yield from ((file, line) for line in reversed(lines) if not line.endswith(_CUT_OFF))
+
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
@@ -131,8 +142,3 @@ def _read(line: bytes, where: str) -> KeptCheckpoint | OrvaultError:
         return KeptCheckpoint.read(line, where)
     except OrvaultError as error:
         return error
-
-
-def _readable(line: bytes) -> KeptCheckpoint | None:
-    found = _read(line, "")
-    return found if isinstance(found, KeptCheckpoint) else None

@@ -101,14 +101,18 @@ class Note:
         others = [each for each in self.signatures if (each.name, each.key_id) != (line.name, line.key_id)]
         return replace(self, signatures=(*others, line))
 
+    def line_of(self, key: NoteKey) -> SignatureLine | None:
+        """The first line under this key's name and id: the one that `signed_at` looks at."""
+        return next(
+            (each for each in self.signatures if (each.name, each.key_id) == (key.name, key.key_id)), None
+        )
+
     def signed_at(self, key: NoteKey) -> int | None:
         """Whether this key signed: the time in seconds that its cosignature tells, 0 for other signatures; or None.
 
         Errors: ALTERED if a line under this key's name and id does not hold.
         """
-        line = next(
-            (each for each in self.signatures if (each.name, each.key_id) == (key.name, key.key_id)), None
-        )
+        line = self.line_of(key)
         if line is None:
             return None
         head = _TIME_BYTES if key.kind == COSIGNATURE else 0

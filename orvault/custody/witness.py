@@ -16,7 +16,7 @@ from orvault.clock import US_PER_S, Clock
 from orvault.container.canonical import from_base64, to_base64
 from orvault.container.checkpoint import Checkpoint
 from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
-from orvault.container.note import MAX_NOTE_BYTES, NoteKey, Signs, sign_line
+from orvault.container.note import MAX_NOTE_BYTES, Note, NoteKey, SignatureLine, Signs, sign_line
 from orvault.container.proof import HASH_BYTES, verify_consistency
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -80,13 +80,13 @@ class Witness:
         """Judge a submission; the cosignature line of one that was taken, which is on the disk by then.
 
         1. it is readable; 2. its log is known; 3. signed by that log's key; 4. the old size is that of the newest
-        kept; 5. it grew out of that one; 6. kept durably; 7. only then answered.
+        kept; 5. it grew out of that one; 6. kept durably, as it will be read again; 7. only then answered.
         Errors: BAD_REQUEST, NOT_FOUND, FORBIDDEN, CONFLICT (`OtherSizeError`, or another root at the same size),
-        ALTERED (not grown out of the newest kept), STORAGE.
+        ALTERED (not grown out of the newest kept), DAMAGED (the newest kept cannot be read), STORAGE.
         """
         asked = Submission.parse(body)
         checkpoint = asked.checkpoint
-        self._check_signed(checkpoint)
+        by_log = self._checked_signature(checkpoint)
         if asked.old_size > checkpoint.size:
             raise OrvaultError(
                 ErrorKind.BAD_REQUEST, "The old size is beyond the checkpoint's.", where="body"
@@ -98,16 +98,17 @@ class Witness:
             now_us = self._clock.now_us()
             line = sign_line(checkpoint.note.text, self._key, self._signer, now_us // US_PER_S)
             if kept is None or kept.checkpoint.size < checkpoint.size:
-                cosigned = replace(checkpoint, note=checkpoint.note.also(line))
-                folder.append(KeptCheckpoint(now_us, cosigned))
+                # Signatures that nobody here verified could make the line too long to be read again.
+                cosigned = replace(checkpoint, note=Note(checkpoint.note.text, (by_log, line)))
+                folder.append(_legible(KeptCheckpoint(now_us, cosigned)))
         return line.text
 
     def newest(self, origin: str) -> str | None:
-        """The newest checkpoint of a log, with its cosignature; None if none is kept."""
+        """The newest checkpoint of a log, with its cosignature; None if none is kept. Errors: DAMAGED, STORAGE."""
         kept = self._folder(origin).newest()
         return None if kept is None else kept.checkpoint.whole
 
-    def _check_signed(self, checkpoint: Checkpoint) -> None:
+    def _checked_signature(self, checkpoint: Checkpoint) -> SignatureLine:
         keys = self._logs().get(checkpoint.origin)
         if keys is None:
             raise OrvaultError(ErrorKind.NOT_FOUND, "This log is not known here.", where="origin")
@@ -118,8 +119,10 @@ class Witness:
             signed = [key for key in keys if checkpoint.note.signed_at(key) is not None]
         except OrvaultError:
             raise error from None
-        if not signed:
+        line = checkpoint.note.line_of(signed[0]) if signed else None
+        if line is None:
             raise error
+        return line
 
     @staticmethod
     def _check_grown(asked: Submission, kept: Checkpoint | None) -> None:
@@ -137,3 +140,17 @@ class Witness:
 
     def _folder(self, origin: str) -> CheckpointFolder:
         return CheckpointFolder(self._store / hashlib.sha256(origin.encode()).hexdigest())
+
+
+def _legible(kept: KeptCheckpoint) -> KeptCheckpoint:
+    """The same, if its line says it again. Errors: BAD_REQUEST.
+
+    The newest line is all that a witness remembers: one that cannot be read would let any history follow.
+    """
+    try:
+        again = KeptCheckpoint.read(kept.line().removesuffix(b"\n"), "checkpoint")
+    except OrvaultError as error:
+        raise OrvaultError(ErrorKind.BAD_REQUEST, error.message, where="checkpoint") from None
+    if again != kept:
+        raise OrvaultError(ErrorKind.BAD_REQUEST, "It would not be read as it was sent.", where="checkpoint")
+    return kept

@@ -223,7 +223,7 @@ def test_a_line_that_was_cut_off_proves_nothing_and_breaks_nothing(
         opened.write(b'{"at_us":12')
     write(world, 2)
     checkpoint(world, kept)
-    assert b'{"at_us":12\n{"at_us"' in file.read_bytes()
+    assert b'{"at_us":12\x18\n{"at_us"' in file.read_bytes()
     found = verdict(world, kept)
     assert found.intact and found.outside == 4 and len(found.remarks) == 1 and "line 4" in found.remarks[0]
     assert file.stat().st_mode & 0o777 == 0o600

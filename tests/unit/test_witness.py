@@ -28,7 +28,14 @@ from orvault.container.canonical import to_base64
 from orvault.container.checkpoint import Checkpoint, log_key
 from orvault.container.checkpoint_files import CheckpointFolder
 from orvault.container.files import write_private
-from orvault.container.note import COSIGNATURE, NoteKey
+from orvault.container.note import (
+    COSIGNATURE,
+    MAX_NOTE_BYTES,
+    MAX_SIGNATURES,
+    NoteKey,
+    SignatureLine,
+    sign_line,
+)
 from orvault.custody.checkpoints import LogSigner, StoredCheckpoint
 from orvault.custody.history import Act
 from orvault.custody.history_check import Witnessed
@@ -143,6 +150,51 @@ def test_a_smaller_and_a_rewritten_log_are_refused(world: World, host: Host) -> 
     write(world, 2)
     third = checkpoint(world)
     assert host.add(body(world, third, second.size)).status_code == 422
+    assert Checkpoint.parse(host.witness.newest(TRUST.origin) or "").size == second.size
+
+
+def test_signatures_of_nobody_known_are_not_kept_and_open_no_fork(world: World, host: Host) -> None:
+    write(world, 3)
+    first = checkpoint(world)
+    junk = [SignatureLine(f"junk{i}", bytes([i] * 4), bytes(64)).text for i in range(MAX_SIGNATURES - 1)]
+    assert host.add(body(world, first, 0) + "".join(junk).encode()).status_code == 200
+    kept = Checkpoint.parse(host.witness.newest(TRUST.origin) or "")
+    assert [line.name for line in kept.note.signatures] == [LOG.name, host.key.name]
+    fork = SIGNER.sign(first.size + 1, b"f" * 32)
+    assert host.add(Submission(0, (), fork).body()).status_code == 409
+
+
+@pytest.mark.parametrize("more", ["x" * (MAX_NOTE_BYTES - 500), "\x7f"], ids=["too long", "a control"])
+def test_what_could_not_be_read_again_is_not_cosigned(world: World, host: Host, more: str) -> None:
+    write(world, 3)
+    plain = Checkpoint.parse(checkpoint(world).note)
+    text = f"{plain.note.text}{more}\n"
+    if len(more) > 1:  # as near to the limit as a submission may come
+        room = MAX_NOTE_BYTES - len((text + "\n" + plain.note.signatures[0].text).encode())
+        text = f"{text[:-1]}{'x' * room}\n"
+    signed = replace(plain.note, text=text, signatures=(sign_line(text, LOG, SIGNER.identity),))
+    assert host.add(Submission(0, (), replace(plain, note=signed)).body()).status_code == 400
+    assert host.witness.newest(TRUST.origin) is None
+
+
+def test_a_witness_whose_last_line_is_damaged_cosigns_nothing(world: World, host: Host) -> None:
+    write(world, 3)
+    first = checkpoint(world)
+    assert host.add(body(world, first, 0)).status_code == 200
+    (file,) = host.store.glob("*/*.checkpoints")
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b'"at_us"', b'"xt_us"'))
+    fork = SIGNER.sign(first.size + 1, b"f" * 32)
+    shown = {"authorization": f"Bearer {TOKEN}"}
+    assert host.add(Submission(0, (), fork).body()).status_code == 500
+    asked = call(host.app, "GET", "/checkpoint", params={"origin": TRUST.origin}, headers=shown)
+    assert asked.status_code == 500 and "last line" in asked.text
+    # A write that was cut off is no damage, however often it happened, and covers nothing up.
+    file.write_bytes(whole + b'{"at_us":12\x18\n{"at')
+    assert host.add(Submission(0, (), fork).body()).status_code == 409
+    write(world, 3)
+    second = checkpoint(world)
+    assert host.add(body(world, second, first.size)).status_code == 200
     assert Checkpoint.parse(host.witness.newest(TRUST.origin) or "").size == second.size
 
 
