@@ -188,3 +188,25 @@ def test_history_and_accounts_take_the_whole_site(world: World) -> None:
 def test_reach_of_everything_is_not_narrowed() -> None:
     assert reach_of([ROOM1, SITE], NOW, {}) is EVERYTHING
     assert Reach().nothing and not EVERYTHING.nothing
+
+
+def test_a_stored_view_tells_nothing_of_cases_and_cameras_out_of_reach(world: World) -> None:
+    here, now = world.recorded_case(2, "in OR 1"), world.clock.now_us()
+    plan = CasePlan("elsewhere", "OR 2", now, "Form 1", ())
+    there = world.custody.plan_case(world.manager, plan)
+    camera, room = reached(world, "camera", CAMERA1), reached(world, "room", ROOM1)
+
+    def said(by: Account, case_id: str, camera_id: str) -> tuple[ErrorKind, str]:
+        with pytest.raises(OrvaultError) as caught:
+            world.custody.ask_stored(by, "s-1", case_id, camera_id, now - 1, now + 10**9)
+        return caught.value.kind, str(caught.value).replace(case_id, "ID")
+
+    absent = said(camera, "no-such-case", "or1-wall")
+    assert absent[0] is ErrorKind.NOT_FOUND
+    assert said(camera, there.case_id, "or1-wall") == absent
+    assert said(camera, here.case_id, "or1-lamp") == absent
+    assert said(room, here.case_id, "or2-wall") == said(room, here.case_id, "no-such-camera") == absent
+    after = now + 10**8  # in reach, and nothing was recorded then
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.ask_stored(room, "s-1", here.case_id, "or1-wall", after, after + 1)
+    assert caught.value.kind is ErrorKind.EMPTY_RANGE

@@ -118,7 +118,11 @@ class ViewingDesk(Desk):
         wanted: Showing = Showing.CLEAR,
         client: str = "",
     ) -> OpenedView:
-        """A view of what a camera recorded of a case in from-to. Errors: NOT_FOUND, BAD_REQUEST, EMPTY_RANGE."""
+        """A view of what a camera recorded of a case in from-to.
+
+        Errors: NOT_FOUND (case or camera out of reach, or the one recorded nothing of the other), BAD_REQUEST,
+        DESTROYED, EMPTY_RANGE.
+        """
         require(by, Right.STORED_VIEW)
         check_range(from_us, to_us)
         if to_us - from_us > LONGEST_PERIOD_US:
@@ -278,19 +282,26 @@ class ViewingDesk(Desk):
         return OpenedView(view, decision, by.name)
 
     def _check_view_in_reach(self, uow: UnitOfWork, by: Account, view: View) -> None:
-        """NOT_FOUND for a camera or case that is not there, or out of reach: a recording is where its case was."""
-        camera = uow.cameras.get(view.camera_id)
+        """NOT_FOUND for a camera or case that is not there, or out of reach: a recording is where its case was.
+
+        A case that this camera recorded nothing of is not there either: who reaches a camera or a room learns
+        nothing of other rooms' cases, nor of other rooms' cameras.
+        """
         if view.kind is ViewKind.LIVE:
-            in_reach = self._camera_for(uow, by, Right.LIVE_VIEW, view.camera_id) is not None
-            if camera is None or camera.removed or not in_reach:
+            camera = self._camera_for(uow, by, Right.LIVE_VIEW, view.camera_id)
+            if camera is None or camera.removed:
                 raise not_found("camera", view.camera_id, "camera_id")
             return
         case = uow.cases.get(view.case_id or "")
-        reached = case is not None and self._reaches(by, Right.STORED_VIEW, case.room, view.camera_id)
-        if case is None or not reached:
+        recorded = case is not None and view.camera_id in {
+            run.camera_id for run in uow.runs.of_case(case.case_id)
+        }
+        if (
+            case is None
+            or not recorded
+            or not self._reaches(by, Right.STORED_VIEW, case.room, view.camera_id)
+        ):
             raise not_found("case", view.case_id or "", "case_id")
-        if camera is None:
-            raise not_found("camera", view.camera_id, "camera_id")
 
     def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
         account, now = uow.accounts.get(view.account_id), self._clock.now_us()
