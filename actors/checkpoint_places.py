@@ -7,6 +7,8 @@ witnessing.py's.
 from __future__ import annotations
 
 import ssl
+import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -26,6 +28,8 @@ from orvault.custody.witness import Submission
 from orvault.errors import ErrorKind, OrvaultError
 
 _MAX_ANSWER_BYTES = 64 << 10
+# By folder: two places write into one, each from a thread of its own, and sizes in it may never go down.
+_turns: defaultdict[Path, threading.Lock] = defaultdict(threading.Lock)
 
 
 class Place(Protocol):
@@ -53,6 +57,10 @@ class FolderPlace:
 
         A crash between 2. and 3. leaves a line that is found there and not written twice.
         """
+        with _turns[self.folder]:
+            self._bring(custody)
+
+    def _bring(self, custody: CustodyService) -> None:
         waiting = custody.checkpoints_for(self.name)
         if not waiting:
             return
@@ -170,14 +178,22 @@ class TimeStampPlace:
     name: str = "time-stamp"
 
     def bring(self, custody: CustodyService) -> None:
-        """1. ask for a stamp; 2. it holds; 3. the line with it is durable; 4. note it."""
+        """1. ask for a stamp; 2. it holds; 3. the line with it is durable; 4. note it.
+
+        A stamp that comes after a larger checkpoint was written is dropped: the next look has that one stamped.
+        """
         newest, last = custody.newest_checkpoint(), custody.newest_taken(self.name)
         if newest is None or (last is not None and self._early(last.at_us, newest.size, last.size)):
             return
         checkpoint = Checkpoint.parse(newest.note)
         stamp = self._stamped(checkpoint.note.text)
         StampTrust.load(self.roots).check(stamp, checkpoint.note.text)
-        CheckpointFolder(self.folder).append(KeptCheckpoint(newest.at_us, checkpoint, stamp))
+        with _turns[self.folder]:
+            folder = CheckpointFolder(self.folder)
+            kept = folder.newest_readable()
+            if kept is not None and kept.checkpoint.size > newest.size:
+                return
+            folder.append(KeptCheckpoint(newest.at_us, checkpoint, stamp))
         custody.checkpoint_taken(self.name, newest.size, to_base64(stamp))
 
     def _early(self, last_us: int, newest: int, stamped: int) -> bool:

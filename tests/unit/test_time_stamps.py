@@ -167,6 +167,35 @@ def test_a_stamp_is_asked_for_now_and_then_kept_outside_and_verified(
     assert told.intact and any("not looked at" in remark for remark in told.remarks)
 
 
+def test_a_stamp_that_comes_too_late_leaves_the_folder_in_order(
+    tmp_path: Path, world: World, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "outside"
+    place = TimeStampPlace(authority.url, authority.roots, folder, 1, world.clock)
+    write(world, 5)
+    checkpoint(world)
+    asking = TimeStampPlace._stamped
+
+    def slowly(self: TimeStampPlace, text: str) -> bytes:
+        """Meanwhile history grows, and the folder's own thread writes."""
+        stamp = asking(self, text)
+        write(world, 5)
+        checkpoint(world)
+        FolderPlace(folder).bring(world.custody)
+        return stamp
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TimeStampPlace, "_stamped", slowly)
+        place.bring(world.custody)
+    assert world.custody.newest_taken("time-stamp") is None
+    found = world.custody.verify_history([witnessed_in(CheckpointFolder(folder))], TRUST)
+    assert found.intact, found.words
+    place.bring(world.custody)
+    stamps = StampTrust.load(authority.roots)
+    found = world.custody.verify_history([witnessed_in(CheckpointFolder(folder))], TRUST, stamps)
+    assert found.intact and found.stamped == found.covered
+
+
 def test_stamps_that_do_not_hold_are_named(tmp_path: Path, world: World, authority: Authority) -> None:
     folder = CheckpointFolder(tmp_path / "outside")
     place = TimeStampPlace(authority.url, authority.roots, folder.folder, 1, world.clock)
