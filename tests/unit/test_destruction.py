@@ -286,6 +286,42 @@ def test_what_comes_between_the_yes_and_the_act_stops_it(dead: Dead) -> None:
     assert dead.step() is Step.DESTROYED
 
 
+def test_an_approval_does_not_outlive_a_hold_that_was_put_and_lifted(dead: Dead) -> None:
+    dead.approve()
+    hold = dead.custody.put_hold(dead.site.world.manager, dead.case.case_id, "proceedings", "2026-77")
+    dead.custody.lift_hold(dead.site.world.officer, dead.case.case_id, hold.hold_id, "settled")
+    assert dead.custody.begin_due() == [] and dead.step() is None
+    (entry,) = dead.entries("destruction-withdrawn")
+    assert "hold" in entry.detail
+
+
+def test_nor_a_request_that_came_and_went(dead: Dead) -> None:
+    world = dead.site.world
+    dead.approve()
+    wish = world.wish(dead.case, to_us=dead.case.closed_us)
+    request = dead.custody.submit_export(world.manager, wish)
+    dead.custody.withdraw_export(world.manager, request.request_id, "A mistake.")
+    assert dead.custody.begin_due() == [] and dead.step() is None
+    dead.approve()
+    draft = dead.custody.draft_export(world.manager, wish)
+    assert dead.step() is Step.APPROVED  # a draft keeps no footage
+    request = dead.custody.submit_draft(world.manager, draft.request_id)
+    assert dead.step() is None
+    dead.custody.withdraw_export(world.manager, request.request_id, "A mistake.")
+    assert dead.custody.begin_due() == []
+
+
+def test_nor_an_extension_that_is_over(dead: Dead) -> None:
+    custody, manager, case_id = dead.custody, dead.site.world.manager, dead.case.case_id
+    dead.approve()
+    now = dead.site.world.clock.us
+    custody.extend_retention(manager, case_id, now + DAY_US, "asked", "form")
+    assert dead.step() is None
+    dead.site.world.clock.us = now + DAY_US
+    assert custody.begin_due() == []
+    assert len(dead.entries("destruction-withdrawn")) == 1
+
+
 def test_once_it_has_begun_nothing_stops_it_and_everybody_is_told(dead: Dead) -> None:
     world = dead.site.world
     dead.approve()

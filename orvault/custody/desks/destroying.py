@@ -12,7 +12,7 @@ from dataclasses import replace
 from orvault.container.receipt import DestroyedRun, Receipt, RemovedFiles, digests_root
 from orvault.custody.case import Run
 from orvault.custody.desks.base import SYSTEM, not_found
-from orvault.custody.desks.retention import RetentionDesk, facts_of
+from orvault.custody.desks.retention import RetentionDesk, stopped_by, withdraw_stopped
 from orvault.custody.destruction import (
     NODES_PATIENCE_US,
     Destruction,
@@ -25,7 +25,7 @@ from orvault.custody.destruction import (
 from orvault.custody.history import Act, Detail
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import ExportRequest
-from orvault.custody.retention import MOST_AT_ONCE, judge
+from orvault.custody.retention import MOST_AT_ONCE
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scope import EVERYTHING
 from orvault.errors import ErrorKind, OrvaultError
@@ -44,7 +44,7 @@ class DestroyingDesk(RetentionDesk):
         with self._uow(read_only=True) as uow:
             fresh = self._due(uow, now, unnoticed=True)
             waiting = uow.destructions.at(_WAITING)
-            stopped = [each for each in waiting if self._stopped(uow, each, now)]
+            stopped = [each for each in waiting if stopped_by(uow, each.case_id, self._retention, now)]
         if not fresh and not stopped:
             return 0
         with self._uow() as uow:
@@ -57,7 +57,7 @@ class DestroyingDesk(RetentionDesk):
                     detail = {"due_us": verdict.due_us, "rule": verdict.rule}
                     _tell(uow, now, Act.DESTRUCTION_NOTICED, case_id, detail)
             for each in stopped:
-                self._withdraw(uow, each, now)
+                withdraw_stopped(uow, each.case_id, self._retention, now)
             uow.commit()
         return len(fresh)
 
@@ -196,8 +196,7 @@ class DestroyingDesk(RetentionDesk):
         known = uow.destructions.get(case_id)
         if known is None or not may_begin(known, self._retention, now_us):
             return False
-        if self._stopped(uow, known, now_us):
-            self._withdraw(uow, known, now_us)
+        if withdraw_stopped(uow, case_id, self._retention, now_us):
             return False
         check_step(known, Step.BEGUN)
         uow.destructions.put(replace(known, step=Step.BEGUN, begun_us=now_us))
@@ -205,21 +204,6 @@ class DestroyingDesk(RetentionDesk):
         detail = {"due_us": known.due_us, "rule": known.rule, "approved_by": known.approved_by or ""}
         _tell(uow, now_us, Act.DESTRUCTION_BEGUN, case_id, detail)
         return True
-
-    def _stopped(self, uow: UnitOfWork, destruction: Destruction, now_us: int) -> str:
-        """What stops it now, in words; "" if nothing does."""
-        recorded = uow.retention.recorded(destruction.case_id)
-        if recorded is None:
-            return "nothing is recorded any more"
-        verdict = judge(facts_of(uow, recorded, now_us), self._retention, now_us)
-        return "" if verdict.due else verdict.words
-
-    def _withdraw(self, uow: UnitOfWork, destruction: Destruction, now_us: int) -> None:
-        reason = self._stopped(uow, destruction, now_us)
-        known = uow.destructions.get(destruction.case_id)
-        if reason and known is not None and not known.begun:
-            uow.destructions.withdraw(destruction.case_id)
-            _tell(uow, now_us, Act.DESTRUCTION_WITHDRAWN, destruction.case_id, {"reason": reason[:500]})
 
     def _held(self, uow: UnitOfWork, case_id: str, epoch: int, to: Step) -> tuple[Destruction, int]:
         known = check_fence(uow.destructions.get(case_id), epoch)

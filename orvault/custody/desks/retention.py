@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case
-from orvault.custody.desks.base import Desk, not_found
+from orvault.custody.desks.base import SYSTEM, Desk, not_found
 from orvault.custody.destruction import Destruction, NodeFiles, Step, check_step, gone
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -122,6 +122,7 @@ class RetentionDesk(Desk):
             uow.retention.add_hold(hold)
             detail = {"hold": hold.hold_id, "reason": reason, "document": document}
             uow.history.append(now, by.actor, Act.HOLD_PUT, f"case:{case_id}", detail)
+            withdraw_stopped(uow, case_id, self._retention, now)
             uow.commit()
         return hold
 
@@ -164,6 +165,7 @@ class RetentionDesk(Desk):
             uow.retention.add_extension(made)
             detail = {"until_us": until_us, "reason": reason, "document": document}
             uow.history.append(now, by.actor, Act.RETENTION_EXTENDED, f"case:{case_id}", detail)
+            withdraw_stopped(uow, case_id, self._retention, now)
             uow.commit()
         return made
 
@@ -247,6 +249,30 @@ def facts_of(uow: UnitOfWork, recorded: Recorded, now_us: int) -> CaseFacts:
         tuple(uow.retention.open_requests(case_id)),
         tuple(uow.retention.open_grants(case_id, now_us)),
     )
+
+
+def stopped_by(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now_us: int) -> str:
+    """What stops the destruction of a case now, in words; "" if nothing does."""
+    recorded = uow.retention.recorded(case_id)
+    if recorded is None:
+        return "nothing is recorded any more"
+    verdict = judge(facts_of(uow, recorded, now_us), policy, now_us)
+    return "" if verdict.due else verdict.words
+
+
+def withdraw_stopped(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now_us: int) -> bool:
+    """Withdraw a destruction that has not begun if anything stops it now, with the reason; whether it was.
+
+    Whatever stops one calls this in its own transaction: an approval never outlives what came in between, not even
+    if that is gone again before the next round.
+    """
+    known = uow.destructions.get(case_id)
+    reason = "" if known is None or known.begun else stopped_by(uow, case_id, policy, now_us)
+    if reason:
+        uow.destructions.withdraw(case_id)
+        detail = {"reason": reason[:500]}
+        uow.history.append(now_us, SYSTEM, Act.DESTRUCTION_WITHDRAWN, f"case:{case_id}", detail)
+    return bool(reason)
 
 
 def check_not_destroyed(uow: UnitOfWork, case_id: str) -> Case:

@@ -12,7 +12,7 @@ from orvault.custody.case import Case
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.consents import ConsentDesk, settle_basis
 from orvault.custody.desks.downloads import subject_of
-from orvault.custody.desks.retention import check_not_destroyed
+from orvault.custody.desks.retention import check_not_destroyed, withdraw_stopped
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.request import (
@@ -100,6 +100,7 @@ class SubmitDesk(ConsentDesk):
             uow.requests.put_wish(request)
             uow.requests.put_state(request)
             request = _submitted(uow, by, request)
+            withdraw_stopped(uow, request.wish.case_id, self._retention, request.requested_us)
             uow.commit()
         return request
 
@@ -117,6 +118,7 @@ class SubmitDesk(ConsentDesk):
             check_against_records(uow, request.wish, request.requested_us)
             uow.requests.add(request)
             request = _submitted(uow, by, request)
+            withdraw_stopped(uow, request.wish.case_id, self._retention, request.requested_us)
             uow.commit()
         return request
 
