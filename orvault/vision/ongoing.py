@@ -20,6 +20,7 @@ from orvault.vision.candidates import Candidate, candidates, things_in
 from orvault.vision.completing import HoldRules, Scene
 from orvault.vision.detection import Detection
 from orvault.vision.following import Followed, FollowRules, put_together
+from orvault.vision.linking import stays
 from orvault.vision.modes import MaskPolicy
 from orvault.vision.pieces import Following, Piece
 from orvault.vision.planning import FramePlan, plan_tracks
@@ -29,6 +30,10 @@ FPS = 30  # picture numbers count thirtieths of a second, whatever the camera se
 _TICKS = 90_000 // FPS
 _KEPT_S = 20.0  # findings of the last seconds are all kept ...
 _KEPT_FINDINGS = 40  # ... and of who was found no more, the last ones
+_RARE_S = (
+    600.0  # who is hardly ever found, and at one place, may be a draped patient: awaited for so long ...
+)
+_RARE_MOST = 24  # ... at so many places, the last ones
 _SAME_PLACE = 0.5  # overlap of two places that are one
 _SETTLED_S = 1.5  # a place left in doubt is remembered once what was near it is known
 # A look may be missed, and none that comes later tells: longer than in stored video where what is found is brief.
@@ -100,11 +105,14 @@ class _Memory:
     def _forget(self, followed: Followed, now: int) -> None:
         """Drop those who are gone; of the others keep the last findings."""
         cut = now - round(_KEPT_S * FPS)
-        self._past = []
+        self._past, rare = [], []
         for group, track in zip(followed.chains, followed.tracks, strict=True):
             over = [piece for piece in group if piece.last < cut]
             if over and (len(over) < len(group) or track.last >= now):
                 self._past.append(Piece.chained(over))
+            elif over and self._is_rare(chain := Piece.chained(over), now):
+                rare.append(chain)
+        self._past += sorted(rare, key=lambda chain: chain.last)[-_RARE_MOST:]
         going = self._following.pieces
         for number in [number for number, piece in going.items() if piece.last < cut]:
             del going[number]
@@ -112,6 +120,11 @@ class _Memory:
             piece.cut(cut, _KEPT_FINDINGS)
         oldest = min((piece.first for piece in (*self._past, *going.values())), default=now)
         del self._looks[: bisect_left(self._looks, oldest)]
+
+    def _is_rare(self, chain: Piece, now: int) -> bool:
+        """Whether the next finding at its place would tell of somebody who lies there."""
+        recent = chain.last >= now - _RARE_S * FPS and len(chain.frames) <= _KEPT_FINDINGS
+        return recent and any(chain.sure) and stays(chain, self._rules.links.same_place)
 
 
 def _passed(track: MaskTrack, first: int, last: int) -> MaskTrack:

@@ -108,6 +108,26 @@ def test_a_mask_goes_with_whoever_leaves_alone_and_stays_where_somebody_else_was
     assert not covered(looks.take([], seconds=60), (300, 100, 340, 140)), "a minute later it is given up"
 
 
+@pytest.mark.parametrize("every_s", [19, 40, 300])
+def test_a_head_found_at_one_place_now_and_then_stays_covered(every_s: int) -> None:
+    looks = Looks()
+    for _ in range(2):
+        looks.take([head(300)])
+        looks.take([], seconds=every_s)
+    for _ in range(2):
+        looks.take([head(302, 101)])
+        for _ in range(every_s):
+            assert covered(looks.take([], seconds=1), (300, 100, 340, 140))
+
+
+def test_what_is_found_once_is_forgotten_after_a_while() -> None:
+    looks = Looks()
+    looks.take([head(300)])
+    assert not covered(looks.take([], seconds=60), (300, 100, 340, 140))
+    looks.take([], seconds=541)
+    assert looks.ongoing._people._past == [] == looks.ongoing._people._looks[1:]
+
+
 def test_memory_of_a_busy_room_does_not_grow() -> None:
     looks = Looks()
     rng = np.random.default_rng(3)
