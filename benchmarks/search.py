@@ -209,7 +209,7 @@ def measure(segments: int, against: int, rounds: int) -> dict[str, object]:
     """Load, ask, index."""
     with (
         tempfile.TemporaryDirectory(prefix="orv-search-") as folder,
-        running_mariadb(*OPTIONS) as server,
+        running_mariadb(*OPTIONS, on_disk=True) as server,
     ):
         small = build(server, "small", against, Path(folder))
         large = build(server, "large", segments, Path(folder))

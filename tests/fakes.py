@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.keys import Kem, KeySlot, PublicKey, Recipient, generate_private_key, wrap_key
@@ -290,8 +292,21 @@ def cheap_passwords() -> Passwords:
 
 def make_world(url: str) -> World:
     """A world over a fresh ledger at this URL."""
-    migrate(url)
+    path = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:") and not path.exists():
+        path.write_bytes(_empty_ledger())
+        path.chmod(0o600)
+    else:
+        migrate(url)
     return world_over(open_ledger(url))
+
+
+@cache
+def _empty_ledger() -> bytes:
+    """An SQLite ledger with its tables, made once: its migrations cost more than most tests that need one."""
+    with TemporaryDirectory() as folder:
+        migrate(sqlite_url(Path(folder)))
+        return (Path(folder) / "ledger.sqlite").read_bytes()
 
 
 def world_over(ledger: Ledger) -> World:

@@ -21,6 +21,7 @@ import pymysql
 
 _SBIN = "/usr/sbin:/usr/local/sbin:"
 _UP_S = 60
+_IN_MEMORY = "/dev/shm"  # Linux's
 USER, PASSWORD = "orvault", "Pw-of-the-ledger"
 
 
@@ -49,9 +50,14 @@ def missing_program() -> str:
 
 
 @contextmanager
-def running_mariadb(*options: str) -> Iterator[MariaDb]:
-    """Start a server and stop it at the end; `options` come behind its own and overrule them."""
-    folder = Path(tempfile.mkdtemp(prefix="orv-db-"))
+def running_mariadb(*options: str, on_disk: bool = False) -> Iterator[MariaDb]:
+    """Start a server and stop it at the end; `options` come behind its own and overrule them.
+
+    Its data lie in memory where the machine has a file system for that: every test makes its schema anew, and a disk
+    has to write each statement of that through.
+    """
+    memory = None if on_disk or not os.access(_IN_MEMORY, os.W_OK) else _IN_MEMORY
+    folder = Path(tempfile.mkdtemp(prefix="orv-db-", dir=memory))
     identity: dict[str, str] = {}
     if os.geteuid() == 0:  # the server refuses to run as root, rightly
         user = pwd.getpwnam("nobody")
