@@ -194,7 +194,7 @@ def _held(
     if to_the_end <= 0:
         return []
     long = (
-        sum(chain.sure) >= hold.believed_looks and (chain.last - chain.first) / scene.fps >= hold.believed_s
+        chain.sure_ever >= hold.believed_looks and (chain.last - chain.first) / scene.fps >= hold.believed_s
     )
     speed = math.hypot(last.vx, last.vy) * scene.fps / last.size
     out = _frames_until_out(last, box, scene, way)

@@ -33,6 +33,7 @@ class Piece:
     is_face: list[bool] = field(default_factory=list)
     bodies: list[Region | None] = field(default_factory=list)
     firm: int = 0  # findings that are not faint, those that were cut off too
+    sure_ever: int = 0  # sure findings, likewise
     sources: set[str] = field(default_factory=set)
 
     def add(self, frame: int, found: Candidate) -> None:
@@ -42,6 +43,7 @@ class Piece:
         self.sure.append(found.sure)
         self.turned.append(found.turned)
         self.firm += not found.faint
+        self.sure_ever += found.sure
         self.is_face.append(found.is_face)
         self.bodies.append(found.body)
         self.sources |= found.sources
@@ -56,6 +58,7 @@ class Piece:
             whole.sure += piece.sure
             whole.turned += piece.turned
             whole.firm += piece.firm
+            whole.sure_ever += piece.sure_ever
             whole.is_face += piece.is_face
             whole.bodies += piece.bodies
             whole.sources |= piece.sources

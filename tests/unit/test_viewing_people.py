@@ -19,7 +19,7 @@ from orvault.video.codec import Image
 from orvault.viewing.dressing import PEOPLE, people_policy
 from orvault.viewing.people import Eye, PeopleCover
 from orvault.vision.detection import Detection, Kind
-from orvault.vision.detector import Detector, EnsembleDetector
+from orvault.vision.detector import SOURCE_PERSON_TOP, Detector, EnsembleDetector
 from orvault.vision.mask import WHOLE, Box, FramePlan
 from orvault.vision.modes import FixedRegion
 from orvault.vision.ongoing import Ongoing
@@ -118,6 +118,14 @@ def test_a_head_found_at_one_place_now_and_then_stays_covered(every_s: int) -> N
         looks.take([head(302, 101)])
         for _ in range(every_s):
             assert covered(looks.take([], seconds=1), (300, 100, 340, 140))
+
+
+def test_who_stood_long_with_the_head_unseen_stays_covered_when_hidden() -> None:
+    looks = Looks()
+    looks.take([head(300)], seconds=5)
+    looks.take([head(300, source=SOURCE_PERSON_TOP)], seconds=15)
+    for _ in range(60):
+        assert covered(looks.take([], seconds=1), (310, 100, 330, 120))
 
 
 def test_what_is_found_once_is_forgotten_after_a_while() -> None:
