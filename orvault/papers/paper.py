@@ -14,6 +14,7 @@ from importlib.resources import as_file, files
 from fpdf import FPDF
 from fpdf.enums import TableBordersLayout, XPos, YPos
 from fpdf.fonts import FontFace, TTFFont
+from fpdf.util import Padding
 
 from orvault.clock import US_PER_S
 
@@ -23,6 +24,8 @@ _MARGIN_MM, _LABEL_MM = 18, 46
 _GREY, _PALE, _INK = (110, 110, 110), (242, 244, 246), (20, 20, 20)
 _LINE = 1.45  # of the letters' size
 _PT_MM = 25.4 / 72
+_CELL_MM = 1  # round what stands in a table's cell
+_MOST_LINES = 24  # in one row of a table: with its heads it fits on any page
 
 
 class Language(StrEnum):
@@ -92,7 +95,10 @@ class Paper:
             self._row(label, value or "-")
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float]) -> None:
-        """A table; its heads stand again on each page. `widths`: each column's share."""
+        """A table; its heads stand again on each page. `widths`: each column's share.
+
+        A row that would be too high for a page goes on in further rows.
+        """
         with (
             self._font(8.5),
             self._sheet.table(
@@ -100,12 +106,16 @@ class Paper:
                 borders_layout=TableBordersLayout.HORIZONTAL_LINES,
                 headings_style=FontFace(fill_color=_PALE),
                 line_height=8.5 * _PT_MM * _LINE,
-                padding=1,
+                padding=_CELL_MM,
                 text_align="LEFT",
             ) as table,
         ):
-            for cells in (heads, *rows):
-                table.row([self._sheet.shown(cell) or "-" for cell in cells])
+            table.row([self._sheet.shown(head) or "-" for head in heads])
+            columns_mm = [self._sheet.epw * width / sum(widths) for width in widths]
+            for cells in rows:
+                shown = [self._sheet.shown(cell) or "-" for cell in cells]
+                for piece in self._sheet.pieces(shown, columns_mm):
+                    table.row(piece)
         self._sheet.ln(2)
 
     def signatures(self, labels: Sequence[str]) -> None:
@@ -165,6 +175,25 @@ class _Sheet(FPDF):
         font = self.fonts[_FAMILY.lower()]
         known = font.cmap if isinstance(font, TTFFont) else {}
         return "".join(c if c in "\n\t" or ord(c) in known else _MISSING for c in text.replace("\r", ""))
+
+    def pieces(self, cells: Sequence[str], columns_mm: Sequence[float]) -> Iterator[Sequence[str]]:
+        """A table's row as rows of at most so many lines as a page takes; what ended is empty in the later ones."""
+        if not any(len(cell) > _MOST_LINES for cell in cells):  # cannot have more lines than characters
+            yield cells
+            return
+        columns = [self._lines(*each) for each in zip(cells, columns_mm, strict=True)]
+        if max(map(len, columns)) <= _MOST_LINES:
+            yield cells
+            return
+        for first in range(0, max(map(len, columns)), _MOST_LINES):
+            yield ["\n".join(lines[first : first + _MOST_LINES]) for lines in columns]
+
+    def _lines(self, text: str, width_mm: float) -> list[str]:
+        """The text as it is broken into lines in a cell of this width."""
+        padding = Padding.new(_CELL_MM)
+        lines = self.multi_cell(width_mm, text=text, padding=padding, dry_run=True, output="LINES")
+        assert isinstance(lines, list)
+        return lines
 
     def footer(self) -> None:
         """Issuer, when it was printed, page and pages."""

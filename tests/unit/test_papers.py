@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from orvault.container.keys import Recipient
 from orvault.custody.account import Role
 from orvault.custody.basis import BasisKind
 from orvault.custody.consents import Scope, Subject
 from orvault.custody.steps import RequestState
 from orvault.papers.paper import Language, Paper
 from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
-from tests.fakes import consents_of
+from tests.fakes import KEY, consented, consents_of
 from tests.unit.api_support import make_api
 
 NOW = 1_800_000_000_000_000
@@ -43,6 +45,47 @@ def test_font_is_ours_and_only_what_is_used_of_it() -> None:
 @pytest.mark.parametrize(("rows", "pages"), [(3, 1), (60, 2)])
 def test_table_goes_on_over_pages(rows: int, pages: int) -> None:
     assert make(rows=rows).pdf().count(b"/Type /Page\n") == pages
+
+
+@pytest.mark.parametrize("landscape", [False, True])
+def test_row_that_is_higher_than_a_page_goes_on_in_further_rows(landscape: bool) -> None:
+    paper = Paper("대장", "서울병원", NOW, landscape=landscape)
+    longest = ["1", "가" * 500, "나 " * 250, "w" * 500, "\n" * 200, ", ".join(["다" * 200] * 64)]
+    paper.table(["No."] * 6, [longest] * 2, (0.9, 2, 2, 2, 2, 2))
+    rows = list(paper._sheet.pieces(longest, [25] * 6))
+    for before, after in zip(longest, zip(*rows, strict=True), strict=True):
+        assert "".join("".join(after).split()) == "".join(before.split())  # nothing lost, nothing twice
+    assert paper.pdf().startswith(b"%PDF-")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_papers_of_a_request_whose_every_field_is_as_long_as_may_be(
+    tmp_path: Path, language: Language
+) -> None:
+    api = make_api(tmp_path)
+    world = api.world
+    longest = replace(
+        consents_of("Lee"),
+        document_number="가" * 120,
+        proceedings_number="가" * 120,
+        consents=tuple(
+            replace(consented(Subject.PATIENT, "가" * 80), document="가" * 120) for _ in range(64)
+        ),
+    )
+    recipients = tuple(
+        Recipient(f"{number:02d}" + "가" * 78, KEY.public(), None, None) for number in range(20)
+    )
+    wish = world.wish(world.recorded_case(), purpose="가" * 500, basis=longest, recipients=recipients)
+    request = world.custody.submit_export(world.manager, wish)
+    world.custody.refuse_export(world.officer, request.request_id, "가" * 500)
+    period = {"from": "2027-01-01T00:00:00Z", "to": "2027-02-01T00:00:00Z"}
+    for path, asked in (
+        (f"exports/{request.request_id}/form", {}),
+        (f"exports/{request.request_id}/report", {}),
+        ("request-register", period),
+    ):
+        answer = api.get(path, Role.PRIVACY_OFFICER, params=asked | {"language": language.value})
+        assert answer.status_code == 200 and answer.content.startswith(b"%PDF-"), answer.text
 
 
 def test_time_names_its_offset() -> None:
