@@ -255,6 +255,14 @@ def test_a_view_opens_for_its_address_and_history_says_so_before_a_picture(world
     assert '{"from_us":2,"showing":"clear","to_us":3}' in told
 
 
+def test_more_spans_than_an_entry_holds_make_further_entries(world: World) -> None:
+    one = ask(world, staff(world))
+    world.custody.note_viewed(one, [SeenSpan(n, n + 1, Showing.CLEAR) for n in range(1001)])
+    told = entries(world, "viewed")
+    assert sorted(detail.count('"from_us"') for _, detail in told) == [1, 500, 500]
+    assert [sum(f'"from_us":{n},' in detail for _, detail in told) for n in (0, 499, 500, 1000)] == [1] * 4
+
+
 def test_signing_out_and_closing_the_account_end_a_view(world: World) -> None:
     session = world.custody.sign_in(staff(world).name, PASSWORD).session
     one = world.custody.ask_live(staff(world), session.session_id, CAMERA).view.view_id

@@ -172,10 +172,10 @@ class ViewingDesk(Desk):
             account = uow.accounts.get(view.account_id)
             assert account is not None, "accounts are never removed"
             now = self._clock.now_us()
-            if spans:
+            for first in range(0, len(spans), _MOST_SPANS):  # an entry is bounded
                 seen = [
                     {"from_us": span.from_us, "to_us": span.to_us, "showing": span.showing.value}
-                    for span in spans[:_MOST_SPANS]
+                    for span in spans[first : first + _MOST_SPANS]
                 ]
                 detail = _named(view) | {"spans": seen}
                 uow.history.append(now, account.actor, Act.VIEWED, f"camera:{view.camera_id}", detail)
