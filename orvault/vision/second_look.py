@@ -9,6 +9,7 @@ misses too. It changes nothing; what follows from its findings is custody's deci
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -22,13 +23,16 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import CLOCK_90K, Frame, Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from orvault.vision import face, pose, small_face
+from orvault.vision.boxes import overlap
 from orvault.vision.detection import Detection, Kind
 from orvault.vision.detector import head_of_face
-from orvault.vision.mask import SOLID_BGR, FramePlan, MaskPolicy, MaskStyle
+from orvault.vision.mask import SOLID_BGR, Box, FramePlan, MaskPolicy, MaskStyle
 from orvault.vision.mask_planes import apply_mask_planes
 from orvault.vision.session import Session, open_session
 
 _NEAR = 40  # levels of a channel: what the encoder and an invisible mark change of a solid colour
+_DOUBLE_SIZES = 0.35  # of a head: so near lie the centres of two models' findings of it ...
+_DOUBLE_OVERLAP = 0.3  # ... or so much do their boxes share
 _BORDER = 0.2  # of a box's side
 _WHOLE_SHARE = (
     0.4  # of a picture masked whole that must have the mask's colour: a tiled watermark covers the rest
@@ -106,12 +110,12 @@ class SecondLook:
     def left(self, bgr: Image, plan: FramePlan, policy: MaskPolicy) -> list[Detection]:
         """Those findings of one picture of the output that are neither masked in it nor left clear on purpose."""
         covered = covered_pixels(bgr, plan, policy)
-        covered |= _mask_of(plan.clear, bgr.shape[:2])  # left clear on purpose, by who may decide that
         if plan.whole:
             good = covered.mean() >= _WHOLE_SHARE
             height, width = bgr.shape[:2]
             return [] if good else [Detection(Kind.HEAD, 0, 0, width, height, 1.0, "clear-picture")]
-        return [d for d in self.find(bgr) if not self._is_covered(d, covered)]
+        bare = [d for d in self.find(bgr) if not self._is_covered(d, covered)]
+        return _without_chosen(bare, plan.clear)
 
     def _is_covered(self, found: Detection, covered: npt.NDArray[np.bool_]) -> bool:
         # Whoever found it: what the pose model guesses beside the mask of a body's hidden head looks like a bare head
@@ -152,6 +156,29 @@ class SecondLook:
             if any(_share(d, region) > 0 for d in self.left(shown, rest, policy)):
                 return Trial.SEEN
         return outcome
+
+
+def _without_chosen(bare: Sequence[Detection], clear: Sequence[Box]) -> list[Detection]:
+    """Without the heads left clear on purpose: one for each place, with its doubles, and nobody else's there."""
+    rest = list(bare)
+    for x1, y1, x2, y2 in clear:
+        inside = [d for d in rest if x1 <= _middle(d)[0] <= x2 and y1 <= _middle(d)[1] <= y2]
+        if inside:
+            own = min(inside, key=lambda d: math.dist(_middle(d), ((x1 + x2) / 2, y1)))
+            rest = [d for d in rest if d is not own and not _is_double(d, own)]
+    return rest
+
+
+def _is_double(one: Detection, other: Detection) -> bool:
+    """Whether two models mean one head; each suppresses its own doubles."""
+    size = max(other.x2 - other.x1, other.y2 - other.y1)
+    near = math.dist(_middle(one), _middle(other)) <= _DOUBLE_SIZES * size
+    boxes = np.array([one.box, other.box], np.float32)
+    return one.source != other.source and (near or overlap(boxes[0], boxes[1:])[0] >= _DOUBLE_OVERLAP)
+
+
+def _middle(found: Detection) -> tuple[float, float]:
+    return ((found.x1 + found.x2) / 2, (found.y1 + found.y2) / 2)
 
 
 def _turned_back(found: Detection, width: int) -> Detection:

@@ -110,6 +110,19 @@ def test_whoever_is_left_clear_on_purpose_is_not_a_miss_and_anybody_else_is() ->
     assert left and not any(_touch(each.box, one[each.pts_90k // 6000].clear[0]) for each in left)
 
 
+def test_a_clear_place_excuses_one_head_and_nobody_else_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    own, double = (
+        Detection(Kind.HEAD, 130, 60, 170, 100, 0.9, "yunet"),
+        Detection(Kind.HEAD, 134, 64, 178, 108, 0.9, pose.SOURCE),
+    )
+    other = Detection(Kind.HEAD, 150, 150, 190, 190, 0.9, "yunet")
+    looking = object.__new__(SecondLook)  # without models
+    looking.rules = SecondLookRules()
+    monkeypatch.setattr(SecondLook, "find", lambda _self, _bgr: [other, double, own])
+    plan = FramePlan(False, (), (), ((100, 50, 200, 350),))
+    assert looking.left(np.zeros((HEIGHT, WIDTH, 3), np.uint8), plan, POLICY) == [other]
+
+
 def test_a_picture_that_should_be_covered_whole_and_is_not_is_found() -> None:
     whole = [FramePlan(True)] * COUNT
     assert eyes().review(output(whole), timed(whole), POLICY)[1] == []
