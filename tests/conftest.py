@@ -5,7 +5,12 @@ The tests of a file stay together, because they share what is dear to make; so d
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# xdist tells its processes how wide the terminal is, and whoever prints a table then believes it for good.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks

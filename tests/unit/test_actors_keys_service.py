@@ -20,10 +20,11 @@ from orvault.container.segment import unwrap_dek
 from orvault.custody.case import Case
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import RequestState
+from orvault.custody.retention import DAY_US
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.store import SegmentStore
-from tests.fakes import cheap_passwords
+from tests.fakes import World, cheap_passwords
 from tests.unit.actors_support import (
     PASSPHRASE,
     START_US,
@@ -137,12 +138,21 @@ def test_after_the_rewrap_the_vault_key_alone_opens_nothing(site: Site) -> None:
     assert site.world.acts()[-1] == "keys-rewrapped"
 
 
+def begin_destruction(world: World, case: Case) -> None:
+    """A month later, approved: from here on the key service drops the case's key."""
+    world.clock.us += 31 * DAY_US
+    world.custody.notice_due()
+    world.custody.approve_destruction(world.officer, world.custody.retention_plan(world.officer).digest)
+    assert world.custody.begin_due() == [case.case_id]
+
+
 def test_after_the_destruction_neither_slots_of_before_open_nor_the_old_store(site: Site) -> None:
     case, vault = recorded_locked(site)
     copy = site.folder / "copy"
     shutil.copytree(site.folder / "keys", copy)
     site.keys.unlock(PASSPHRASE)
     Rewrapper(site.world.custody, site.keys, Sidecars(site.node)).run_once()
+    begin_destruction(site.world, case)
     site.keys.destroy_case_key(case.case_id)
     store = KeyStore.unlock(site.folder / "keys", PASSPHRASE)
     assert not store.holds(vault.thumbprint)

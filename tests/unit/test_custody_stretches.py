@@ -89,7 +89,7 @@ def test_what_is_missing_in_the_period_shows_and_what_is_missing_elsewhere_keeps
 
 def test_a_run_that_the_ledger_forgot_altogether_shows(world: World) -> None:
     request = wall(world)
-    for table in ("segments", "runs"):
+    for table in ("segments", "stretches", "runs"):
         column = "camera_id"
         sql(world, f"DELETE FROM {table} WHERE {column} = 'or1-wall'")
     assert "segments 0 to 4 are missing" in refusal(world, request).message
