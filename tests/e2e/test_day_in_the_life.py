@@ -87,6 +87,7 @@ def refused(act: Callable[[], object]) -> str:
     return f"{caught.value.where.rpartition(' ')[2]} {caught.value.message}"
 
 
+@pytest.mark.timeout(900)
 def test_from_the_arming_to_the_receipt(day: Day) -> None:
     asker, approver, site = day.asker, day.approver, day.site
     case_id = record_case(asker, 6, ["wall"], "DAY-1")
@@ -160,7 +161,7 @@ def _a_month_passes(day: Day, case_id: str) -> None:
 
 def _destroyed(day: Day, case_id: str) -> None:
     site, officer = day.site, day.approver
-    eventually(lambda: officer.get(f"/cases/{case_id}/retention")["destruction"]["step"] == "destroyed", 60)
+    eventually(lambda: officer.get(f"/cases/{case_id}/retention")["destruction"]["step"] == "destroyed", 180)
     assert not list((site.data / "segments").rglob(f"{case_id}/**/*.seg"))
     receipt = site.folder / "receipt.json"
     receipt.write_bytes(encode(officer.get(f"/cases/{case_id}/receipt")))
