@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= ray_config.yaml
-# Side by side; tests/conftest.py says what stays together. Whole sites run one after the other: each fills a machine.
+# Side by side, the tests of a file together: they share what is dear to make. Whole sites run one after the other: each fills a machine.
 TEST_PROCESSES ?= 2
 # Installed once per requirements file; the stamp is newer than what it stands for.
 RUN_STAMP := .venv/.installed-run
@@ -23,7 +23,7 @@ up: $(RUN_STAMP) ## keep the system serving; prints the address of the API's doc
 	$(BIN)/orvault up --config $(CONFIG)
 
 test: packages $(DEV_STAMP) check ## set-up, format, lint, types, import contracts and all tests
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder tests/contract tests/unit
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder tests/contract tests/unit
 	$(BIN)/python -m pytest --ignore tests/contract --ignore tests/unit
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts
