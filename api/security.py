@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import jwt
 
 from orvault.clock import US_PER_S, Clock
-from orvault.custody.account import Session
+from orvault.custody.session import Session
 from orvault.errors import ErrorKind, OrvaultError
 
 ISSUER = "orvault"

@@ -1,6 +1,6 @@
-"""Accounts and sign-in sessions as values, and the rules for names and for repeated failures.
+"""Accounts as values, and the rules for names and for repeated failures.
 
-Password hashing is in `passwords`; what an account may do is in `access`.
+Sign-in sessions are in `session`, password hashing in `passwords`; what an account may do is in `access`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ MAX_TYPED_CHARACTERS = 200  # of a name, before anything is done with it
 THROTTLE_FAILURES = 5
 CLIENT_FAILURES = 30  # from one address: a ward's computers may share one
 THROTTLE_WINDOW_US = 15 * 60 * US_PER_S
-SESSION_US = 15 * 60 * US_PER_S
 
 
 class Role(StrEnum):
@@ -70,19 +69,8 @@ class Account:
         return f"account:{self.account_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One sign-in; the bearer token carries its id, so that ending the session ends the token."""
-
-    session_id: str
-    account_id: str
-    issued_us: int
-    expires_us: int
-    ended_us: int | None = None
-
-
 class AccountRows(Protocol):
-    """Accounts, their sessions, and failed sign-ins."""
+    """Accounts, and failed sign-ins."""
 
     def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
     def put(self, account: Account) -> None:
@@ -98,14 +86,6 @@ class AccountRows(Protocol):
     def by_name(self, name: str) -> Account | None: ...  # noqa: D102
     def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
     def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
-    def add_session(self, session: Session) -> None: ...  # noqa: D102
-    def session(self, session_id: str) -> Session | None: ...  # noqa: D102
-    def end_session(self, session_id: str, at_us: int) -> None: ...  # noqa: D102
-    def end_sessions(self, account_id: str, at_us: int) -> int:
-        """End every open session of the account; how many those were."""
-        ...
-
-    def drop_sessions(self, expired_before_us: int) -> None: ...  # noqa: D102
     def add_failure(self, name_key: str, at_us: int) -> None: ...  # noqa: D102
     def drop_failure(self, name_key: str, at_us: int) -> None:
         """Take one attempt back that turned out not to have failed."""

@@ -22,6 +22,7 @@ from orvault.custody.retention import RetentionRows
 from orvault.custody.scan import ScanRows
 from orvault.custody.scope import Reach
 from orvault.custody.search import SearchRows
+from orvault.custody.session import SessionRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.viewing import MaskRows, ViewRows
 from orvault.custody.watermark import WatermarkImageRows
@@ -185,6 +186,8 @@ class UnitOfWork(Protocol):
 
     @property
     def accounts(self) -> AccountRows: ...  # noqa: D102
+    @property
+    def sessions(self) -> SessionRows: ...  # noqa: D102
     @property
     def cameras(self) -> CameraRows: ...  # noqa: D102
     @property

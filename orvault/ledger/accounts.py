@@ -1,4 +1,4 @@
-"""Accounts, sessions and failed sign-ins in the ledger."""
+"""Accounts and failed sign-ins in the ledger."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
 
-from orvault.custody.account import Account, Role, Session
+from orvault.custody.account import Account, Role
 from orvault.custody.scope import Scope, ScopeKind
 from orvault.ledger import tables as t
 from orvault.ledger.rows import Row
@@ -85,39 +85,6 @@ class Accounts:
         """Display names of those of the ids that exist."""
         query = select(t.accounts.c.id, t.accounts.c.display_name).where(t.accounts.c.id.in_(account_ids))
         return {str(row[0]): str(row[1]) for row in self._db.execute(query)}
-
-    def add_session(self, session: Session) -> None:
-        """Insert an open session."""
-        self._db.execute(
-            insert(t.sessions).values(
-                id=session.session_id,
-                account_id=session.account_id,
-                issued_us=session.issued_us,
-                expires_us=session.expires_us,
-                ended_us=session.ended_us,
-            )
-        )
-
-    def session(self, session_id: str) -> Session | None:
-        """The session with this id."""
-        row = self._db.execute(select(t.sessions).where(t.sessions.c.id == session_id)).mappings().first()
-        if row is None:
-            return None
-        return Session(row["id"], row["account_id"], row["issued_us"], row["expires_us"], row["ended_us"])
-
-    def end_session(self, session_id: str, at_us: int) -> None:
-        """Mark it ended."""
-        self._db.execute(update(t.sessions).where(t.sessions.c.id == session_id).values(ended_us=at_us))
-
-    def end_sessions(self, account_id: str, at_us: int) -> int:
-        """Mark every open one of the account ended; how many those were."""
-        s = t.sessions.c
-        still_open = (s.account_id == account_id, s.ended_us.is_(None), s.expires_us > at_us)
-        return self._db.execute(update(t.sessions).where(*still_open).values(ended_us=at_us)).rowcount
-
-    def drop_sessions(self, expired_before_us: int) -> None:
-        """Drop sessions that are over anyway; the sign-ins themselves are in history."""
-        self._db.execute(delete(t.sessions).where(t.sessions.c.expires_us < expired_before_us))
 
     def add_failure(self, name_key: str, at_us: int) -> None:
         """Count one attempt against this name."""

@@ -28,6 +28,7 @@ from orvault.ledger.requests import Requests
 from orvault.ledger.retention import Retention
 from orvault.ledger.scans import Scans
 from orvault.ledger.search import Searches
+from orvault.ledger.sessions import Sessions
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
 from orvault.ledger.watermark_images import WatermarkImages
@@ -74,8 +75,13 @@ class SqlUnitOfWork:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Accounts, sessions, failed sign-ins."""
+        """Accounts, failed sign-ins."""
         return Accounts(self._here)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sign-in sessions."""
+        return Sessions(self._here)
 
     @cached_property
     def cameras(self) -> Cameras:

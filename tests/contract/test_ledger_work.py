@@ -66,7 +66,7 @@ def test_accounts_change_and_their_sessions_end(world: World) -> None:
     given = custody.sign_in(manager.name, "Given-by-another-1").account
     assert given.must_change and given == custody.account_named(manager.name)
     with world.ledger.uow(read_only=True) as uow:
-        assert all(uow.accounts.session(each.session_id).ended_us for each in sessions)  # type: ignore[union-attr]
+        assert all(uow.sessions.get(each.session_id).ended_us for each in sessions)  # type: ignore[union-attr]
 
 
 def test_request_comes_back_as_it_was_submitted(world: World) -> None:

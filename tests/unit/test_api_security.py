@@ -10,7 +10,7 @@ import pytest
 
 from api.security import LinkSigner, TokenSigner
 from orvault.clock import US_PER_S, FakeClock
-from orvault.custody.account import Session
+from orvault.custody.session import Session
 from orvault.errors import ErrorKind, OrvaultError
 
 SECRET, OTHER = b"s" * 32, b"o" * 32

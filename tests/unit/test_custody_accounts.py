@@ -144,7 +144,7 @@ def test_history_has_every_sign_in_and_no_name_that_is_nobodys(world: World) -> 
     auditor = world.accounts[Role.AUDITOR]
     entries = world.custody.history(auditor, limit=3)
     assert [(e.act, e.subject, e.detail) for e in entries] == [
-        ("signed-in", auditor.actor, '{"from":"192.0.2.1"}'),
+        ("signed-in", auditor.actor, '{"from":"192.0.2.1","how":"password"}'),
         ("sign-in-failed", "account:unknown", "{}"),
         ("sign-in-failed", auditor.actor, "{}"),
     ]

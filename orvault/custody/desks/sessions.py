@@ -1,4 +1,4 @@
-"""Signing in and out, and changing one's own password.
+"""Signing in and out, opening a session for who has proven who they are, and changing one's own password.
 
 Bearer tokens are made in the API; here a session is opened, checked and ended.
 """
@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from orvault.custody.account import (
     CLIENT_FAILURES,
     MAX_TYPED_CHARACTERS,
-    SESSION_US,
     THROTTLE_FAILURES,
     THROTTLE_WINDOW_US,
     Account,
-    Session,
     check_throttle,
     clean_name,
     client_key,
@@ -25,6 +23,7 @@ from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.passwords import check_password
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.session import MAX_CLIENT_CHARACTERS, SESSION_US, Method, Session
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -64,28 +63,43 @@ class SessionDesk(Desk):
         with self._passwords.gate.place():
             attempt = self._count_attempt(name, client)
             account = self._proven(attempt, password)
-        now = self._clock.now_us()
-        session = Session(new_id(self._clock), account.account_id, now, now + SESSION_US)
         with self._uow() as uow:
             _still(uow, account)
-            self._forgive(uow, attempt, now)
-            uow.accounts.drop_sessions(now - SESSION_US)
-            uow.accounts.add_session(session)
-            uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, _origin(client))
+            self._forgive(uow, attempt, self._clock.now_us())
+            signed = self.open_session(uow, account, Method.PASSWORD, client)
             uow.commit()
+        return signed
+
+    def open_session(self, uow: UnitOfWork, account: Account, method: Method, client: str) -> SignIn:
+        """Open a session for an account that has proven itself, by `method`, from this address; the caller commits.
+
+        Whether it did prove itself, and may sign in, is the caller's to know: every way in ends here, none begins.
+        """
+        now = self._clock.now_us()
+        session = Session(
+            session_id=new_id(self._clock),
+            account_id=account.account_id,
+            issued_us=now,
+            expires_us=now + SESSION_US,
+            method=method,
+            client=client[:MAX_CLIENT_CHARACTERS],
+        )
+        uow.sessions.drop(now - SESSION_US)
+        uow.sessions.add(session)
+        detail = _origin(client) | {"how": method.value}
+        uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, detail)
         return SignIn(account, session)
 
     def authenticate(self, session_id: str, account_id: str) -> Account:
         """The account behind a session that is still open; UNAUTHENTICATED otherwise."""
         with self._uow(read_only=True) as uow:
-            session = uow.accounts.session(session_id)
+            session = uow.sessions.get(session_id)
             account = uow.accounts.get(account_id)
-        ended = session is None or session.ended_us is not None or self._clock.now_us() >= session.expires_us
         if (
-            ended
+            session is None
+            or not session.open_at(self._clock.now_us())
             or account is None
             or account.disabled
-            or session is None
             or session.account_id != account_id
         ):
             message = "This session is over."
@@ -95,11 +109,11 @@ class SessionDesk(Desk):
     def sign_out(self, by: Account, session_id: str) -> None:
         """End this session of the account; its token opens nothing any more."""
         with self._uow() as uow:
-            session = uow.accounts.session(session_id)
+            session = uow.sessions.get(session_id)
             if session is None or session.account_id != by.account_id or session.ended_us is not None:
                 return
             now = self._clock.now_us()
-            uow.accounts.end_session(session_id, now)
+            uow.sessions.end(session_id, now)
             uow.views.end(by.account_id, session_id, now)
             uow.history.append(now, by.actor, Act.SIGNED_OUT, by.actor, {})
             uow.commit()
@@ -123,7 +137,7 @@ class SessionDesk(Desk):
             _still(uow, account)
             self._forgive(uow, attempt, now)
             uow.accounts.put(replace(account, password_phc=phc, reset_us=None))
-            detail = {"sessions_ended": uow.accounts.end_sessions(account.account_id, now)}
+            detail = {"sessions_ended": uow.sessions.end_all(account.account_id, now)}
             uow.views.end(account.account_id, None, now)
             uow.history.append(now, account.actor, Act.PASSWORD_CHANGED, account.actor, detail)
             uow.commit()
@@ -184,4 +198,4 @@ def _still(uow: UnitOfWork, account: Account) -> None:
 
 
 def _origin(client: str) -> dict[str, object]:
-    return {"from": client[:64]} if client else {}
+    return {"from": client[:MAX_CLIENT_CHARACTERS]} if client else {}

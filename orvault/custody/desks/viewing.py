@@ -305,7 +305,7 @@ class ViewingDesk(Desk):
 
     def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
         account, now = uow.accounts.get(view.account_id), self._clock.now_us()
-        session = uow.accounts.session(view.session_id)
+        session = uow.sessions.get(view.session_id)
         if account is None or (session is not None and session.ended_us is not None):
             return account, ViewDecision(False, Showing.MASKED, "The viewer signed out.", now)
         return account, decide_view(account, view, self._circumstances(uow, account, view), now)
