@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from orvault.custody.account import ThrottledError
+from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
 
 logger = logging.getLogger(__name__)

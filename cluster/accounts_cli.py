@@ -105,7 +105,7 @@ def _custody(config: ConfigOption) -> CustodyService:
     from cluster.custody import open_custody
 
     address, cameras = services.ledger_address(settings), services.camera_ids(settings)
-    return open_custody(address, cameras, services.rules(settings))
+    return open_custody(address, cameras, services.rules(settings), settings.site)
 
 
 def _state(account: Account) -> str:

@@ -150,5 +150,5 @@ def create_account(
     settings: Settings, name: str, role: Role, password: str, scopes: Sequence[Scope] = (SITE,)
 ) -> None:
     """Add an account, as a person at the server's own command line. Errors: BAD_REQUEST, CONFLICT."""
-    custody = open_custody(ledger_address(settings), camera_ids(settings), rules(settings))
+    custody = open_custody(ledger_address(settings), camera_ids(settings), rules(settings), settings.site)
     custody.create_account(None, name, name, role, password, scopes)

@@ -29,8 +29,8 @@ def sign_in(
 ) -> Token:
     """Give account name and password as a form (OAuth 2 password flow); get a token for 15 minutes.
 
-    After 5 failures of a name, or 30 from one address, within 15 minutes it is locked for a while (429 with
-    Retry-After). A password that somebody else set is good for nothing but `POST /session/password`.
+    After failures the next attempt waits, from a minute up to an hour (429 with Retry-After). A password that
+    somebody else set is good for nothing but `POST /session/password`.
     """
     signed = services.custody.sign_in(form.username, form.password, client_of(request))
     life_s = (signed.session.expires_us - signed.session.issued_us) // US_PER_S

@@ -1,11 +1,11 @@
-"""Accounts as values, and the rules for names and for repeated failures.
+"""Accounts as values, and the rule for their names.
 
-Sign-in sessions are in `session`, password hashing in `passwords`; what an account may do is in `access`.
+Sign-in sessions are in `session`, passwords in `passwords`, failed sign-ins in `throttle`; what an account may do
+is in `access`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -13,15 +13,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from orvault.clock import US_PER_S
 from orvault.custody.scope import Scope
 from orvault.errors import ErrorKind, OrvaultError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{1,62})[a-z0-9]")
 MAX_TYPED_CHARACTERS = 200  # of a name, before anything is done with it
-THROTTLE_FAILURES = 5
-CLIENT_FAILURES = 30  # from one address: a ward's computers may share one
-THROTTLE_WINDOW_US = 15 * 60 * US_PER_S
 
 
 class Role(StrEnum):
@@ -70,7 +66,7 @@ class Account:
 
 
 class AccountRows(Protocol):
-    """Accounts, and failed sign-ins."""
+    """Accounts."""
 
     def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
     def put(self, account: Account) -> None:
@@ -86,15 +82,6 @@ class AccountRows(Protocol):
     def by_name(self, name: str) -> Account | None: ...  # noqa: D102
     def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
     def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
-    def add_failure(self, name_key: str, at_us: int) -> None: ...  # noqa: D102
-    def drop_failure(self, name_key: str, at_us: int) -> None:
-        """Take one attempt back that turned out not to have failed."""
-        ...
-
-    def failures(self, name_key: str, since_us: int) -> Sequence[int]: ...  # noqa: D102
-    def clear_failures(self, name_key: str, before_us: int) -> None:
-        """Forget this name's failures, and everybody's before `before_us`."""
-        ...
 
 
 def clean_name(text: str) -> str:
@@ -113,41 +100,3 @@ def check_name(text: str) -> str:
             advice="Use 3 to 64 of the characters a-z 0-9 . _ @ -, with a letter or digit first and last.",
         )
     return name
-
-
-def name_key(text: str) -> str:
-    """What failed sign-ins are counted under: a digest, because people type passwords into the name field."""
-    return hashlib.sha256(b"orvault sign-in name\0" + clean_name(text).encode()).hexdigest()
-
-
-def client_key(client: str) -> str:
-    """What failed sign-ins from one address are counted under, beside those of names."""
-    return hashlib.sha256(b"orvault sign-in client\0" + client.encode("utf-8", "replace")).hexdigest()
-
-
-class ThrottledError(OrvaultError):
-    """TOO_MANY_ATTEMPTS, with the time until the next attempt is looked at."""
-
-    def __init__(
-        self, kind: ErrorKind, message: str, *, where: str = "", advice: str = "", retry_after_s: int = 0
-    ) -> None:
-        super().__init__(kind, message, where=where, advice=advice)
-        self.retry_after_s = retry_after_s
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (*super().__reduce__(), {"retry_after_s": self.retry_after_s})
-
-
-def check_throttle(failures_us: Sequence[int], now_us: int, most: int = THROTTLE_FAILURES) -> None:
-    """Raise ThrottledError when `most` of these failure times (UTC microseconds) lie in the last 15 minutes."""
-    recent = sorted(at for at in failures_us if at > now_us - THROTTLE_WINDOW_US)
-    if len(recent) < most:
-        return
-    free_us = recent[-most] + THROTTLE_WINDOW_US
-    wait_s = max(1, -(-(free_us - now_us) // US_PER_S))
-    raise ThrottledError(
-        ErrorKind.TOO_MANY_ATTEMPTS,
-        "Too many failed sign-ins for this account name, or from this computer.",
-        advice=f"Try again in {wait_s} seconds.",
-        retry_after_s=wait_s,
-    )

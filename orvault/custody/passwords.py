@@ -7,19 +7,25 @@ is here.
 from __future__ import annotations
 
 import os
+import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from orvault.custody.account import ThrottledError
+from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
 
 MIN_CHARACTERS = 12
 MAX_CHARACTERS = 200
+MIN_SCORE = 3  # of zxcvbn's 0 to 4
+_LOOKED_AT = 72  # characters: its time grows with their square and more, and 72 strong ones are strong
+_SHORTEST_WORD = 3
+_SEPARATORS = re.compile(r"[\s._@()-]+")
 _SALT_BYTES = 16
 _HASH_BYTES = 32
 _AT_ONCE, _WAITING = 2, 4
@@ -58,6 +64,7 @@ class Gate:
             yield
 
 
+_estimating = threading.Lock()
 # One at once for the whole process: each recipient's password takes 128 MiB and a third of a second.
 RECIPIENTS = Gate(1, _WAITING)
 
@@ -90,6 +97,30 @@ class Passwords:
         with self.gate.turn():
             return kdf.derive_phc_encoded(_normal(password))
 
+    def check(self, password: str, known_words: Sequence[str] = ()) -> None:
+        """Raise BAD_REQUEST unless it has 12 to 200 characters and zxcvbn thinks it hard to guess (3 of 4: some
+        hundred million guesses).
+
+        Words that everybody here knows (`known_words`: names of the account and of the hospital) help a guesser as
+        much as a dictionary does. The message never repeats the password.
+        """
+        normal = unicodedata.normalize("NFKC", password[: MAX_CHARACTERS * 4])
+        if not MIN_CHARACTERS <= len(normal) <= MAX_CHARACTERS:
+            needed = f"{MIN_CHARACTERS} to {MAX_CHARACTERS} are needed"
+            raise _weak(f"The password has {len(normal)} characters; {needed}.")
+        parts = _parts(known_words)
+        rest = _without(normal, parts)
+        named = "Without the names that everybody here knows, the password is easy to guess."
+        if not rest:
+            raise _weak(named)
+        with self.gate.turn():
+            found = _estimate(rest, parts)
+        if found.score >= MIN_SCORE:
+            return
+        if rest != normal or found.named:
+            raise _weak(named)
+        raise _weak(found.warning or "The password is easy to guess.", found.advice)
+
     def matches(self, password: str, phc: str | None) -> bool:
         """Whether the password belongs to this PHC string; None (no such account) costs the same and is
         False.
@@ -102,23 +133,46 @@ class Passwords:
         return phc is not None
 
 
-def check_password(password: str, account_name: str) -> None:
-    """Raise BAD_REQUEST unless it has 12 to 200 characters and does not contain the account name."""
-    length = len(unicodedata.normalize("NFKC", password))
-    problem = ""
-    if not MIN_CHARACTERS <= length <= MAX_CHARACTERS:
-        problem = f"The password has {length} characters; {MIN_CHARACTERS} to {MAX_CHARACTERS} are needed."
-    elif account_name in password.casefold():
-        problem = "The password contains the account name."
-    elif len(set(password)) < 4:
-        problem = "The password repeats fewer than 4 different characters."
-    if problem:
-        raise OrvaultError(
-            ErrorKind.BAD_REQUEST,
-            problem,
-            where="password",
-            advice="A sentence of several words is easy to keep.",
-        )
+def _weak(
+    problem: str, advice: str = "A sentence of several uncommon words is easy to keep."
+) -> OrvaultError:
+    return OrvaultError(ErrorKind.BAD_REQUEST, problem, where="password", advice=advice)
+
+
+def _parts(known_words: Sequence[str]) -> list[str]:
+    """The words, and what they are made of, the longest first."""
+    parts = {part.casefold() for words in known_words for part in (words, *_SEPARATORS.split(words))}
+    return sorted(
+        (part for part in parts if len(part) >= _SHORTEST_WORD), key=lambda part: (-len(part), part)
+    )
+
+
+def _without(password: str, parts: Sequence[str]) -> str:
+    """The password with the known words taken out, for zxcvbn counts several of them as a sentence."""
+    for part in parts:
+        password = re.sub(re.escape(part), "", password, flags=re.IGNORECASE)
+    return password
+
+
+@dataclass(frozen=True, slots=True)
+class _Estimate:
+    """What zxcvbn makes of a password: 0 to 4, whether known words stand in it, and its own words about it."""
+
+    score: int
+    named: bool
+    warning: str
+    advice: str
+
+
+def _estimate(password: str, known_words: Sequence[str]) -> _Estimate:
+    """Where everybody knows these words, also spelt with digits or backwards."""
+    from zxcvbn import zxcvbn  # its word lists take memory: only who sets passwords loads them
+
+    with _estimating:  # it keeps the known words in a variable of its module
+        found = zxcvbn(password[:_LOOKED_AT], user_inputs=list(known_words))
+    named = any(match.get("dictionary_name") == "user_inputs" for match in found["sequence"])
+    said = found["feedback"]
+    return _Estimate(found["score"], named, said["warning"], " ".join(said["suggestions"]))
 
 
 def _normal(password: str) -> bytes:

@@ -24,6 +24,7 @@ from orvault.custody.scope import Reach
 from orvault.custody.search import SearchRows
 from orvault.custody.session import SessionRows
 from orvault.custody.signals import ReasonRows, SignalRows
+from orvault.custody.throttle import SignInRows
 from orvault.custody.viewing import MaskRows, ViewRows
 from orvault.custody.watermark import WatermarkImageRows
 
@@ -188,6 +189,8 @@ class UnitOfWork(Protocol):
     def accounts(self) -> AccountRows: ...  # noqa: D102
     @property
     def sessions(self) -> SessionRows: ...  # noqa: D102
+    @property
+    def sign_ins(self) -> SignInRows: ...  # noqa: D102
     @property
     def cameras(self) -> CameraRows: ...  # noqa: D102
     @property

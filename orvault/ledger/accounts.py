@@ -1,10 +1,10 @@
-"""Accounts and failed sign-ins in the ledger."""
+"""Accounts in the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from orvault.custody.account import Account, Role
 from orvault.custody.scope import Scope, ScopeKind
@@ -85,28 +85,6 @@ class Accounts:
         """Display names of those of the ids that exist."""
         query = select(t.accounts.c.id, t.accounts.c.display_name).where(t.accounts.c.id.in_(account_ids))
         return {str(row[0]): str(row[1]) for row in self._db.execute(query)}
-
-    def add_failure(self, name_key: str, at_us: int) -> None:
-        """Count one attempt against this name."""
-        self._db.execute(insert(t.sign_in_failures).values(name_key=name_key, at_us=at_us))
-
-    def drop_failure(self, name_key: str, at_us: int) -> None:
-        """Take back one attempt."""
-        f = t.sign_in_failures.c
-        one = select(func.min(f.id)).where(f.name_key == name_key, f.at_us == at_us).scalar_subquery()
-        found = self._db.execute(select(one)).scalar_one_or_none()
-        self._db.execute(delete(t.sign_in_failures).where(f.id == found))
-
-    def failures(self, name_key: str, since_us: int) -> Sequence[int]:
-        """Times of this name's failures after `since_us`, oldest first."""
-        f = t.sign_in_failures.c
-        query = select(f.at_us).where(f.name_key == name_key, f.at_us > since_us).order_by(f.at_us)
-        return [int(at) for at in self._db.execute(query).scalars()]
-
-    def clear_failures(self, name_key: str, before_us: int) -> None:
-        """Forget this name's failures, and everybody's before `before_us`."""
-        f = t.sign_in_failures.c
-        self._db.execute(delete(t.sign_in_failures).where(or_(f.name_key == name_key, f.at_us < before_us)))
 
     def _one(self, condition: ColumnElement[bool]) -> Account | None:
         row = self._db.execute(select(t.accounts).where(condition)).mappings().first()

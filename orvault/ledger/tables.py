@@ -123,6 +123,14 @@ sign_in_failures = make_table(
     Index(None, "at_us"),
 )
 
+sign_in_homes = make_table(
+    "sign_in_homes",
+    "Where accounts have signed in of late: others' failures do not slow them there; owner: custody sessions desk",
+    Column("pair_key", DIGEST, primary_key=True, comment="SHA-256 (hex) of account name and address"),
+    moment("at_us", "when it last did"),
+    Index(None, "at_us"),
+)
+
 cameras = make_table(
     "cameras",
     "Cameras that the settings name or named; owner: index actor",

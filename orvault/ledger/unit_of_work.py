@@ -29,6 +29,7 @@ from orvault.ledger.retention import Retention
 from orvault.ledger.scans import Scans
 from orvault.ledger.search import Searches
 from orvault.ledger.sessions import Sessions
+from orvault.ledger.sign_ins import SignIns
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
 from orvault.ledger.watermark_images import WatermarkImages
@@ -75,13 +76,18 @@ class SqlUnitOfWork:
 
     @cached_property
     def accounts(self) -> Accounts:
-        """Accounts, failed sign-ins."""
+        """Accounts."""
         return Accounts(self._here)
 
     @cached_property
     def sessions(self) -> Sessions:
         """Sign-in sessions."""
         return Sessions(self._here)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """Failed sign-ins, and where accounts are at home."""
+        return SignIns(self._here)
 
     @cached_property
     def cameras(self) -> Cameras:

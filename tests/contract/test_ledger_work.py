@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from orvault.clock import US_PER_S, FakeClock
-from orvault.custody.account import Role, client_key
+from orvault.custody.account import Role
 from orvault.custody.anchors import anchor_heads, anchors_of
 from orvault.custody.desks.renders import RenderJob
 from orvault.custody.history import Act
@@ -22,6 +22,7 @@ from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredGap, StoredSegment
 from orvault.custody.request import RequestState
 from orvault.custody.service import CustodyService
+from orvault.custody.throttle import Keys
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from orvault.ledger.migrate import migrate
@@ -56,8 +57,10 @@ def test_accounts_change_and_their_sessions_end(world: World) -> None:
     sessions = [custody.sign_in(manager.name, ACCOUNT_PASSWORD, "192.0.2.1").session for _ in range(2)]
     with pytest.raises(OrvaultError):
         custody.sign_in(manager.name, "wrong", "192.0.2.1")
+    keys = Keys.of(manager.name, "192.0.2.1")
     with world.ledger.uow(read_only=True) as uow:
-        assert len(uow.accounts.failures(client_key("192.0.2.1"), 0)) == 1  # what succeeded is taken back
+        assert len(uow.sign_ins.failures(keys.address, 0)) == 1  # what succeeded is taken back
+        assert uow.sign_ins.at_home(keys.pair, 0) and not uow.sign_ins.at_home(keys.pair, world.clock.us)
         assert uow.accounts.count_enabled(Role.SYSTEM_ADMINISTRATOR) == 1
     closed = custody.disable_account(None, manager.account_id)
     assert custody.account_named(manager.name) == closed and closed.disabled

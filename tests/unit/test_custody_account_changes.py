@@ -9,7 +9,8 @@ import pytest
 
 from orvault.clock import US_PER_S
 from orvault.custody.access import Right, may
-from orvault.custody.account import Role, ThrottledError
+from orvault.custody.account import Role
+from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, make_world, sqlite_url
 
@@ -180,8 +181,26 @@ def test_one_address_cannot_try_name_after_name(world: World) -> None:
         if number % 10 == 0:  # one's own account in between forgives nothing else
             assert tried("auditor", PASSWORD, "192.0.2.9") == "in"
     entries = len(world.acts())
-    assert tried("auditor", PASSWORD, "192.0.2.9") == "too-many-attempts"
+    assert tried("clinical-staff", PASSWORD, "192.0.2.9") == "too-many-attempts"
     assert len(world.acts()) == entries
-    assert tried("auditor", PASSWORD, "192.0.2.10") == "in"
-    world.clock.us += 15 * 60 * US_PER_S
-    assert tried("auditor", PASSWORD, "192.0.2.9") == "in"
+    assert tried("auditor", PASSWORD, "192.0.2.9") == "in"  # who is at home there is not touched
+    assert tried("clinical-staff", PASSWORD, "192.0.2.10") == "in"
+    world.clock.us += 60 * US_PER_S
+    assert tried("clinical-staff", PASSWORD, "192.0.2.9") == "in"
+
+
+def test_a_stranger_cannot_shut_an_account_out_where_it_is_at_home(world: World) -> None:
+    def tried(password: str, client: str) -> str:
+        try:
+            world.custody.sign_in("auditor", password, client)
+        except OrvaultError as error:
+            return error.kind.value
+        return "in"
+
+    assert tried(PASSWORD, "192.0.2.1") == "in"
+    for number in range(40):
+        assert tried("wrong", f"198.51.100.{number}") in {"unauthenticated", "too-many-attempts"}
+    assert tried(PASSWORD, "192.0.2.1") == "in"
+    assert tried(PASSWORD, "192.0.2.2") == "too-many-attempts"
+    world.clock.us += 60 * US_PER_S
+    assert tried(PASSWORD, "192.0.2.2") == "in"

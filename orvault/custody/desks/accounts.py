@@ -14,7 +14,6 @@ from orvault.custody.desks.base import CONSOLE, LONGEST_PAGE, not_found, page_si
 from orvault.custody.desks.sessions import SessionDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.passwords import check_password
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scope import Scope, ScopeKind, check_scopes
 from orvault.custody.text import clean_text
@@ -39,7 +38,7 @@ class AccountDesk(SessionDesk):
         """
         actor = self._managing(by)
         name = check_name(name)
-        check_password(password, name)
+        self._passwords.check(password, self._known_words(name, display_name))
         now = self._clock.now_us()
         account = Account(
             account_id=new_id(self._clock),
@@ -145,7 +144,8 @@ class AccountDesk(SessionDesk):
                 advice="Use POST /session/password.",
             )
         with self._uow(read_only=True) as uow:
-            check_password(password, _found(uow, account_id).name)
+            account = _found(uow, account_id)
+        self._passwords.check(password, self._known_words(account.name, account.display_name))
         phc = self._passwords.hash(password)  # not while other writers wait
         with self._uow() as uow:
             now = self._clock.now_us()

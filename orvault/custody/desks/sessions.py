@@ -7,23 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from orvault.custody.account import (
-    CLIENT_FAILURES,
-    MAX_TYPED_CHARACTERS,
-    THROTTLE_FAILURES,
-    THROTTLE_WINDOW_US,
-    Account,
-    check_throttle,
-    clean_name,
-    client_key,
-    name_key,
-)
+from orvault.custody.account import MAX_TYPED_CHARACTERS, Account, clean_name
 from orvault.custody.desks.base import Desk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.passwords import check_password
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.session import MAX_CLIENT_CHARACTERS, SESSION_US, Method, Session
+from orvault.custody.throttle import HOME_US, MEMORY_US, Keys, Rule, check_wait
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -40,7 +30,7 @@ class _Attempt:
     """One try of a password: as whom, from where, when (UTC microseconds)."""
 
     account: Account | None
-    key: str
+    keys: Keys
     client: str
     at_us: int
 
@@ -51,11 +41,11 @@ class SessionDesk(Desk):
     def sign_in(self, name: str, password: str, client: str = "") -> SignIn:
         """Open a session of 15 minutes for this account name and password.
 
-        Anonymous work is bounded before it begins: few wait for their password to be looked at, and failures count
-        for the name and for the address that they come from.
+        Anonymous work is bounded before it begins: few wait for their password to be looked at, and failures make
+        the next attempt wait (`orvault.custody.throttle`).
         Errors: UNAUTHENTICATED, the same for an unknown name, a wrong password and a disabled account,
-        after the same work; TOO_MANY_ATTEMPTS (`ThrottledError`) after 5 failures of a name or 30 of an address in 15
-        minutes, and while too many sign in at once; BAD_REQUEST for a name that is longer than any.
+        after the same work; TOO_MANY_ATTEMPTS (`ThrottledError`) during such a wait, and while too many sign in at
+        once; BAD_REQUEST for a name that is longer than any.
         """
         if len(name) > MAX_TYPED_CHARACTERS:
             message = f"An account name has at most {MAX_TYPED_CHARACTERS} characters."
@@ -124,8 +114,8 @@ class SessionDesk(Desk):
         Errors: UNAUTHENTICATED and TOO_MANY_ATTEMPTS as for signing in (a session alone is no proof of who sits
         there); BAD_REQUEST for a new password that is none, or still the one that somebody else set.
         """
-        check_password(new, by.name)
         with self._passwords.gate.place():
+            self._passwords.check(new, self._known_words(by.name, by.display_name))
             attempt = self._count_attempt(by.name, client)
             account = self._proven(attempt, old)
             if account.must_change and self._passwords.matches(new, account.password_phc):
@@ -142,21 +132,24 @@ class SessionDesk(Desk):
             uow.history.append(now, account.actor, Act.PASSWORD_CHANGED, account.actor, detail)
             uow.commit()
 
+    def _known_words(self, *names: str) -> tuple[str, ...]:
+        """What everybody here knows, and a password is therefore not made of."""
+        return (*names, self._hospital)
+
     def _count_attempt(self, name: str, client: str) -> _Attempt:
         # The attempt counts as failed until it has succeeded: otherwise many tries sent at once would all be
         # looked at before the first failure is on record.
-        key, origin = name_key(name), client_key(client)
+        cleaned = clean_name(name)
+        keys = Keys.of(cleaned, client)
         with self._uow() as uow:
             now = self._clock.now_us()
-            since = now - THROTTLE_WINDOW_US
-            check_throttle(uow.accounts.failures(key, since), now)
-            if client:
-                check_throttle(uow.accounts.failures(origin, since), now, CLIENT_FAILURES)
-                uow.accounts.add_failure(origin, now)
-            uow.accounts.add_failure(key, now)
-            account = uow.accounts.by_name(clean_name(name))
+            home = uow.sign_ins.at_home(keys.pair, now - HOME_US)
+            check_wait([_free_us(uow, key, rule, now) for key, rule in keys.rules(at_home=home)], now)
+            for key, _ in keys.rules():
+                uow.sign_ins.add_failure(key, now)
+            account = uow.accounts.by_name(cleaned)
             uow.commit()
-        return _Attempt(account, key, client, now)
+        return _Attempt(account, keys, client, now)
 
     def _proven(self, attempt: _Attempt, password: str) -> Account:
         """The account, if the password is its own and it may sign in."""
@@ -175,10 +168,13 @@ class SessionDesk(Desk):
         )
 
     def _forgive(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
-        # Of an address only this attempt: whoever has one account could else try others' passwords for ever.
-        uow.accounts.clear_failures(attempt.key, now - THROTTLE_WINDOW_US)
-        if attempt.client:
-            uow.accounts.drop_failure(client_key(attempt.client), attempt.at_us)
+        # Of the name and of the address only this attempt: whoever has one account could else try others' passwords
+        # for ever, and a name under attack would be free again with each sign-in of its owner.
+        uow.sign_ins.clear_failures(attempt.keys.pair)
+        for key, _ in attempt.keys.rules():
+            uow.sign_ins.drop_failure(key, attempt.at_us)
+        uow.sign_ins.note_home(attempt.keys.pair, now)
+        uow.sign_ins.forget(now - MEMORY_US, now - HOME_US)
 
     def _note_failure(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
         # A name that belongs to nobody is not written down: it is often a password typed into the wrong
@@ -186,8 +182,12 @@ class SessionDesk(Desk):
         subject = attempt.account.actor if attempt.account is not None else "account:unknown"
         origin = _origin(attempt.client)
         uow.history.append(now, "anonymous", Act.SIGN_IN_FAILED, subject, origin)
-        if len(uow.accounts.failures(attempt.key, now - THROTTLE_WINDOW_US)) >= THROTTLE_FAILURES:
+        if any(_free_us(uow, key, rule, now) > now for key, rule in attempt.keys.rules()):
             uow.history.append(now, "anonymous", Act.SIGN_IN_THROTTLED, subject, origin)
+
+
+def _free_us(uow: UnitOfWork, key: str, rule: Rule, now: int) -> int:
+    return rule.free_us(uow.sign_ins.failures(key, now - rule.reach_us))
 
 
 def _still(uow: UnitOfWork, account: Account) -> None:
