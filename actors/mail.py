@@ -20,6 +20,10 @@ from orvault.errors import ErrorKind, OrvaultError
 
 PERMANENT = 500  # SMTP replies from here on say that trying again changes nothing (RFC 5321, section 4.2.1)
 
+PATIENCE_US = (
+    15 * 60 * US_PER_S
+)  # with an address that is put off: servers that do so on purpose ask for minutes
+
 log = logging.getLogger(__name__)
 
 
@@ -39,28 +43,40 @@ class Post:
     ca_file: Path | None = None
     timeout_s: float = 20.0
     clock: Clock = field(default_factory=SystemClock)
+    _tries: _Tries = field(default_factory=lambda: _Tries(), init=False, repr=False, compare=False)
 
     def send(self, mail: Mail) -> bool:
-        """Whether there was anybody to write to; returns once the server took the mail.
+        """Whether there was anybody to write to; returns once the server took the mail, for each address.
 
-        An address that the server refuses for good is logged and left out. Errors: UNAVAILABLE (server, sign-in),
-        BAD_SETTINGS (password file).
+        Called again after an error, it writes to those alone that the server had put off: nobody gets it twice (but
+        after a crash in between). An address that is refused for good, or put off for `PATIENCE_US`, is logged and
+        left out. Errors: UNAVAILABLE (server, sign-in, an address put off), BAD_SETTINGS (password file).
         """
         to = sorted({a for audience in mail.audiences for a in self.addresses.get(audience, ())})
         if not to:
             return False
+        waiting = [address for address in to if address not in self._tries.settled_of(mail.number)]
+        refused = self._offer(mail, to, waiting) if waiting else {}
+        put_off = {address for address, code in refused.items() if code < PERMANENT}
+        left_out = self._tries.left_out(put_off, self.clock.now_us())
+        self._tries.settle(mail.number, set(waiting) - put_off | left_out)
+        for address in sorted(refused.keys() - put_off | left_out):
+            code = refused[address]
+            log.error("mail %d: the server refuses %s (%d); it is left out", mail.number, address, code)
+        if put_off - left_out:
+            raise self._failed(f"does not take the mail for {len(put_off - left_out)} addresses now")
+        return True
+
+    def _offer(self, mail: Mail, to: Sequence[str], waiting: Sequence[str]) -> Mapping[str, int]:
+        """Hand the mail over for those who wait; the codes of those that the server did not take it for."""
         try:
             with self._connected() as server:
-                refused = server.send_message(self._message(mail, to))
+                refused = server.send_message(self._message(mail, to), to_addrs=waiting)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
-            if any(code < PERMANENT for code, _ in refused.values()):
-                raise self._failed("does not take the mail now") from error
         except (OSError, smtplib.SMTPException) as error:
             raise self._failed(f"did not take the mail ({type(error).__name__})") from error
-        for address, (code, _) in refused.items():
-            log.error("mail %d: the server refuses %s (%d); it is left out", mail.number, address, code)
-        return True
+        return {address: code for address, (code, _) in refused.items()}
 
     def _connected(self) -> smtplib.SMTP:
         context = ssl.create_default_context(cafile=self.ca_file) if self.security != "none" else None
@@ -94,3 +110,38 @@ class Post:
         return OrvaultError(
             ErrorKind.UNAVAILABLE, f"The mail server {what}.", where=f"mail {self.host}:{self.port}"
         )
+
+
+class _Tries:
+    """What became of the mail under way, address by address, and since when addresses are put off.
+
+    An address that exhausted the patience once gets one try a mail until one is taken: a full mailbox must not hold
+    up every mail to everybody.
+    """
+
+    def __init__(self) -> None:
+        self._number = -1
+        self._settled: set[str] = set()
+        self._put_off_us: dict[str, int] = {}
+        self._exhausted: set[str] = set()
+
+    def settled_of(self, number: int) -> frozenset[str]:
+        """Those who took this mail, or are left out of it."""
+        if number != self._number:
+            self._number, self._settled = number, set()
+        return frozenset(self._settled)
+
+    def settle(self, number: int, addresses: set[str]) -> None:
+        """These are done with, for this mail."""
+        assert number == self._number, "mails come one after the other"
+        self._settled |= addresses
+        for address in addresses & self._put_off_us.keys():
+            if address not in self._exhausted:
+                del self._put_off_us[address]
+
+    def left_out(self, put_off: set[str], now_us: int) -> set[str]:
+        """Those of the addresses that are put off now for which it is not waited any longer."""
+        for address in put_off:
+            self._put_off_us.setdefault(address, now_us)
+        self._exhausted = {each for each in put_off if now_us - self._put_off_us[each] >= PATIENCE_US}
+        return set(self._exhausted)

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from multiprocessing.connection import Connection
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from actors.mail import Post
+from actors.mail import PATIENCE_US, Post
 from actors.notices import MailCourier, NoticeActor
 from orvault.custody.mails import Audience
 from orvault.custody.terms import DAY_US
@@ -38,13 +39,16 @@ class Mailbox:
     ) -> str:
         if address == self.refused:
             return "550 no such mailbox"
+        if address.startswith("full") and not (self.folder / "emptied").exists():
+            return "452 mailbox full"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         number = len(list(self.folder.glob("*.eml")))
         assert isinstance(envelope.content, bytes)
-        (self.folder / f"{number:03d}.part").write_bytes(envelope.content)
+        to = f"X-Envelope: {' '.join(sorted(envelope.rcpt_tos))}\r\n".encode()
+        (self.folder / f"{number:03d}.part").write_bytes(to + envelope.content)
         (self.folder / f"{number:03d}.part").rename(self.folder / f"{number:03d}.eml")
         return "250 kept"
 
@@ -139,6 +143,38 @@ def test_address_refused_for_good_holds_up_nobody(
         courier.go_on(number)
         assert [mail["To"] for mail in _mails(box)] == [MANAGER]
         assert "gone@hospital.test" in caplog.text
+
+
+def test_who_took_a_mail_does_not_get_it_again_while_another_is_put_off(world: World, tmp_path: Path) -> None:
+    box, full = tmp_path / "box", "full@hospital.test"
+    world.custody.submit_export(world.manager, world.wish(world.recorded_case()))
+    first, second = world.custody.mails_from(0).mails
+    with _server(box) as port:
+        post = _post(port, OFFICER, full)
+        for _ in range(2):
+            with pytest.raises(OrvaultError) as caught:
+                post.send(first)
+            assert caught.value.kind is ErrorKind.UNAVAILABLE
+        assert [mail["X-Envelope"] for mail in _mails(box)] == [OFFICER]
+        (box / "emptied").touch()
+        assert post.send(first) and post.send(second)
+    assert [mail["X-Envelope"] for mail in _mails(box)] == [OFFICER, full, f"{full} {OFFICER}"]
+
+
+def test_an_address_that_is_put_off_for_long_holds_up_nobody(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = tmp_path / "box"
+    world.custody.submit_export(world.manager, world.wish(world.recorded_case()))
+    first, second = world.custody.mails_from(0).mails
+    with _server(box) as port:
+        post = replace(_post(port, OFFICER, "full@hospital.test"), clock=world.clock)
+        with pytest.raises(OrvaultError):
+            post.send(first)
+        world.clock.us += PATIENCE_US
+        assert post.send(first) and post.send(second), "one try each from then on"
+    assert [mail["X-Envelope"] for mail in _mails(box)] == [OFFICER, OFFICER]
+    assert caplog.text.count("full@hospital.test") == 2
 
 
 def test_encryption_that_the_server_does_not_offer_sends_nothing(world: World, tmp_path: Path) -> None:
