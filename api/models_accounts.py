@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr
 from api.types import Model, TimeIn, TimeOut
 from orvault.custody.account import Account, Role
 from orvault.custody.scope import MAX_SCOPES, Scope, ScopeKind
+from orvault.custody.session import Method, Session
 
 
 class Token(Model):
@@ -17,6 +18,31 @@ class Token(Model):
     access_token: str
     token_type: str = "bearer"  # noqa: S105 - RFC 6749's word
     expires_in: int = Field(description="Seconds.")
+
+
+class SessionOut(Model):
+    """An open session."""
+
+    id: str
+    account_id: str
+    how: Method = Field(description="How the account proved itself.")
+    from_: str = Field(serialization_alias="from", description="Address; empty: not known.")
+    issued_at: TimeOut
+    expires_at: TimeOut
+    current: bool = Field(description="Whether this request came by it.")
+
+    @classmethod
+    def of(cls, session: Session, current_id: str) -> SessionOut:
+        """From custody's session."""
+        return cls(
+            id=session.session_id,
+            account_id=session.account_id,
+            how=session.method,
+            from_=session.client,
+            issued_at=session.issued_us,
+            expires_at=session.expires_us,
+            current=session.session_id == current_id,
+        )
 
 
 class ScopeIn(Model):

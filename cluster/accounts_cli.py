@@ -85,6 +85,29 @@ def scope(
         out.print(f"{scoped.name} reaches: {reaches}.", markup=False)
 
 
+@app.command()
+def sessions(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Show an account's open sessions."""
+    with errors_in_words():
+        custody = _custody(config)
+        table = Table("session", "since", "from", "how", "until")
+        for one in custody.sessions(None, custody.account_named(name).account_id):
+            since, until = utc_iso(one.issued_us)[:19], utc_iso(one.expires_us)[:19]
+            table.add_row(one.session_id, since, one.client, one.method.value, until)
+        out.print(table)
+
+
+@app.command()
+def revoke(
+    session: Annotated[str, typer.Argument(help="As `orvault accounts sessions NAME` shows it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """End a session, and the views that were opened in it, at once."""
+    with errors_in_words():
+        _custody(config).revoke_session(None, session)
+        out.print("The session is over.")
+
+
 def read_scopes(parts: Sequence[str]) -> tuple[Scope, ...]:
     """Scopes as they are typed: site, department:NAME, room:NAME, camera:ID, or none. Errors: BAD_REQUEST."""
     if list(parts) == ["none"]:

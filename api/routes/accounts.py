@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.security import OAuth2PasswordRequestForm
 
-from api.models_accounts import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, ScopesIn, Token
+from api.models_accounts import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, ScopesIn, SessionOut, Token
 from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere, client_of
 from api.types import Limit, ObjectId
@@ -62,6 +62,36 @@ def change_password(
     """Choose a new password; give the old one too. Every session of this account ends: sign in again."""
     old, new = body.old_password.get_secret_value(), body.new_password.get_secret_value()
     services.custody.change_password(caller.account, old, new, client_of(request))
+
+
+@router.get(
+    "/sessions",
+    tags=["Session"],
+    summary="List sessions",
+    **guarded(Right.SESSION, ErrorKind.NOT_FOUND),
+)
+def list_sessions(
+    services: ServicesHere,
+    caller: CallerHere,
+    account_id: Annotated[
+        str, Query(max_length=64, description="Whose, for who manages accounts; empty: one's own.")
+    ] = "",
+) -> list[SessionOut]:
+    """Open sessions, the oldest first: since when, from where, and how the account proved itself."""
+    found = services.custody.sessions(caller.account, account_id or caller.account.account_id)
+    return [SessionOut.of(session, caller.session_id) for session in found]
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    tags=["Session"],
+    summary="End a session",
+    status_code=204,
+    **guarded(Right.SESSION, ErrorKind.NOT_FOUND),
+)
+def revoke_session(services: ServicesHere, caller: CallerHere, session_id: ObjectId) -> None:
+    """End one of one's own sessions, or as who manages accounts anybody's; its views end too."""
+    services.custody.revoke_session(caller.account, session_id)
 
 
 @router.post(

@@ -25,6 +25,7 @@ class Act(StrEnum):
     SIGN_IN_FAILED = "sign-in-failed"
     SIGN_IN_THROTTLED = "sign-in-throttled"
     SIGNED_OUT = "signed-out"
+    SESSION_REVOKED = "session-revoked"
     ACCOUNT_CREATED = "account-created"
     ACCOUNT_DISABLED = "account-disabled"
     ACCOUNT_ENABLED = "account-enabled"

@@ -5,6 +5,7 @@ What proves who somebody is, is the business of each way in (desks/sessions.py: 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -49,6 +50,10 @@ class SessionRows(Protocol):
 
     def add(self, session: Session) -> None: ...  # noqa: D102 - repositories: names say it
     def get(self, session_id: str) -> Session | None: ...  # noqa: D102
+    def open_of(self, account_id: str, now_us: int) -> Sequence[Session]:
+        """Those of the account that are open, the oldest first."""
+        ...
+
     def end(self, session_id: str, at_us: int) -> None: ...  # noqa: D102
     def end_all(self, account_id: str, at_us: int) -> int:
         """End every open session of the account; how many those were."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, delete, insert, select, update
 
 from orvault.custody.session import Method, Session
@@ -33,6 +35,13 @@ class Sessions:
         """The session with this id."""
         row = self._db.execute(select(t.sessions).where(t.sessions.c.id == session_id)).mappings().first()
         return None if row is None else _session(row)
+
+    def open_of(self, account_id: str, now_us: int) -> Sequence[Session]:
+        """Those of the account that are open, the oldest first."""
+        s = t.sessions.c
+        still_open = (s.account_id == account_id, s.ended_us.is_(None), s.expires_us > now_us)
+        query = select(t.sessions).where(*still_open).order_by(s.issued_us, s.id)
+        return [_session(row) for row in self._db.execute(query).mappings()]
 
     def end(self, session_id: str, at_us: int) -> None:
         """Mark it ended."""

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli import app
+from cluster.custody import open_custody
 from cluster.services import ledger_address
 from cluster.settings import load_settings
 from orvault.ledger.migrate import migrate
@@ -44,3 +45,16 @@ def test_accounts_are_listed_closed_opened_and_reset(config: Path) -> None:
     code, said = run(config, "accounts", "disable", "admin")
     assert code == 1 and "last system administrator" in said
     assert run(config, "accounts", "disable", "nobody.here")[0] == 18
+
+
+def test_sessions_are_shown_and_revoked_at_the_server(config: Path) -> None:
+    password = "Long-enough-pw-1\n"
+    assert run(config, "account", "kim.jiwon", "auditor", typed=password * 2)[0] == 0
+    settings = load_settings(config)
+    custody = open_custody(ledger_address(settings), ())
+    session = custody.sign_in("kim.jiwon", password.strip(), "192.0.2.1").session
+    code, listed = run(config, "accounts", "sessions", "kim.jiwon")
+    assert code == 0 and session.session_id in listed and "192.0.2.1" in listed
+    assert run(config, "accounts", "revoke", session.session_id)[0] == 0
+    assert session.session_id not in run(config, "accounts", "sessions", "kim.jiwon")[1]
+    assert run(config, "accounts", "revoke", session.session_id)[0] == 18

@@ -263,6 +263,15 @@ def test_more_spans_than_an_entry_holds_make_further_entries(world: World) -> No
     assert [sum(f'"from_us":{n},' in detail for _, detail in told) for n in (0, 499, 500, 1000)] == [1] * 4
 
 
+def test_a_revoked_session_ends_its_views_and_no_others(world: World) -> None:
+    session = world.custody.sign_in(staff(world).name, PASSWORD).session
+    one = world.custody.ask_live(staff(world), session.session_id, CAMERA).view.view_id
+    two = ask(world, staff(world))
+    world.custody.revoke_session(None, session.session_id)
+    now = world.custody.views_now([one, two])
+    assert (now[one].allowed, now[two].allowed) == (False, True)
+
+
 def test_signing_out_and_closing_the_account_end_a_view(world: World) -> None:
     session = world.custody.sign_in(staff(world).name, PASSWORD).session
     one = world.custody.ask_live(staff(world), session.session_id, CAMERA).view.view_id

@@ -5,10 +5,12 @@ Bearer tokens are made in the API; here a session is opened, checked and ended.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from orvault.custody.access import Right, may
 from orvault.custody.account import MAX_TYPED_CHARACTERS, Account, clean_name
-from orvault.custody.desks.base import Desk
+from orvault.custody.desks.base import CONSOLE, Desk, not_found
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
@@ -107,6 +109,39 @@ class SessionDesk(Desk):
             uow.views.end(by.account_id, session_id, now)
             uow.history.append(now, by.actor, Act.SIGNED_OUT, by.actor, {})
             uow.commit()
+
+    def sessions(self, by: Account | None, account_id: str) -> Sequence[Session]:
+        """An account's open sessions, the oldest first; everybody sees their own, who manages accounts everybody's.
+
+        `by` None is a person at the server's own command line. Errors: NOT_FOUND, also for an account that is not
+        the asker's to look at.
+        """
+        with self._uow(read_only=True) as uow:
+            if uow.accounts.get(account_id) is None or not self._oversees(by, account_id):
+                raise not_found("account", account_id)
+            return uow.sessions.open_of(account_id, self._clock.now_us())
+
+    def revoke_session(self, by: Account | None, session_id: str) -> None:
+        """End a session, one's own or, for who manages accounts, anybody's; its views end with it.
+
+        Errors: NOT_FOUND for one that is over or never was, and for one that is not the asker's to end.
+        """
+        with self._uow() as uow:
+            session, now = uow.sessions.get(session_id), self._clock.now_us()
+            if session is None or not session.open_at(now) or not self._oversees(by, session.account_id):
+                raise not_found("session", session_id)
+            uow.sessions.end(session_id, now)
+            uow.views.end(session.account_id, session_id, now)
+            actor, subject = CONSOLE if by is None else by.actor, f"account:{session.account_id}"
+            detail = {"session": session_id, "how": session.method.value} | _origin(session.client)
+            uow.history.append(now, actor, Act.SESSION_REVOKED, subject, detail)
+            uow.commit()
+
+    def _oversees(self, by: Account | None, account_id: str) -> bool:
+        """Whether sessions of the account are this one's to see and end."""
+        if by is None or by.account_id == account_id:
+            return True
+        return may(by, Right.ACCOUNT_MANAGE, place=self._place()).allowed
 
     def change_password(self, by: Account, old: str, new: str, client: str = "") -> None:
         """Give the account a password of its own choice; every session of it ends, this one too.

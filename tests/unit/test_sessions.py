@@ -1,0 +1,71 @@
+"""Sessions: listed with when, from where and how; ended one by one; other people's are as if they were not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orvault.clock import US_PER_S
+from orvault.custody.account import Role
+from orvault.errors import ErrorKind, OrvaultError
+from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.unit.api_support import is_problem, make_api
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return make_world(sqlite_url(tmp_path))
+
+
+def test_open_sessions_are_listed_with_when_from_where_and_how(world: World) -> None:
+    auditor = world.accounts[Role.AUDITOR]
+    first = world.custody.sign_in("auditor", PASSWORD, "192.0.2.1").session
+    world.clock.us += 60 * US_PER_S
+    second = world.custody.sign_in("auditor", PASSWORD, "192.0.2.2").session
+    world.custody.sign_in("records-manager", PASSWORD)
+    listed = world.custody.sessions(auditor, auditor.account_id)
+    assert listed == [first, second]
+    assert [(one.client, one.method.value) for one in listed] == [
+        ("192.0.2.1", "password"),
+        ("192.0.2.2", "password"),
+    ]
+    world.custody.sign_out(auditor, second.session_id)
+    assert world.custody.sessions(None, auditor.account_id) == [first]
+    world.clock.us = first.expires_us
+    assert world.custody.sessions(auditor, auditor.account_id) == []
+
+
+def test_a_revoked_session_opens_nothing_and_history_says_who_ended_whose(world: World) -> None:
+    admin, auditor = world.accounts[Role.SYSTEM_ADMINISTRATOR], world.accounts[Role.AUDITOR]
+    ended, kept = (world.custody.sign_in("auditor", PASSWORD, "192.0.2.1").session for _ in range(2))
+    world.custody.revoke_session(admin, ended.session_id)
+    with pytest.raises(OrvaultError, match="over"):
+        world.custody.authenticate(ended.session_id, auditor.account_id)
+    assert world.custody.authenticate(kept.session_id, auditor.account_id) == auditor
+    entry = world.custody.history(auditor, limit=1)[0]
+    assert (entry.actor, entry.act, entry.subject) == (admin.actor, "session-revoked", auditor.actor)
+    assert ended.session_id in entry.detail and "192.0.2.1" in entry.detail
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.revoke_session(admin, ended.session_id)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+
+
+def test_other_peoples_sessions_answer_like_unknown_ones(tmp_path: Path) -> None:
+    api = make_api(tmp_path)
+    theirs = api.world.custody.sign_in("auditor", PASSWORD).session
+    auditor = api.world.accounts[Role.AUDITOR]
+    for role in Role:
+        there = api.call("DELETE", f"sessions/{theirs.session_id}", role)
+        if role in {Role.SYSTEM_ADMINISTRATOR, Role.AUDITOR}:
+            assert there.status_code == 204
+            theirs = api.world.custody.sign_in("auditor", PASSWORD).session
+            continue
+        not_there = api.call("DELETE", "sessions/unknown", role)
+        assert is_problem(there, 404, "not-found") and is_problem(not_there, 404, "not-found")
+        assert there.text.replace(theirs.session_id, "unknown") == not_there.text
+        assert is_problem(api.get(f"sessions?account_id={auditor.account_id}", role), 404, "not-found")
+    listed = api.get(f"sessions?account_id={auditor.account_id}", Role.SYSTEM_ADMINISTRATOR).json()
+    assert theirs.session_id in [row["id"] for row in listed] and not any(row["current"] for row in listed)
+    own = api.get("sessions", Role.CLINICAL_STAFF).json()
+    assert [row["current"] for row in own].count(True) == 1
