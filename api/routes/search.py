@@ -21,6 +21,10 @@ _Rooms = Annotated[
     list[Annotated[str, Query(max_length=128)]],
     Query(alias="room", max_length=MOST_NAMES, description="Once for each room; without one, all."),
 ]
+_Departments = Annotated[
+    list[Annotated[str, Query(max_length=128)]],
+    Query(alias="department", max_length=MOST_NAMES, description="Once for each department; its rooms now."),
+]
 _Cameras = Annotated[
     list[Annotated[str, Query(max_length=128)]],
     Query(alias="camera_id", max_length=MOST_NAMES, description="Once for each camera; without one, all."),
@@ -39,13 +43,14 @@ def search_cases(
     caller: CallerHere,
     number: _Number = "",
     rooms: _Rooms = [],  # noqa: B006 - FastAPI copies it
+    departments: _Departments = [],  # noqa: B006
     from_: _From = None,
     to: _To = None,
     limit: Limit = 100,
     after: _After = "",
 ) -> CasePageOut:
     """By number in its order; without one the newest first. The period is that of the planned time."""
-    wanted = _wanted(number, rooms, from_, to, limit, after)
+    wanted = _wanted(number, rooms, departments, from_, to, limit, after)
     return CasePageOut.of(services.custody.search_cases(caller.account, wanted))
 
 
@@ -55,6 +60,7 @@ def search_recordings(
     caller: CallerHere,
     number: _Number = "",
     rooms: _Rooms = [],  # noqa: B006
+    departments: _Departments = [],  # noqa: B006
     camera_ids: _Cameras = [],  # noqa: B006
     from_: _From = None,
     to: _To = None,
@@ -65,7 +71,7 @@ def search_recordings(
 
     A run of which nothing was recorded has gaps alone: they stand among the events.
     """
-    wanted = _wanted(number, rooms, from_, to, limit, after, cameras=camera_ids)
+    wanted = _wanted(number, rooms, departments, from_, to, limit, after, cameras=camera_ids)
     return RecordingPageOut.of(services.custody.search_recordings(caller.account, wanted))
 
 
@@ -75,6 +81,7 @@ def search_events(
     caller: CallerHere,
     number: _Number = "",
     rooms: _Rooms = [],  # noqa: B006
+    departments: _Departments = [],  # noqa: B006
     camera_ids: _Cameras = [],  # noqa: B006
     kinds: _Kinds = [],  # noqa: B006
     from_: _From = None,
@@ -83,13 +90,14 @@ def search_events(
     after: _After = "",
 ) -> EventPageOut:
     """Signals, switches and alarms in the period, and gaps that reach into it."""
-    wanted = _wanted(number, rooms, from_, to, limit, after, cameras=camera_ids, kinds=kinds)
+    wanted = _wanted(number, rooms, departments, from_, to, limit, after, cameras=camera_ids, kinds=kinds)
     return EventPageOut.of(services.custody.search_events(caller.account, wanted))
 
 
 def _wanted(
     number: str,
     rooms: list[str],
+    departments: list[str],
     from_us: int | None,
     to_us: int | None,
     limit: int,
@@ -107,4 +115,5 @@ def _wanted(
         to_us=MAX_TIME_US if to_us is None else to_us,
         limit=limit,
         after=after,
+        departments=tuple(departments),
     )

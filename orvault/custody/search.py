@@ -72,7 +72,8 @@ KINDS: Mapping[str, EventKind] = MappingProxyType(
 class Wanted:
     """What is searched for; what is left empty narrows nothing. Times in UTC microseconds, `to_us` exclusive.
 
-    `number` is a case's number or its beginning. `after` is a page's `next`, with all else as it was.
+    `number` is a case's number or its beginning. `departments` become rooms before anything is read (`in_rooms_of`).
+    `after` is a page's `next`, with all else as it was.
     """
 
     number: str = ""
@@ -83,6 +84,15 @@ class Wanted:
     to_us: int = MAX_TIME_US
     limit: int = 100
     after: str = ""
+    departments: tuple[str, ...] = ()
+
+    def in_rooms_of(self, departments: Mapping[str, str]) -> Wanted | None:
+        """With the rooms of its departments, as the site names each room's; None where no room is left to look in."""
+        if not self.departments:
+            return self
+        theirs = {room for room, name in departments.items() if name in self.departments}
+        rooms = theirs & set(self.rooms) if self.rooms else theirs
+        return replace(self, rooms=tuple(sorted(rooms)), departments=()) if rooms else None
 
     def checked(self) -> Wanted:
         """With texts cleaned and nothing named twice. Errors: BAD_REQUEST."""
@@ -94,6 +104,7 @@ class Wanted:
             rooms=_names(self.rooms, "room", _LONGEST_ROOM),
             camera_ids=_names(self.camera_ids, "camera_id", _LONGEST_ID),
             kinds=tuple(dict.fromkeys(self.kinds)),
+            departments=_names(self.departments, "department", _LONGEST_ROOM),
         )
 
     @property

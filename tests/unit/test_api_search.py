@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orvault.clock import utc_iso
+from orvault.custody.access import AccessPolicy
 from orvault.custody.account import Role
 from tests.unit.api_support import Api, is_problem, make_api
 
@@ -79,3 +80,23 @@ def test_a_number_that_begins_too_many_says_what_to_do(tmp_path: Path) -> None:
         assert api.post("cases", MANAGER, json=body).status_code == 201
     answer = api.get("search/recordings?number=N-", MANAGER)
     assert is_problem(answer, 400, "bad-request") and "Give more of the number" in answer.json()["advice"]
+
+
+def test_a_department_narrows_to_its_rooms_and_one_without_rooms_to_nothing(tmp_path: Path) -> None:
+    api = make_api(tmp_path)
+    api.world.custody._access = AccessPolicy({"OR 1": "Surgery", "OR 2": "Dentistry"})
+    one, two = (api.world.armed_case(number, room).case_id for number, room in (("1", "OR 1"), ("2", "OR 2")))
+
+    def found(query: str) -> set[str]:
+        answer = api.get(f"search/cases?{query}", Role.RECORDS_MANAGER)
+        assert answer.status_code == 200, answer.text
+        return {each["id"] for each in answer.json()["items"]}
+
+    assert found("department=Surgery") == {one} and found("department=Dentistry&number=2") == {two}
+    assert found("department=Surgery&department=Dentistry") == {one, two}
+    assert found("department=Surgery&room=OR%202") == found("department=Unknown") == set()
+    for what in ("events", "recordings"):
+        answer = api.get(f"search/{what}?department=Unknown", Role.RECORDS_MANAGER)
+        assert answer.json()["items"] == []
+    events = api.get("search/events?department=Dentistry", Role.RECORDS_MANAGER).json()["items"]
+    assert events and {each["case_id"] for each in events} == {two}

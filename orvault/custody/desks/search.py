@@ -27,14 +27,17 @@ class SearchDesk(Desk):
     """Searches; none costs more because the ledger is old."""
 
     def search_cases(self, by: Account, wanted: Wanted) -> Page[Case]:
-        """Cases by the beginning of their number (and in its order), by room and planned time; else the newest first.
+        """Cases by the beginning of their number (and in its order), by room, department and planned time; else
+        the newest first.
 
         Errors: BAD_REQUEST, FORBIDDEN.
         """
         require(by, Right.CASE_VIEW)
-        wanted = _bounded(wanted)
+        bounded = self._bounded(wanted)
+        if bounded is None:
+            return Page(())
         with self._uow(read_only=True) as uow:
-            return uow.search.cases(wanted, rooms_of(wanted, self._reach(by)))
+            return uow.search.cases(bounded, rooms_of(bounded, self._reach(by)))
 
     def search_recordings(self, by: Account, wanted: Wanted) -> Page[FoundRecording]:
         """What was recorded in the period, in unbroken stretches, the newest first; `limit` counts stretches.
@@ -42,20 +45,25 @@ class SearchDesk(Desk):
         Errors: BAD_REQUEST (also for a number with which too many cases begin), FORBIDDEN.
         """
         require(by, Right.RECORDING_LIST)
-        wanted, reach = _bounded(wanted), self._reach(by)
+        bounded, reach = self._bounded(wanted), self._reach(by)
+        if bounded is None:
+            return Page(())
         with self._uow(read_only=True) as uow:
-            return uow.search.recordings(wanted, parts_of(wanted, reach), _cases_of(uow, wanted, reach))
+            return uow.search.recordings(bounded, parts_of(bounded, reach), _cases_of(uow, bounded, reach))
 
     def search_events(self, by: Account, wanted: Wanted) -> Page[FoundEvent]:
         """Signals, switches, alarms, and gaps that overlap the period; the newest first. Errors as for recordings."""
         require(by, Right.CASE_VIEW)
-        wanted, reach = _bounded(wanted), self._reach(by)
+        bounded, reach = self._bounded(wanted), self._reach(by)
+        if bounded is None:
+            return Page(())
         with self._uow(read_only=True) as uow:
-            return uow.search.events(wanted, parts_of(wanted, reach), _cases_of(uow, wanted, reach))
+            return uow.search.events(bounded, parts_of(bounded, reach), _cases_of(uow, bounded, reach))
 
-
-def _bounded(wanted: Wanted) -> Wanted:
-    return replace(wanted.checked(), limit=page_size(wanted.limit))
+    def _bounded(self, wanted: Wanted) -> Wanted | None:
+        """Checked, with departments as their rooms; None where those leave nothing to look in."""
+        bounded = replace(wanted.checked(), limit=page_size(wanted.limit))
+        return bounded.in_rooms_of(self._access.departments)
 
 
 def _cases_of(uow: UnitOfWork, wanted: Wanted, reach: Reach) -> Sequence[str]:
