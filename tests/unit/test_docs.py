@@ -98,3 +98,25 @@ def test_no_registry_address_and_no_machine_path_is_tracked() -> None:
     for name in names.split():
         text = (PROJECT / name).read_text()
         assert not re.search(r"https?://|--find-links|--index-url|file:", text), name
+
+
+def test_the_threat_model_names_each_attacker_and_tests_that_exist() -> None:
+    text = (PROJECT / "docs/THREAT_MODEL.md").read_text()
+    rows = re.findall(
+        r"^\| (.*?) \| .* \| .* \| \[`(test_\w+)`\]\(\.\./(tests/\S+\.py)\) \|$", text, re.MULTILINE
+    )
+    missing = [
+        f"{path}::{name}"
+        for _, name, path in rows
+        if not (PROJECT / path).is_file() or f"def {name}(" not in (PROJECT / path).read_text()
+    ]
+    assert missing == []
+    assert {attacker for attacker, _, _ in rows} - {""} == {
+        "thief of a client node",
+        "curious administrator",
+        "database administrator",
+        "network",
+        "leaked package",
+        "insider with a grant",
+    }
+    assert len(rows) == text.count("](../tests/") - text.split("## Who is expected")[1].count("](../tests/")
