@@ -116,6 +116,19 @@ def test_who_watched_it_live_is_told_although_the_camera_moved(world: World) -> 
     assert {each.view_id for each in world.custody.recording_access(None, case.case_id).seen} == {during}
 
 
+def test_a_camera_that_was_only_watched_live_is_told_of_where_it_was_then(world: World) -> None:
+    case = world.armed_case()
+    now = world.clock.now_us()
+    during = watch(world, None, "or1-lamp", [SeenSpan(now, now + US_PER_S, Showing.MASKED)])
+    elsewhere = watch(world, None, "or2-wall", [SeenSpan(now, now + US_PER_S, Showing.MASKED)])
+    world.clock.us += 60 * US_PER_S
+    world.custody.close_case(world.manager, case.case_id)
+    rooms = {"or1-lamp": "OR 9", "or2-wall": "OR 1"}
+    world.custody.register_cameras([replace(c, room=rooms.get(c.camera_id, c.room)) for c in CAMERAS])
+    seen = {each.view_id for each in world.custody.recording_access(None, case.case_id).seen}
+    assert during in seen and elsewhere not in seen
+
+
 def test_what_an_account_has_done_and_had_done(world: World) -> None:
     clerk = world.account(Role.CLINICAL_STAFF, "clerk")
     world.custody.sign_in("clerk", PASSWORD)

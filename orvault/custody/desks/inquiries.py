@@ -181,10 +181,10 @@ def _seen_live(uow: UnitOfWork, case: Case, now_us: int) -> Iterator[Seen]:
     begin, end = uow.history.seq_at(case.armed_us - LATE_US), uow.history.seq_at(closed_us + LATE_US)
     recorded = {run.camera_id for run in uow.runs.of_case(case.case_id)}
     for camera in uow.cameras.all():
-        if camera.room != case.room and camera.camera_id not in recorded:  # it may have been moved since
-            continue
         for entry, detail in _looks(uow, camera.camera_id, begin, end):
-            if detail.get("kind") == ViewKind.LIVE.value:
+            # It may have been moved since. Entries from before views named their room go by where it is now.
+            here = camera.camera_id in recorded or detail.get("room", camera.room) == case.room
+            if here and detail.get("kind") == ViewKind.LIVE.value:
                 seen = _seen(entry, detail, camera.camera_id)
                 if _touches(seen, case.armed_us, closed_us):
                     yield seen

@@ -144,7 +144,7 @@ class ViewingDesk(Desk):
             if account is None or not decision.allowed:
                 raise _refusal(decision)
             at_us, subject = self._clock.now_us(), f"camera:{view.camera_id}"
-            detail = _named(view) | {"showing": decision.showing.value, "reason": decision.reason}
+            detail = _named(uow, view) | {"showing": decision.showing.value, "reason": decision.reason}
             uow.history.append(at_us, account.actor, Act.VIEW_STARTED, subject, detail)
             uow.commit()
         return OpenedView(view, decision, account.name)
@@ -177,7 +177,7 @@ class ViewingDesk(Desk):
                     {"from_us": span.from_us, "to_us": span.to_us, "showing": span.showing.value}
                     for span in spans[first : first + _MOST_SPANS]
                 ]
-                detail = _named(view) | {"spans": seen}
+                detail = _named(uow, view) | {"spans": seen}
                 uow.history.append(now, account.actor, Act.VIEWED, f"camera:{view.camera_id}", detail)
             uow.commit()
 
@@ -324,9 +324,13 @@ class ViewingDesk(Desk):
         )
 
 
-def _named(view: View) -> dict[str, object]:
+def _named(uow: UnitOfWork, view: View) -> dict[str, object]:
+    """A live view with its camera's room now: by it the operation is found again, wherever the camera moves to."""
     named: dict[str, object] = {"view": view.view_id, "kind": view.kind.value}
-    return named | ({} if view.case_id is None else {"case": view.case_id})
+    if view.case_id is not None:
+        return named | {"case": view.case_id}
+    camera = uow.cameras.get(view.camera_id)
+    return named | {"room": "" if camera is None else camera.room}
 
 
 def _refusal(decision: ViewDecision) -> OrvaultError:
