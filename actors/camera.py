@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from actors.keys import read_secret
-from actors.recording_line import Keeper, RecordingLine
+from actors.recording_line import RecordingLine
+from actors.recording_work import Keeper
 from actors.repeating import repeat
 from orvault.clock import US_PER_S, Clock
 from orvault.custody.ports import ArmOrder, CameraStatus
@@ -97,8 +98,11 @@ class CameraActor:
     def arm(self, order: ArmOrder) -> None:
         """Keep the seconds before a start of this case, from now on; lapses unless it is repeated."""
         with self._cutting:
-            if self._before.arm(order.case_id, self._clock.now_us()) and not self._wanted():
+            new = self._before.arm(order.case_id, self._clock.now_us()) and not self._wanted()
+            if new:
                 self._stand_by(order.since_us)
+        if new:
+            self._line.expect(order.case_id)
 
     def disarm(self, case_id: str) -> None:
         """Forget what was kept for this case; what is being recorded goes on."""

@@ -68,8 +68,9 @@ class ControlActor:
         """
         for problem in self._custody.ripen_stops():
             log.warning("camera %s does not stop yet: %s", problem.camera_id, problem.message)
-        if not self._rehearsed:
-            self._rehearsed = self._custody.rehearse()
+        if not self._rehearsed and self._custody.rehearse():
+            self._rehearsed = True
+            self.arm()  # by this actor too: its way to the cameras is another than the API's
 
     def settle(self) -> None:
         """Tell cameras again what they may have missed: runs that should record, and those that should not."""

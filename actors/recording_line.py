@@ -14,12 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import tenacity
 
+from actors.recording_work import Cut, Keeper, Rehearsal, Start, Stop
 from orvault.clock import Clock
 from orvault.container.gap import Gap
 from orvault.container.segment import SealedContent, seal_content
@@ -27,7 +28,7 @@ from orvault.container.wire import wipe
 from orvault.errors import ErrorKind, OrvaultError, is_away
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Recorder, RecordingOrder
-from orvault.recording.records import SegmentRecord, Tail
+from orvault.recording.records import Tail
 from orvault.video.gop import Fragment
 
 WAITING = 16  # fragments (about half a minute) that may wait while the encryption actor is being restarted
@@ -35,47 +36,11 @@ RETRY_S = 0.5
 RESUME_S = 5.0  # between attempts to take up an order again that the disk does not let go on
 ANSWER_S = 10.0  # for a start, which waits for the encryption actor
 STOP_S = 45.0  # for a stop, which waits until everything before it is sealed
+REHEARSAL = "rehearsal"  # a run that never is
 REMEMBERED = 64  # ended runs; a start that a restart delayed past its own stop is a matter of seconds
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-class Keeper(Protocol):
-    """The encryption actor of the same node: signs what was sealed here, and keeps it."""
-
-    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
-        """Sign and make durable. Errors: UNAVAILABLE (try again), STORAGE and others (this fragment is lost)."""
-        ...
-
-    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
-        """Where a run stands on disk."""
-        ...
-
-    def record_gap(self, gap: Gap) -> None:
-        """Make a gap durable."""
-        ...
-
-
-@dataclass(frozen=True)
-class _Cut:
-    fragment: Fragment
-    reason: str
-
-
-@dataclass(frozen=True)
-class _Start:
-    order: RecordingOrder
-    done: Future[None]
-    resumed: bool = False  # it lies on this node's disk already
-
-
-@dataclass(frozen=True)
-class _Stop:
-    run_id: str
-    at_us: int
-    reason: str
-    done: Future[None]
 
 
 class RecordingLine:
@@ -93,7 +58,7 @@ class RecordingLine:
         self._recorder = Recorder(node_id, camera_id)
         self._node_id, self._camera_id = node_id, camera_id
         self._keeper, self._orders, self._clock, self._cut = keeper, orders, clock, cut
-        self._work: queue.Queue[_Cut | _Start | _Stop] = queue.Queue()
+        self._work: queue.Queue[Cut | Start | Stop | Rehearsal] = queue.Queue()
         self._overflow = ""
         self._ended: deque[str] = deque(maxlen=REMEMBERED)
         self._owed: list[Gap] = []
@@ -116,13 +81,13 @@ class RecordingLine:
             self._tell(f"the recording order on this node cannot be read: {error}")
             return
         if order is not None:
-            self._work.put(_Start(order, Future(), resumed=True))
+            self._work.put(Start(order, Future(), resumed=True))
 
     def start(self, order: RecordingOrder) -> None:
         """Begin a run; on disk before this returns. Errors: CONFLICT, STORAGE, UNAVAILABLE."""
         if self.run_id == order.run_id and self._recorder.order == order:
             return  # the server repeats its orders; fragments must not wait behind them
-        self._wait(_Start(order, Future()), ANSWER_S)
+        self._wait(Start(order, Future()), ANSWER_S)
 
     def stop(self, run_id: str, reason: str) -> None:
         """End a run behind everything that was cut before; `reason` says why pictures are missing, if they are.
@@ -130,7 +95,11 @@ class RecordingLine:
         A run that is not being recorded is left as it is, and cannot be started any more.
         """
         reason, self._overflow = self._overflow or reason, ""
-        self._wait(_Stop(run_id, self._clock.now_us(), reason, Future()), STOP_S)
+        self._wait(Stop(run_id, self._clock.now_us(), reason, Future()), STOP_S)
+
+    def expect(self, case_id: str) -> None:
+        """A start of this case may come: go the way to the encryption actor before anybody waits for it."""
+        self._work.put(Rehearsal(case_id))
 
     def put(self, fragment: Fragment, reason: str = "") -> None:
         """Take over a fragment, to seal and overwrite; `reason` says why pictures before it are missing, if so."""
@@ -139,15 +108,15 @@ class RecordingLine:
             log.error("camera %s: %s; a fragment was dropped", self._camera_id, self._overflow)
             wipe(fragment.data)
             return
-        self._work.put(_Cut(fragment, self._overflow or reason))
+        self._work.put(Cut(fragment, self._overflow or reason))
         self._overflow = ""
 
     def put_earlier(self, fragments: Iterable[Fragment]) -> None:
         """Take over what was kept from before the start: bounded already, and not to be dropped for want of room."""
         for fragment in fragments:
-            self._work.put(_Cut(fragment, ""))
+            self._work.put(Cut(fragment, ""))
 
-    def _wait(self, item: _Start | _Stop, limit_s: float) -> None:
+    def _wait(self, item: Start | Stop, limit_s: float) -> None:
         self._work.put(item)
         try:
             item.done.result(limit_s)
@@ -161,19 +130,27 @@ class RecordingLine:
     def _work_for_ever(self) -> None:
         while True:
             item = self._work.get()
-            if isinstance(item, _Cut):
+            if isinstance(item, Cut):
                 self._store(item)
+            elif isinstance(item, Rehearsal):
+                self._rehearse(item)
             else:
                 self._carry_out(item)
 
-    def _carry_out(self, item: _Start | _Stop) -> None:
+    def _rehearse(self, item: Rehearsal) -> None:
         try:
-            if isinstance(item, _Start):
+            self._keeper.tail(item.case_id, self._camera_id, REHEARSAL)
+        except OrvaultError as error:  # nothing is owed yet; a start meets it again, and waits or tells
+            log.debug("camera %s: %s", self._camera_id, error)
+
+    def _carry_out(self, item: Start | Stop) -> None:
+        try:
+            if isinstance(item, Start):
                 self._begin(item)
             else:
                 self._end(item)
         except OrvaultError as error:
-            if isinstance(item, _Start) and item.resumed and error.kind is not ErrorKind.CONFLICT:
+            if isinstance(item, Start) and item.resumed and error.kind is not ErrorKind.CONFLICT:
                 self._resume_later(item, error)
                 return
             log.warning("camera %s: %s", self._camera_id, error)
@@ -181,13 +158,13 @@ class RecordingLine:
         else:
             item.done.set_result(None)
 
-    def _resume_later(self, item: _Start, error: OrvaultError) -> None:
+    def _resume_later(self, item: Start, error: OrvaultError) -> None:
         """Nobody waits for an order that was taken up again, so nobody else would try it once more."""
         self._tell(f"the recording could not be taken up again: {error}")
         self._clock.sleep(RESUME_S)
         self._work.put(item)  # behind a stop that came meanwhile
 
-    def _begin(self, item: _Start) -> None:
+    def _begin(self, item: Start) -> None:
         """1. what the disk holds of this run; 2. the order is durable; 3. fragments are cut."""
         order = item.order
         if order.run_id in self._ended:
@@ -204,7 +181,7 @@ class RecordingLine:
             self.run_id = order.run_id  # last: from here on the camera may cut, and not before `last_us`
             self._cut(True)
 
-    def _end(self, item: _Stop) -> None:
+    def _end(self, item: Stop) -> None:
         """1. no more fragments; 2. the gap at the end, if there is one; 3. the order is forgotten.
 
         A step that fails is repeated with the next stop; nothing is recorded meanwhile.
@@ -221,7 +198,7 @@ class RecordingLine:
         self._record([])
         self._orders.remove(self._camera_id, item.run_id)
 
-    def _store(self, item: _Cut) -> None:
+    def _store(self, item: Cut) -> None:
         order, fragment = self._recorder.order, item.fragment
         if order is None:
             wipe(fragment.data)  # it was cut just before the run ended; the run's end is fixed already

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from orvault.vision.boxes import overlap
+from orvault.vision.boxes import Floats, overlap
 from orvault.vision.candidates import Candidate, candidates, things_in
 from orvault.vision.completing import HoldRules, Scene
 from orvault.vision.detection import Detection
@@ -34,6 +34,10 @@ _RARE_S = (
     600.0  # who is hardly ever found, and at one place, may be a draped patient: awaited for so long ...
 )
 _RARE_MOST = 24  # ... at so many places, the last ones
+_MOST_PAST = 32  # chains of those who are not found any more; of older ones the place is kept, and held on
+_MOST_PLACES = (
+    32  # what is more becomes one with what is nearest: a flood of findings covers, and costs no more
+)
 _SAME_PLACE = 0.5  # overlap of two places that are one
 _SETTLED_S = 1.5  # a place left in doubt is remembered once what was near it is known
 # A look may be missed, and none that comes later tells: longer than in stored video where what is found is brief.
@@ -101,17 +105,24 @@ class _Memory:
             for place in self._places
             if place.kind is TrackKind.LYING or place.found_last + doubt >= now
         ]
+        self._places = _bounded(self._places, _MOST_PLACES)
 
     def _forget(self, followed: Followed, now: int) -> None:
         """Drop those who are gone; of the others keep the last findings."""
         cut = now - round(_KEPT_S * FPS)
-        self._past, rare = [], []
+        self._past, rare, held = [], [], []
         for group, track in zip(followed.chains, followed.tracks, strict=True):
             over = [piece for piece in group if piece.last < cut]
-            if over and (len(over) < len(group) or track.last >= now):
+            if over and len(over) < len(group):
                 self._past.append(Piece.chained(over))
+            elif over and track.last >= now:
+                held.append((Piece.chained(over), track))
             elif over and self._is_rare(chain := Piece.chained(over), now):
                 rare.append(chain)
+        held.sort(key=lambda each: each[0].last)
+        for _, track in held[:-_MOST_PAST]:
+            self._places = _with(self._places, _for_good(track, now))
+        self._past += [chain for chain, _ in held[-_MOST_PAST:]]
         self._past += sorted(rare, key=lambda chain: chain.last)[-_RARE_MOST:]
         going = self._following.pieces
         for number in [number for number, piece in going.items() if piece.last < cut]:
@@ -139,16 +150,48 @@ def _with(places: Sequence[MaskTrack], new: MaskTrack) -> list[MaskTrack]:
     """The places and one more; what is much the same place becomes one."""
     for at, known in enumerate(places):
         if known.kind is new.kind and overlap(known.boxes[0], new.boxes[:1])[0] >= _SAME_PLACE:
-            low = np.minimum(known.boxes[:1, :2], new.boxes[:1, :2])
-            high = np.maximum(known.boxes[:1, 2:], new.boxes[:1, 2:])
-            both = replace(
-                known,
-                frames=known.frames[:1],
-                boxes=np.concatenate([low, high], axis=1),
-                found_last=max(known.found_last, new.found_last),
-            )
-            return [*places[:at], both, *places[at + 1 :]]
+            return [*places[:at], _as_one(known, new), *places[at + 1 :]]
     return [*places, replace(new, frames=new.frames[:1], boxes=new.boxes[:1])]
+
+
+def _for_good(track: MaskTrack, now: int) -> MaskTrack:
+    """Where the track is now, as a place that is covered from here on."""
+    box = boxes_at(track.frames, track.boxes, np.array([now]))
+    return replace(track, kind=TrackKind.LYING, frames=np.array([now], np.int32), boxes=box)
+
+
+def _bounded(places: Sequence[MaskTrack], most: int) -> list[MaskTrack]:
+    """At most so many, and nothing uncovered: the two become one that cover least besides."""
+    left = list(places)
+    while len(left) > most:
+        besides = _besides(np.concatenate([place.boxes[:1] for place in left]))
+        one, other = sorted(map(int, np.unravel_index(besides.argmin(), besides.shape)))
+        left[one] = _as_one(left[one], left.pop(other))
+    return left
+
+
+def _besides(boxes: Floats) -> Floats:
+    """How much the rectangle round two boxes covers that neither does, in pixels (n, n); of one alone infinite."""
+    low = np.minimum(boxes[:, None, :2], boxes[None, :, :2])
+    high = np.maximum(boxes[:, None, 2:], boxes[None, :, 2:])
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    besides: Floats = (high - low).prod(axis=2) - areas[:, None] - areas[None, :]
+    np.fill_diagonal(besides, np.inf)
+    return besides
+
+
+def _as_one(known: MaskTrack, new: MaskTrack) -> MaskTrack:
+    """Both places, for as long as the one that is held longer."""
+    low = np.minimum(known.boxes[:1, :2], new.boxes[:1, :2])
+    high = np.maximum(known.boxes[:1, 2:], new.boxes[:1, 2:])
+    lying = TrackKind.LYING in {known.kind, new.kind}
+    return replace(
+        known,
+        kind=TrackKind.LYING if lying else known.kind,
+        frames=known.frames[:1],
+        boxes=np.concatenate([low, high], axis=1),
+        found_last=max(known.found_last, new.found_last),
+    )
 
 
 def _held_to(now: int, place: MaskTrack) -> MaskTrack:

@@ -70,6 +70,26 @@ def test_a_recording_begins_with_the_last_seconds_before_its_start(stand: Stand)
     assert stand.node.gaps() == []  # neither before the start nor at it, between two keyframes
 
 
+def test_an_armed_camera_has_spoken_to_the_encryption_actor_before_anybody_starts_it(stand: Stand) -> None:
+    stand.arm()
+    eventually(lambda: stand.node.keeper.calls == ["tail"], "the way is gone once")
+    stand.arm()
+    stand.start()
+    stand.camera.stop("run-1")
+    assert stand.node.keeper.calls[:2] == ["tail", "tail"], "the second is the start's own"
+    assert not list(stand.node.clear("rehearsal")) and stand.node.gaps() == []
+
+
+def test_an_arming_waits_for_no_encryption_actor(stand: Stand) -> None:
+    stand.node.keeper.down = True
+    stand.arm()
+    eventually(lambda: bool(stand.node.keeper.calls), "it was asked")
+    assert stand.camera.status().detail == ""
+    stand.node.keeper.down = False
+    stand.start()
+    stand.camera.stop("run-1")
+
+
 def test_nothing_from_before_the_arming_is_recorded(stand: Stand) -> None:
     stand.feed.give(5 * FPS)
     armed_us = stand.clock.now_us()

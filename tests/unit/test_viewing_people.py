@@ -57,6 +57,15 @@ def covered(plan: FramePlan, box: tuple[float, float, float, float]) -> bool:
     return plan.whole or any(a <= x1 and b <= y1 and c >= x2 and d >= y2 for a, b, c, d in plan.boxes)
 
 
+def covered_by_all(plan: FramePlan, box: tuple[float, float, float, float]) -> bool:
+    """Whether the box is covered, by several regions if need be."""
+    shown = np.ones((360, 640), bool)
+    for x1, y1, x2, y2 in plan.boxes:
+        shown[y1:y2, x1:x2] = False
+    x1, y1, x2, y2 = map(round, box)
+    return plan.whole or not shown[y1:y2, x1:x2].any()
+
+
 @dataclass
 class Looks:
     """Looks at a room, some a second."""
@@ -152,6 +161,21 @@ def test_memory_of_a_busy_room_does_not_grow() -> None:
             looks.take([*passing, head(100 + rng.normal(0, 2))])
         sizes.append(held())
     assert sizes[1] < 1.5 * sizes[0], sizes
+
+
+def test_a_flood_of_faces_that_lie_covers_more_and_more_and_is_remembered_in_few_places() -> None:
+    """Chance findings, each of them twice: any may be a patient, who is covered for good."""
+    chance = np.random.default_rng(7)
+    looks = Looks()
+    told = []
+    for x, y in chance.uniform((0, 0), (600, 320), (150, 2)).tolist():
+        told.append((x, y, x + 40, y + 40))
+        looks.take([head(x, y, source="yunet-turned")])
+        looks.take([head(x, y, source="yunet-turned")])
+    plan = looks.take([], seconds=120)
+    assert all(covered_by_all(plan, box) for box in told)
+    memory = looks.ongoing._people
+    assert len(memory._places) <= 32 and len(memory._past) + len(memory._following.pieces) <= 32 + 24
 
 
 def test_objects_and_regions_of_the_site_are_covered_in_every_live_picture() -> None:
