@@ -15,6 +15,7 @@ import benchmarks
 HELPERS = {"__main__", "report", "recording_idle", "recording_load", "recording_readers", "recording_site"}
 HELPERS |= {
     "search_load",
+    "search_site",
     "search_questions",
     "export_footage",
     "forensic_attacks",

@@ -2,7 +2,8 @@
 
 40 rooms with two cameras each record about a hundred cases a day. One case in 40 lasts half an hour; the others are
 short, so that the number of segments that the benchmark's name promises fits on a disk. A long recording has four
-holes. Headers and key slots are a few bytes: no search reads them.
+holes. What is older than 30 days is destroyed; its rows stay. Headers and key slots are a few bytes: no search reads
+them.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOMS = tuple(f"OR {n:02d}" for n in range(1, 41))
 SEGMENT_US = 2 * US_PER_S
 BEGIN_US = 1_700_000_000 * US_PER_S
 CASE_EVERY_US = 864 * US_PER_S
+KEPT_CASES = 3000  # the last 30 days'; those before them are destroyed
 LONG_EVERY, LONG_SEGMENTS, SHORT_SEGMENTS = 40, 1000, 26
 _ZEROS = "0" * 64
 # History's acts around a case: seconds after its beginning, act, kind of event, whether a camera's own.
@@ -47,9 +49,11 @@ _TABLES: dict[str, str] = {
     "segments": "id, case_id, camera_id, run_id, sequence, start_us, end_us, frames, bytes, digest, path, header,"
     " slots, indexed_us",
     "stretches": "run_id, first_sequence, last_sequence, case_id, camera_id, room, start_us, end_us, frames, bytes",
-    "gaps": "run_id, case_id, camera_id, from_us, to_us, reason, recorded_us",
+    "gaps": "run_id, case_id, camera_id, room, from_us, to_us, reason, recorded_us",
     "events": "at_us, until_us, kind, act, room, camera_id, case_id, words, seq",
     "history": "seq, at_us, actor, act, subject, detail, leaf_hash",
+    "destructions": "case_id, step, due_us, rule, noticed_us, begun_us, key_destroyed_us, packages_removed_us,"
+    " destroyed_us, epoch, receipt",
 }
 _NULL = "\\N"
 _Rows = Callable[[Iterable["LoadedCase"], str, int], Iterator[str]]
@@ -126,7 +130,8 @@ def load(server: MariaDb, database: str, cases: int, account_id: str, folder: Pa
         cursor.execute("SELECT size FROM history_head")
         size = int(cursor.fetchone()[0])
         for table in steps(list(_TABLES), f"Loading {cases} cases"):
-            some = (LoadedCase(n) for n in range(cases))
+            loaded = cases - KEPT_CASES if table == "destructions" else cases
+            some = (LoadedCase(n) for n in range(loaded))
             _load_table(cursor, table, _ROWS[table](some, account_id, size), folder)
         cursor.execute("UPDATE history_head SET size = %s", (size + cases * len(_ACTS),))
         cursor.execute(f"ANALYZE TABLE {', '.join(_TABLES)}")
@@ -201,7 +206,7 @@ def _stretches(case: LoadedCase, camera: int) -> Iterator[str]:
 def _gaps(case: LoadedCase, camera: int) -> Iterator[str]:
     for hole in case.holes:
         start = case.begin_us + hole * SEGMENT_US
-        which = (case.run_id(camera), case.case_id, case.cameras[camera])
+        which = (case.run_id(camera), case.case_id, case.cameras[camera], case.room)
         yield _line(*which, start, start + SEGMENT_US, "the camera sent nothing", start + SEGMENT_US)
 
 
@@ -221,6 +226,11 @@ def _history(case: LoadedCase, seq: int) -> Iterator[str]:
     for place, (after_s, act, _kind, _on_camera) in enumerate(_ACTS):
         at = case.begin_us + after_s * US_PER_S
         yield _line(seq + place, at, "system", act, f"case:{case.case_id}", "{}", _ZEROS)
+
+
+def _destruction(case: LoadedCase) -> str:
+    at = case.begin_us + KEPT_CASES * CASE_EVERY_US
+    return _line(case.case_id, "destroyed", at, "The time is over.", at, at, at, at, at, 1, "{}")
 
 
 def _line(*values: object) -> str:
@@ -244,4 +254,5 @@ _ROWS: dict[str, _Rows] = {
     "gaps": _of_cameras(_gaps),
     "events": _of_history(_events),
     "history": _of_history(_history),
+    "destructions": lambda some, _account, _size: map(_destruction, some),
 }

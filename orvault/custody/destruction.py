@@ -11,7 +11,7 @@ Up to `begun` it can be withdrawn, and is as soon as something stops it; from `b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -131,6 +131,10 @@ class DestructionRows(Protocol):
         ...
 
     def get(self, case_id: str) -> Destruction | None: ...  # noqa: D102
+    def of(self, case_ids: Collection[str]) -> Sequence[Destruction]:
+        """Those of these cases, in no order."""
+        ...
+
     def at(self, steps: Sequence[Step], limit: int = 1000) -> Sequence[Destruction]:
         """Those at one of these steps, the longest noticed first."""
         ...
@@ -145,8 +149,8 @@ class DestructionRows(Protocol):
         """(case, node) of destroyed cases of which a node has not confirmed that its files are gone."""
         ...
 
-    def among(self, case_ids: Sequence[str]) -> set[str]:
-        """Those of these cases whose key is destroyed."""
+    def among(self, case_ids: Collection[str]) -> Mapping[str, int]:
+        """Those of these cases whose key is destroyed, with when it was (UTC microseconds)."""
         ...
 
     def drop_slots(self, case_id: str) -> None:

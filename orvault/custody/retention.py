@@ -272,16 +272,12 @@ class RetentionRows(Protocol):
     def add_hold(self, hold: Hold) -> None: ...  # noqa: D102
     def put_lift(self, hold: Hold) -> None: ...  # noqa: D102
     def hold(self, hold_id: str) -> Hold | None: ...  # noqa: D102
-    def holds(self, case_id: str) -> Sequence[Hold]: ...  # noqa: D102
     def add_extension(self, extension: Extension) -> None: ...  # noqa: D102
+    def holds(self, case_id: str) -> Sequence[Hold]: ...  # noqa: D102
     def extension(self, case_id: str) -> Extension | None:
         """The one that reaches furthest."""
         ...
 
-    def open_requests(self, case_id: str) -> Sequence[str]:
-        """Ids of requests over the case that were submitted and have not ended."""
-        ...
-
-    def open_grants(self, case_id: str, now_us: int) -> Sequence[str]:
-        """Ids of viewing grants over the case's recordings that are neither over nor taken back."""
+    def facts(self, recorded: Sequence[Recorded], now_us: int) -> Sequence[CaseFacts]:
+        """All that the verdict over each of these cases goes by, in their order; many take no more reads than one."""
         ...

@@ -11,9 +11,11 @@ from orvault.custody.ports import CameraInfo
 from orvault.custody.scope import Reach
 from orvault.ledger import tables as t
 from orvault.ledger.case_rows import case_of, case_state, intake_values
+from orvault.ledger.paging import Branch, Order
 from orvault.ledger.reaching import in_rooms
 from orvault.ledger.rows import Row, Values
 
+_PAGES = Order(t.cases, (t.cases.c.id,), (t.cases.c.id,))
 _ARMED = (CaseState.ARMED.value, CaseState.RECORDING.value)
 
 
@@ -101,13 +103,18 @@ class Cases:
 
     def page(self, reach: Reach, state: CaseState | None, limit: int, before: str) -> Sequence[Case]:
         """Those in reach, the newest first, from before the id `before` ("" for the newest)."""
-        query = select(t.cases).where(in_rooms(reach, t.cases.c.room))
-        query = query.order_by(t.cases.c.id.desc()).limit(limit)
-        if state is not None:
-            query = query.where(t.cases.c.state == state.value)
-        if before:
-            query = query.where(t.cases.c.id < before)
-        return self.with_participants(list(self._db.execute(query).mappings()))
+        c = t.cases.c
+        behind = (before,) if before else ()
+        if state is not None and state is not CaseState.CLOSED:  # few at any time, wherever they are
+            branches = [Branch("ix_cases_state", (c.state == state.value, in_rooms(reach, c.room)))]
+        else:
+            closed = () if state is None else (c.state == state.value,)
+            rooms = [Branch("ix_cases_room_id", (c.room == room, *closed)) for room in sorted(reach.rooms)]
+            branches = [Branch("PRIMARY", closed)] if reach.site else rooms
+        if not branches:
+            return []
+        rows = _PAGES.rows(_PAGES.keys(branches, (), behind, limit))
+        return self.with_participants(list(self._db.execute(rows).mappings()))
 
     def in_room(self, room: str) -> Case | None:
         """The room's armed or recording case; without one, the case closed there last."""

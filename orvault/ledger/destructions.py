@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy import delete as remove
@@ -42,6 +42,11 @@ class Destructions:
         query = select(t.destructions).where(t.destructions.c.case_id == case_id)
         row = self._db.execute(query).mappings().first()
         return None if row is None else _destruction(row)
+
+    def of(self, case_ids: Collection[str]) -> Sequence[Destruction]:
+        """Those of these cases, in no order."""
+        query = select(t.destructions).where(t.destructions.c.case_id.in_(list(case_ids)))
+        return [_destruction(row) for row in self._db.execute(query).mappings()]
 
     def at(self, steps: Sequence[Step], limit: int = 1000) -> Sequence[Destruction]:
         """Those at one of these steps, the longest noticed first."""
@@ -83,11 +88,12 @@ class Destructions:
         )
         return [(row[0], row[1]) for row in self._db.execute(query)]
 
-    def among(self, case_ids: Sequence[str]) -> set[str]:
-        """Those of these cases whose key is destroyed."""
+    def among(self, case_ids: Collection[str]) -> dict[str, int]:
+        """Those of these cases whose key is destroyed, with when it was."""
         d = t.destructions.c
-        query = select(d.case_id).where(d.case_id.in_(list(case_ids)), d.key_destroyed_us.is_not(None))
-        return set(self._db.execute(query).scalars())
+        query = select(d.case_id, d.key_destroyed_us)
+        query = query.where(d.case_id.in_(list(case_ids)), d.key_destroyed_us.is_not(None))
+        return {row[0]: row[1] for row in self._db.execute(query)}
 
     def drop_slots(self, case_id: str) -> None:
         """Empty the key slots in the segments' rows."""

@@ -25,11 +25,13 @@ class Gaps:
         known = select(g.id).where(g.run_id == gap.run_id, g.from_us == gap.from_us, g.to_us == gap.to_us)
         if self._db.execute(known).first() is not None:
             return False
+        room = select(t.cases.c.room).where(t.cases.c.id == gap.case_id).scalar_subquery()
         self._db.execute(
             insert(t.gaps).values(
                 run_id=gap.run_id,
                 case_id=gap.case_id,
                 camera_id=gap.camera_id,
+                room=room,
                 from_us=gap.from_us,
                 to_us=gap.to_us,
                 reason=gap.reason[:500],

@@ -1,13 +1,17 @@
-"""Pages of rows, the newest first: each index is read from where the page begins, and no further than it needs."""
+"""Pages of rows, the newest first: each index is read from where the page begins, and no further than it needs.
+
+Indexes are named to MariaDB: its choice would go by estimates, and a wrong one reads a whole table.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, or_, select, union
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, false, or_, select, true, union
 
+from orvault.custody.search import Part
 from orvault.ledger.rows import Row
 
 Keys = Select[*tuple[Any, ...]]
@@ -19,6 +23,10 @@ class Branch:
 
     index: str
     where: tuple[ColumnElement[bool], ...] = ()
+
+    def narrowed(self, *further: ColumnElement[bool]) -> Branch:
+        """With more that has to hold."""
+        return replace(self, where=(*self.where, *further))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +43,14 @@ class Order:
         within: Sequence[ColumnElement[bool]],
         after: Sequence[int | str],
         limit: int,
+        *more: Column[Any],
     ) -> Keys:
-        """The first `limit` rows behind `after`, by their ordering columns, out of all branches, each once."""
+        """The first `limit` rows behind `after`, by their ordering columns (and `more`), out of all branches, each
+        once.
+        """
         behind = (_behind(self.columns, after),) if after else ()
         parts: list[Keys] = [
-            select(*self.columns)
+            select(*self.columns, *more)
             .with_hint(self.table, f"FORCE INDEX ({branch.index})", "mysql")
             .where(*branch.where, *within, *behind)
             .order_by(*(column.desc() for column in self.columns))
@@ -62,6 +73,32 @@ class Order:
     def place(self, row: Row) -> tuple[int | str, ...]:
         """Where the row stands in the order."""
         return tuple(row[column.name] for column in self.columns)
+
+
+def branches_of(
+    table: Table, begin: str, parts: Sequence[Part], case_ids: Sequence[str] | None = None
+) -> list[Branch]:
+    """A branch for each part, ordered by the column `begin`; where cases are named, one for each of them instead.
+
+    Of a named case only what lies in one of the parts.
+    """
+    if case_ids is None:
+        return [Branch(_index(table, part, begin), _of_part(table, part)) for part in parts]
+    in_parts = or_(false(), *(and_(true(), *_of_part(table, part)) for part in parts))
+    return [
+        Branch(f"ix_{table.name}_case_id_{begin}", (table.c.case_id == one, in_parts)) for one in case_ids
+    ]
+
+
+def _of_part(table: Table, part: Part) -> tuple[ColumnElement[bool], ...]:
+    named = {"room": part.room, "camera_id": part.camera_id}
+    equal = tuple(table.c[name] == value for name, value in named.items() if value is not None)
+    return (*equal, table.c.room.in_(part.rooms)) if part.rooms else equal
+
+
+def _index(table: Table, part: Part, begin: str) -> str:
+    first = "room_" if part.room is not None else "camera_id_" if part.camera_id is not None else ""
+    return f"ix_{table.name}_{first}{begin}"
 
 
 def _behind(columns: Sequence[Column[object]], parts: Sequence[int | str]) -> ColumnElement[bool]:

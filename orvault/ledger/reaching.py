@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, exists, or_, select, true
+from sqlalchemy import Column, ColumnElement, exists, select, true
 
 from orvault.custody.scope import Reach
 from orvault.ledger import tables as t
@@ -21,8 +21,3 @@ def of_cases(reach: Reach, case_id: Column[Any]) -> ColumnElement[bool]:
         return true()
     here = in_rooms(reach, t.cases.c.room)
     return exists(select(t.cases.c.id).where(t.cases.c.id == case_id, here).correlate_except(t.cases))
-
-
-def recorded_in(reach: Reach, case_id: Column[Any], camera_id: Column[Any]) -> ColumnElement[bool]:
-    """What a camera recorded. It is where its case was: the camera may have moved since."""
-    return true() if reach.site else or_(of_cases(reach, case_id), camera_id.in_(sorted(reach.cameras)))

@@ -5,18 +5,20 @@ Destructions themselves are in `destructions`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, case, exists, func, insert, select, update
 
 from orvault.custody.case import CaseState
 from orvault.custody.destruction import Step
-from orvault.custody.retention import Extension, Hold, Recorded
+from orvault.custody.retention import CaseFacts, Extension, Hold, Recorded
 from orvault.custody.steps import PENDING
 from orvault.ledger import tables as base
 from orvault.ledger import tables_retention as t
 from orvault.ledger.rows import Row, Values
 from orvault.ledger.tables_exports import requests
+from orvault.ledger.tables_search import stretches
 from orvault.ledger.tables_viewing import viewing_grants
 
 
@@ -68,8 +70,7 @@ class Retention:
 
     def holds(self, case_id: str) -> Sequence[Hold]:
         """The case's holds, the oldest first, also those that were lifted."""
-        h = t.legal_holds.c
-        return self._holds(select(t.legal_holds).where(h.case_id == case_id).order_by(h.id))
+        return self._holds_of([case_id])
 
     def add_extension(self, extension: Extension) -> None:
         """Insert one."""
@@ -87,56 +88,78 @@ class Retention:
 
     def extension(self, case_id: str) -> Extension | None:
         """The one that reaches furthest."""
+        return self._extensions_of([case_id]).get(case_id)
+
+    def facts(self, recorded: Sequence[Recorded], now_us: int) -> Sequence[CaseFacts]:
+        """All that the verdict over each of these cases goes by, in their order."""
+        ids = [each.case_id for each in recorded]
+        holds = defaultdict[str, list[Hold]](list)
+        for hold in self._holds_of(ids):
+            holds[hold.case_id].append(hold)
+        extensions = self._extensions_of(ids)
+        open_requests, open_grants = self._open_requests_of(ids), self._open_grants_of(ids, now_us)
+        return [
+            CaseFacts(
+                each,
+                tuple(holds[each.case_id]),
+                extensions.get(each.case_id),
+                tuple(open_requests[each.case_id]),
+                tuple(open_grants[each.case_id]),
+            )
+            for each in recorded
+        ]
+
+    def _holds_of(self, case_ids: Sequence[str]) -> list[Hold]:
+        h = t.legal_holds.c
+        return self._holds(select(t.legal_holds).where(h.case_id.in_(case_ids)).order_by(h.id))
+
+    def _extensions_of(self, case_ids: Sequence[str]) -> dict[str, Extension]:
         e = t.retention_extensions.c
-        query = select(t.retention_extensions).where(e.case_id == case_id)
-        row = self._db.execute(query.order_by(e.until_us.desc(), e.id).limit(1)).mappings().first()
-        if row is None:
-            return None
-        return Extension(
-            row["id"],
-            row["case_id"],
-            row["until_us"],
-            row["reason"],
-            row["document"],
-            row["extended_by"],
-            row["extended_us"],
-        )
+        query = select(t.retention_extensions).where(e.case_id.in_(case_ids))
+        rows = self._db.execute(query.order_by(e.until_us, e.id.desc())).mappings()
+        return {row["case_id"]: _extension(row) for row in rows}  # the last one stays: it reaches furthest
 
-    def open_requests(self, case_id: str) -> Sequence[str]:
-        """Ids of requests over the case that were submitted and have not ended; a draft keeps no footage."""
+    def _open_requests_of(self, case_ids: Sequence[str]) -> defaultdict[str, list[str]]:
+        """Ids of requests that were submitted and have not ended; a draft keeps no footage."""
         r = requests.c
-        query = (
-            select(r.id)
-            .where(r.case_id == case_id, r.state.in_([state.value for state in PENDING]))
-            .order_by(r.id)
+        pending = r.state.in_([state.value for state in PENDING])
+        return self._ids_by_case(
+            select(r.case_id, r.id).where(r.case_id.in_(case_ids), pending).order_by(r.id)
         )
-        return list(self._db.execute(query).scalars())
 
-    def open_grants(self, case_id: str, now_us: int) -> Sequence[str]:
-        """Ids of viewing grants over the case that are neither over nor taken back."""
+    def _open_grants_of(self, case_ids: Sequence[str], now_us: int) -> defaultdict[str, list[str]]:
+        """Ids of viewing grants that are neither over nor taken back."""
         g = viewing_grants.c
-        query = select(g.id).where(g.case_id == case_id, g.until_us > now_us, g.revoked_us.is_(None))
-        return list(self._db.execute(query.order_by(g.id)).scalars())
+        query = select(g.case_id, g.id).where(
+            g.case_id.in_(case_ids), g.until_us > now_us, g.revoked_us.is_(None)
+        )
+        return self._ids_by_case(query.order_by(g.id))
+
+    def _ids_by_case(self, query: Select[tuple[str, str]]) -> defaultdict[str, list[str]]:
+        found = defaultdict[str, list[str]](list)
+        for case_id, object_id in self._db.execute(query):
+            found[case_id].append(object_id)
+        return found
 
     def _holds(self, query: Select[*tuple[object, ...]]) -> list[Hold]:
         return [_hold(row) for row in self._db.execute(query).mappings()]
 
     def _recorded(self, query: Select[*tuple[object, ...]]) -> list[Recorded]:
         rows = list(self._db.execute(query).mappings())
-        s = base.segments.c
+        s = stretches.c
         sums = (
             select(
                 s.case_id,
                 func.min(s.start_us).label("from_us"),
                 func.max(s.end_us).label("to_us"),
-                func.count().label("segments"),
+                func.sum(s.last_sequence - s.first_sequence + 1).label("segments"),
                 func.sum(s.bytes).label("bytes"),
             )
             .where(s.case_id.in_([row["id"] for row in rows]))
             .group_by(s.case_id)
         )
-        segments = {row["case_id"]: row for row in self._db.execute(sums).mappings()}
-        return [_recorded(row, segments.get(row["id"])) for row in rows]
+        summed = {row["case_id"]: row for row in self._db.execute(sums).mappings()}
+        return [_recorded(row, summed.get(row["id"])) for row in rows]
 
 
 def _cases_with_runs() -> Select[*tuple[object, ...]]:
@@ -156,9 +179,9 @@ def _cases_with_runs() -> Select[*tuple[object, ...]]:
     )
 
 
-def _recorded(row: Row, segments: Row | None) -> Recorded:
+def _recorded(row: Row, summed: Row | None) -> Recorded:
     # A recorder's clock may run ahead of the server's: the later of the two ends counts, so nothing goes too soon.
-    last_us = 0 if segments is None else int(segments["to_us"])
+    last_us = 0 if summed is None else int(summed["to_us"])
     return Recorded(
         case_id=row["id"],
         number=row["number"],
@@ -167,10 +190,22 @@ def _recorded(row: Row, segments: Row | None) -> Recorded:
         runs=int(row["runs"]),  # MariaDB sums integers as DECIMAL
         open_runs=int(row["open_runs"]),
         ended_us=max(int(row["ended_us"]), last_us),
-        from_us=None if segments is None else int(segments["from_us"]),
-        to_us=None if segments is None else last_us,
-        segments=0 if segments is None else int(segments["segments"]),
-        bytes=0 if segments is None else int(segments["bytes"]),
+        from_us=None if summed is None else int(summed["from_us"]),
+        to_us=None if summed is None else last_us,
+        segments=0 if summed is None else int(summed["segments"]),
+        bytes=0 if summed is None else int(summed["bytes"]),
+    )
+
+
+def _extension(row: Row) -> Extension:
+    return Extension(
+        row["id"],
+        row["case_id"],
+        row["until_us"],
+        row["reason"],
+        row["document"],
+        row["extended_by"],
+        row["extended_us"],
     )
 
 

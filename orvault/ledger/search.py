@@ -1,14 +1,11 @@
-"""Searches in the ledger. Each reads one index per room, camera or kind, from the page's beginning to its end.
-
-Indexes are named to MariaDB: its choice would go by estimates, and a wrong one reads a whole table.
-"""
+"""Searches in the ledger. Each reads one index per room, camera or kind, from the page's beginning to its end."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from orvault.custody.case import Case
 from orvault.custody.recorded import LONGEST_STRETCH_US, StoredGap
@@ -24,9 +21,9 @@ from orvault.custody.search import (
     place_text,
 )
 from orvault.ledger.cases import Cases
-from orvault.ledger.paging import Branch, Order
+from orvault.ledger.paging import Branch, Order, branches_of
 from orvault.ledger.rows import Row
-from orvault.ledger.stretches import stretch_of
+from orvault.ledger.stretches import STRETCHES, stretch_of
 from orvault.ledger.summaries import gaps_of
 from orvault.ledger.tables import cases, runs
 from orvault.ledger.tables_search import events, stretches
@@ -34,11 +31,6 @@ from orvault.ledger.tables_search import events, stretches
 _LOOKED_AT = 1000  # cases whose number fits, looked at for one page where room or time narrow them further
 _BEHIND_ALL = "\U0010ffff"
 _CASES = Order(cases, (cases.c.planned_us, cases.c.id), (cases.c.id,))
-_STRETCHES = Order(
-    stretches,
-    (stretches.c.start_us, stretches.c.run_id, stretches.c.first_sequence),
-    (stretches.c.run_id, stretches.c.first_sequence),
-)
 _EVENTS = Order(events, (events.c.at_us, events.c.number), (events.c.number,))
 
 
@@ -73,15 +65,15 @@ class Searches:
             s.end_us > wanted.from_us,
         )
         after = place_parts(wanted.after, int, str, int) if wanted.after else ()
-        branches = _stretch_branches(wanted, parts, case_ids)
+        branches = branches_of(stretches, "start_us", parts, case_ids if wanted.number else None)
         if not branches:
             return Page(())
-        keys = _STRETCHES.keys(branches, within, after, wanted.limit + 1)
-        query = _STRETCHES.rows(keys, runs.c.stop_ordered_us, cases.c.number.label("case_number"))
+        keys = STRETCHES.keys(branches, within, after, wanted.limit + 1)
+        query = STRETCHES.rows(keys, runs.c.stop_ordered_us, cases.c.number.label("case_number"))
         query = query.join(runs, runs.c.id == s.run_id).join(cases, cases.c.id == s.case_id)
         rows = list(self._db.execute(query).mappings())
         shown = rows[: wanted.limit]
-        return Page(tuple(self._recordings(shown)), _next(_STRETCHES, rows, wanted.limit))
+        return Page(tuple(self._recordings(shown)), _next(STRETCHES, rows, wanted.limit))
 
     def events(self, wanted: Wanted, parts: Sequence[Part], case_ids: Sequence[str]) -> Page[FoundEvent]:
         """Events, the newest first."""
@@ -151,42 +143,21 @@ def _fitting(number: str, after: str, limit: int) -> Select[tuple[str, str, str,
     )
 
 
-def _stretch_branches(wanted: Wanted, parts: Sequence[Part], case_ids: Sequence[str]) -> list[Branch]:
-    s = stretches.c
-    if wanted.number:
-        in_parts = or_(false(), *(and_(true(), *_of_part(stretches, part)) for part in parts))
-        return [Branch("ix_stretches_case_id_start_us", (s.case_id == one, in_parts)) for one in case_ids]
-    return [Branch(_index(stretches, part, "start_us"), _of_part(stretches, part)) for part in parts]
-
-
 def _event_branches(wanted: Wanted, parts: Sequence[Part], case_ids: Sequence[str]) -> list[Branch]:
     e = events.c
     if wanted.number:
-        in_parts = or_(false(), *(and_(true(), *_of_part(events, part)) for part in parts))
         of_kinds = (e.kind.in_([kind.value for kind in wanted.kinds]),) if wanted.kinds else ()
         begins = (e.at_us > wanted.from_us - LONGEST_GAP_US, e.at_us < wanted.to_us)
         lasts = or_(e.at_us >= wanted.from_us, e.until_us > wanted.from_us)
-        where = (*begins, lasts, *of_kinds, in_parts)
-        return [Branch("ix_events_case_id_at_us", (e.case_id == one, *where)) for one in case_ids]
+        return [
+            branch.narrowed(*begins, lasts, *of_kinds)
+            for branch in branches_of(events, "at_us", parts, case_ids)
+        ]
     return [
-        Branch(
-            _index(events, part, "kind_at_us"),
-            (e.kind == kind.value, *_of_part(events, part), *_within(kind, wanted)),
-        )
+        branch.narrowed(e.kind == kind.value, *_within(kind, wanted))
         for kind in wanted.kinds or tuple(EventKind)
-        for part in parts
+        for branch in branches_of(events, "kind_at_us", parts)
     ]
-
-
-def _of_part(table: Table, part: Part) -> tuple[ColumnElement[bool], ...]:
-    named = {"room": part.room, "camera_id": part.camera_id}
-    equal = tuple(table.c[name] == value for name, value in named.items() if value is not None)
-    return (*equal, table.c.room.in_(part.rooms)) if part.rooms else equal
-
-
-def _index(table: Table, part: Part, rest: str) -> str:
-    first = "room_" if part.room is not None else "camera_id_" if part.camera_id is not None else ""
-    return f"ix_{table.name}_{first}{rest}"
 
 
 def _within(kind: EventKind, wanted: Wanted) -> tuple[ColumnElement[bool], ...]:

@@ -7,10 +7,17 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from orvault.custody.recorded import SegmentLike, Span, Stretch, Volume, join_spans
+from orvault.ledger.paging import Order
 from orvault.ledger.rows import Row
 from orvault.ledger.tables import cases
 from orvault.ledger.tables_retention import destructions
 from orvault.ledger.tables_search import stretches
+
+STRETCHES = Order(
+    stretches,
+    (stretches.c.start_us, stretches.c.run_id, stretches.c.first_sequence),
+    (stretches.c.run_id, stretches.c.first_sequence),
+)
 
 
 class Stretches:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, exists, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal, select
 
 from orvault.custody.recorded import LONGEST_STRETCH_US, RunSummary, StoredGap
 from orvault.custody.scope import Reach
-from orvault.custody.search import LONGEST_GAP_US
+from orvault.custody.search import LONGEST_GAP_US, Wanted, parts_of
 from orvault.ledger.gaps import gap_of
-from orvault.ledger.reaching import recorded_in
+from orvault.ledger.paging import Keys, Order, branches_of
 from orvault.ledger.rows import Row
+from orvault.ledger.stretches import STRETCHES
 from orvault.ledger.tables import gaps, runs
 from orvault.ledger.tables_search import stretches
 
 _LOOKED_AT = 10  # stretches, and gaps, for each run that a list may show
+_GAPS = Order(gaps, (gaps.c.from_us, gaps.c.id), (gaps.c.id,))
 
 
 def summaries(
@@ -33,27 +36,24 @@ def summaries(
     looked for among the newest gaps, a multiple of `limit`; those behind them are found by a shorter period.
     """
     s, g = stretches.c, gaps.c
-    in_stretches = (
-        s.start_us < to_us,
-        s.start_us > from_us - LONGEST_STRETCH_US,
-        s.end_us > from_us,
-        recorded_in(reach, s.case_id, s.camera_id),
-    )
-    in_gaps = (
-        g.from_us < to_us,
-        g.from_us > from_us - LONGEST_GAP_US,
-        g.to_us > from_us,
-        recorded_in(reach, g.case_id, g.camera_id),
-    )
-    recorded = _newest(stretches, case_id, camera_id, in_stretches, limit)
-    empty = _newest(gaps, case_id, camera_id, in_gaps, limit, bare=True)
+    parts = parts_of(Wanted(camera_ids=() if camera_id is None else (camera_id,)), reach)
+    if not parts:
+        return []
+    case_ids = None if case_id is None else [case_id]
+    in_stretches = (s.start_us < to_us, s.start_us > from_us - LONGEST_STRETCH_US, s.end_us > from_us)
+    in_gaps = (g.from_us < to_us, g.from_us > from_us - LONGEST_GAP_US, g.to_us > from_us)
+    looked_at = _LOOKED_AT * limit
+    newest = STRETCHES.keys(branches_of(stretches, "start_us", parts, case_ids), in_stretches, (), looked_at)
+    holes = _GAPS.keys(branches_of(gaps, "from_us", parts, case_ids), in_gaps, (), looked_at, g.run_id)
     rows = [
-        *db.execute(_sums(recorded, in_stretches)).mappings(),
-        *db.execute(_nothing(empty, in_gaps)).mappings(),
+        *db.execute(_sums(_runs_of(newest, limit), in_stretches)).mappings(),
+        *db.execute(_nothing(_runs_of(holes, limit, bare=True), in_gaps)).mappings(),
     ]
     rows.sort(key=lambda row: (-row["start_us"], row["run_id"]))
-    found = gaps_of(db, [row["run_id"] for row in rows[:limit]], from_us, to_us)
-    return [_summary(row, found) for row in rows[:limit]]
+    found: defaultdict[str, list[StoredGap]] = defaultdict(list)
+    for gap in gaps_of(db, [row["run_id"] for row in rows[:limit]], from_us, to_us):
+        found[gap.run_id].append(gap)
+    return [_summary(row, found[row["run_id"]]) for row in rows[:limit]]
 
 
 def gaps_of(db: Connection, run_ids: Sequence[str], from_us: int, to_us: int) -> list[StoredGap]:
@@ -63,41 +63,14 @@ def gaps_of(db: Connection, run_ids: Sequence[str], from_us: int, to_us: int) ->
     return [gap_of(row) for row in db.execute(query.order_by(g.from_us)).mappings()]
 
 
-def _newest(
-    table: Table,
-    case_id: str | None,
-    camera_id: str | None,
-    within: Sequence[ColumnElement[bool]],
-    limit: int,
-    *,
-    bare: bool = False,
-) -> Select[tuple[str]]:
-    """The runs of the newest rows; `bare`: those among them that have no stretch.
-
-    MariaDB is told the index: by estimates it may choose to read everything.
-    """
-    start = table.c.start_us if table is stretches else table.c.from_us
-    narrowed = {"case_id": case_id, "camera_id": camera_id}
-    wanted = [table.c[name] == value for name, value in narrowed.items() if value is not None]
-    first = next((f"{name}_" for name, value in narrowed.items() if value is not None), "")
-    index = f"ix_{table.name}_{first}{start.name}"
-    rows = (
-        select(table.c.run_id, start.label("start_us"))
-        .with_hint(table, f"FORCE INDEX ({index})", "mysql")
-        .where(*wanted, *within)
-        .order_by(start.desc())
-        .limit(_LOOKED_AT * limit)
-        .subquery()
-    )
+def _runs_of(keys: Keys, limit: int, *, bare: bool = False) -> Select[tuple[str]]:
+    """The runs of these rows, the newest first; `bare`: those among them that have no stretch."""
+    rows = keys.subquery()
+    begin = next(iter(rows.c))
     # After the limit: nearly every gap is of a run that recorded, and a search for others would read all of them.
     kept = [~exists().where(stretches.c.run_id == rows.c.run_id)] if bare else []
-    return (
-        select(rows.c.run_id)
-        .where(*kept)
-        .group_by(rows.c.run_id)
-        .order_by(func.min(rows.c.start_us).desc(), rows.c.run_id)
-        .limit(limit)
-    )
+    query = select(rows.c.run_id).where(*kept).group_by(rows.c.run_id)
+    return query.order_by(func.min(begin).desc(), rows.c.run_id).limit(limit)
 
 
 def _sums(of: Select[tuple[str]], within: Sequence[ColumnElement[bool]]) -> Select[tuple[object, ...]]:
@@ -154,5 +127,5 @@ def _summary(row: Row, found: Sequence[StoredGap]) -> RunSummary:
         bytes=int(row["bytes"]),
         missing_segments=int(row["missing"]),
         recording=row["stop_ordered_us"] is None,
-        gaps=tuple(gap for gap in found if gap.run_id == row["run_id"]),
+        gaps=tuple(found),
     )

@@ -184,6 +184,7 @@ cases = make_table(
     Index(None, "state"),
     Index(None, "planned_us"),
     Index(None, "room", "planned_us"),
+    Index(None, "room", "id"),
     Index(None, "patient_hash"),
     Index(None, "number", "room", "planned_us"),
     Index(None, "room", "state", "closed_us"),
@@ -292,6 +293,7 @@ gaps = make_table(
     Column("run_id", ID, ForeignKey("runs.id"), nullable=False, comment="which run"),
     Column("case_id", ID, ForeignKey("cases.id"), nullable=False, comment="the run's case, to search by"),
     Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the run's camera"),
+    Column("room", String(64), nullable=False, comment="the case's operating room"),
     moment("from_us", "end of the last frame before"),
     moment("to_us", "first frame after"),
     Column("reason", String(500), nullable=False, comment="why, in words"),
@@ -306,6 +308,7 @@ gaps = make_table(
     Index(None, "case_id", "camera_id", "from_us"),
     Index(None, "case_id", "from_us"),
     Index(None, "camera_id", "from_us"),
+    Index(None, "room", "from_us"),
     Index(None, "from_us"),
 )
 

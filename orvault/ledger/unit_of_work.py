@@ -197,9 +197,11 @@ class SqlUnitOfWork:
     def _begin(self, connection: Connection) -> None:
         mariadb = connection.dialect.name != "sqlite"
         if self._read_only:
-            if mariadb:
-                connection.execution_options(isolation_level="REPEATABLE READ")
             connection.begin()
+            if (
+                mariadb
+            ):  # of this transaction alone: the session's own would take four journeys to set and set back
+                connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             return
         connection.execution_options(writes=True)
         connection.begin()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pymysql
 from sqlalchemy import event
@@ -10,9 +11,23 @@ from sqlalchemy import event
 from orvault.ledger.engine import Ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an act took of the database: rows by its own count, and statements, each a journey there and back."""
+
+    rows: int
+    statements: int
+
+
 def rows_read(ledger: Ledger, act: Callable[[], object]) -> int:
     """The rows read by key, in order, by scan and for sorting while `act` ran, by the server's own count."""
+    return work_of(ledger, act).rows
+
+
+def work_of(ledger: Ledger, act: Callable[[], object]) -> Work:
+    """The rows as `rows_read` has them, and how many statements were made."""
     counts: list[int] = []
+    statements: list[str] = []
 
     def begin(connection: pymysql.Connection, *_rest: object) -> None:
         counts.append(-_handled(connection))
@@ -20,14 +35,18 @@ def rows_read(ledger: Ledger, act: Callable[[], object]) -> int:
     def end(connection: pymysql.Connection, *_rest: object) -> None:
         counts.append(_handled(connection))
 
-    event.listen(ledger.engine, "checkout", begin)
-    event.listen(ledger.engine, "checkin", end)
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        statements.append(statement)
+
+    listeners = {"checkout": begin, "checkin": end, "before_cursor_execute": note}
+    for name, listener in listeners.items():
+        event.listen(ledger.engine, name, listener)
     try:
         act()
     finally:
-        event.remove(ledger.engine, "checkout", begin)
-        event.remove(ledger.engine, "checkin", end)
-    return sum(counts)
+        for name, listener in listeners.items():
+            event.remove(ledger.engine, name, listener)
+    return Work(sum(counts), len(statements))
 
 
 def _handled(connection: pymysql.Connection) -> int:

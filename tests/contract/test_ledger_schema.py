@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from orvault.custody.account import Role
 from orvault.custody.case import CasePlan
 from orvault.custody.ports import CameraInfo
+from orvault.custody.recorded import StoredGap
 from orvault.custody.scope import SITE, Scope, ScopeKind
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger import tables, tables_exports
@@ -57,6 +58,17 @@ def test_accounts_from_before_scopes_reach_the_whole_site_and_narrower_ones_do_n
     after = {account.account_id: account for account in world.custody.all_accounts()}
     assert all(account.scopes == (SITE,) for account in after.values())
     assert after[narrow.account_id].disabled and not after[world.manager.account_id].disabled
+
+
+def test_gaps_from_before_they_had_a_room_have_that_of_their_case(world: World, url: str) -> None:
+    case = world.armed_case()
+    (run, *_) = world.custody.start_recording(world.manager, case.case_id).view.runs
+    at = run.started_us
+    assert world.custody.record_gap(StoredGap(run.camera_id, case.case_id, run.run_id, at, at + 1, "cable"))
+    downgrade(url, "0022")
+    migrate(url)
+    with world.ledger.engine.connect() as connection:
+        assert connection.execute(text("SELECT room FROM gaps")).scalars().all() == [case.room]
 
 
 def test_migrated_schema_is_the_declared_one(url: str) -> None:

@@ -52,6 +52,19 @@ def test_whole_story_is_kept_and_read_back(world: World) -> None:
     assert world.acts()[-4:] == ["render-finished", "link-issued", "downloaded", "export-delivered"]
 
 
+def test_who_only_reads_sees_one_moment_and_writes_nothing(world: World) -> None:
+    with world.ledger.uow(read_only=True) as uow:
+        before = uow.history.size()
+        case = world.armed_case()
+        assert uow.history.size() == before
+    if world.ledger.engine.dialect.name != "sqlite":  # MariaDB holds a reader to it
+        with pytest.raises(OrvaultError), world.ledger.uow(read_only=True) as uow:
+            uow.cases.put_state(case)
+    with world.ledger.uow(read_only=True):
+        pass  # asked nothing: the connection's next transaction is a writer's all the same
+    assert world.custody.disable_account(None, world.manager.account_id).disabled
+
+
 def test_accounts_change_and_their_sessions_end(world: World) -> None:
     custody, manager = world.custody, world.manager
     sessions = [custody.sign_in(manager.name, ACCOUNT_PASSWORD, "192.0.2.1").session for _ in range(2)]

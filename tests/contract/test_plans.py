@@ -8,15 +8,18 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import text
 
 from orvault.clock import US_PER_S
+from orvault.custody.account import Role
 from orvault.custody.case import CaseState
+from orvault.custody.scope import Scope, ScopeKind
 from orvault.custody.search import EventKind, Page, Wanted
 from tests.contract.mariadb import MariaDb
-from tests.contract.rows_read import rows_read
+from tests.contract.rows_read import rows_read, work_of
 from tests.fakes import World, make_world
 
 HOUR_US = 3600 * US_PER_S
@@ -166,3 +169,26 @@ MOST_ROWS = {"a camera's recordings": 5000, "recordings of a time": 5000}  # the
 def test_no_list_and_no_watch_reads_what_the_years_have_gathered(large: World, name: str) -> None:
     act = LISTS[name]
     assert rows_read(large.ledger, lambda: act(large)) <= MOST_ROWS.get(name, 500)
+
+
+@pytest.mark.parametrize("room", ["OR 2", "OR 9"], ids=["one room", "a room where nothing happens"])
+def test_who_reaches_one_room_costs_no_more_for_it(large: World, room: str) -> None:
+    auditor = large.account(Role.AUDITOR, f"auditor-{room[-1]}", (Scope(ScopeKind.ROOM, room),))
+    custody = large.custody
+    assert rows_read(large.ledger, lambda: custody.cases(auditor, limit=50)) <= 500
+    assert rows_read(large.ledger, lambda: custody.cases(auditor, CaseState.CLOSED, 50)) <= 500
+    assert rows_read(large.ledger, lambda: custody.cases(auditor, CaseState.ARMED, 50)) <= 500
+    assert rows_read(large.ledger, lambda: custody.recordings(auditor, limit=50)) <= 5000
+    assert bool(custody.cases(auditor)) == bool(custody.recordings(auditor)) == (room == "OR 2")
+
+
+def test_no_list_asks_again_for_each_of_its_rows(large: World) -> None:
+    custody, manager = large.custody, large.manager
+    lists: dict[str, Callable[..., object]] = {
+        "recordings": custody.recordings,
+        "cases": custody.cases,
+        "plan": custody.retention_plan,
+    }
+    for name, ask in lists.items():
+        few, many = (work_of(large.ledger, partial(ask, manager, limit=limit)) for limit in (2, 100))
+        assert few.statements == many.statements, name

@@ -166,7 +166,7 @@ class DestroyingDesk(RetentionDesk):
         found: set[str] = set()
         with self._uow(read_only=True) as uow:
             for first in range(0, len(case_ids), _PAGE):
-                found |= uow.destructions.among(case_ids[first : first + _PAGE])
+                found.update(uow.destructions.among(case_ids[first : first + _PAGE]))
         return found
 
     def receipt_due(self, case_id: str, epoch: int) -> Receipt | None:

@@ -188,8 +188,7 @@ class RecordingDesk(Desk):
         check_range(start, end)
         with self._uow(read_only=True) as uow:
             found = uow.segments.summaries(self._reach(by), case_id, camera_id, start, end, page_size(limit))
-            gone = {each: uow.destructions.get(each) for each in {run.case_id for run in found}}
-        destroyed = {each: known.key_destroyed_us for each, known in gone.items() if known is not None}
+            destroyed = uow.destructions.among({run.case_id for run in found})
         return [replace(run, destroyed_us=destroyed.get(run.case_id)) for run in found]
 
 

@@ -78,7 +78,7 @@ class RetentionDesk(Desk):
         with self._uow(read_only=True) as uow:
             due = self._due(uow, now)
             page = uow.retention.undestroyed(after, limit)
-            items = [self._item(uow, recorded, now) for recorded in page]
+            items = self._items(uow, page, now)
             under_way = uow.destructions.at(
                 (Step.BEGUN, Step.KEY_DESTROYED, Step.PACKAGES_REMOVED), MOST_AT_ONCE
             )
@@ -208,18 +208,24 @@ class RetentionDesk(Desk):
             page = uow.retention.undestroyed(after, MOST_AT_ONCE, now_us - self._retention.keep_us)
             if not page:
                 break
-            items = [self._item(uow, recorded, now_us) for recorded in page]
-            due = [item for item in items if item.verdict.due]
-            passed = _noticed if unnoticed else _begun
-            found += [item for item in due if not passed(uow, item)]
+            known = uow.destructions.of([recorded.case_id for recorded in page])
+            passed = {each.case_id for each in known if unnoticed or each.begun}
+            fresh = [recorded for recorded in page if recorded.case_id not in passed]
+            found += [item for item in self._items(uow, fresh, now_us) if item.verdict.due]
             after = page[-1].case_id
         return found[:MOST_AT_ONCE]
 
-    def _item(self, uow: UnitOfWork, recorded: Recorded, now_us: int) -> PlanItem:
-        verdict = judge(facts_of(uow, recorded, now_us), self._retention, now_us)
-        return PlanItem(
-            recorded, verdict, verdict.due and now_us >= recorded.ended_us + self._retention.ceiling_us
-        )
+    def _items(self, uow: UnitOfWork, recorded: Sequence[Recorded], now_us: int) -> list[PlanItem]:
+        policy = self._retention
+        judged = [(each, judge(each, policy, now_us)) for each in uow.retention.facts(recorded, now_us)]
+        return [
+            PlanItem(
+                facts.recorded,
+                verdict,
+                verdict.due and now_us >= facts.recorded.ended_us + policy.ceiling_us,
+            )
+            for facts, verdict in judged
+        ]
 
     def _approved(
         self, uow: UnitOfWork, by: Account, item: PlanItem, digest: str, now_us: int
@@ -241,14 +247,7 @@ class RetentionDesk(Desk):
 
 def facts_of(uow: UnitOfWork, recorded: Recorded, now_us: int) -> CaseFacts:
     """What the ledger has for `judge`."""
-    case_id = recorded.case_id
-    return CaseFacts(
-        recorded,
-        tuple(uow.retention.holds(case_id)),
-        uow.retention.extension(case_id),
-        tuple(uow.retention.open_requests(case_id)),
-        tuple(uow.retention.open_grants(case_id, now_us)),
-    )
+    return uow.retention.facts([recorded], now_us)[0]
 
 
 def stopped_by(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now_us: int) -> str:
@@ -284,12 +283,3 @@ def check_not_destroyed(uow: UnitOfWork, case_id: str) -> Case:
     if destruction is not None and destruction.begun:
         raise gone(destruction, case.number)
     return case
-
-
-def _noticed(uow: UnitOfWork, item: PlanItem) -> bool:
-    return uow.destructions.get(item.recorded.case_id) is not None
-
-
-def _begun(uow: UnitOfWork, item: PlanItem) -> bool:
-    destruction = uow.destructions.get(item.recorded.case_id)
-    return destruction is not None and destruction.begun
