@@ -24,6 +24,7 @@ from api.routes import (
     cases,
     control,
     deciding,
+    directory,
     exports,
     history,
     papers,
@@ -98,6 +99,7 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     sections = (
         accounts,
+        directory,
         recordings,
         viewing,
         cases,

@@ -6,8 +6,11 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from api.security import TokenSigner
 from api.types import Model, TimeIn, TimeOut
+from orvault.clock import US_PER_S
 from orvault.custody.account import Account, Role
+from orvault.custody.directory import MAX_NAME_CHARACTERS, MAX_SUBJECT_CHARACTERS, DirectoryLink
 from orvault.custody.scope import MAX_SCOPES, Scope, ScopeKind
 from orvault.custody.session import Method, Session
 
@@ -18,6 +21,12 @@ class Token(Model):
     access_token: str
     token_type: str = "bearer"  # noqa: S105 - RFC 6749's word
     expires_in: int = Field(description="Seconds.")
+
+    @classmethod
+    def of(cls, session: Session, signer: TokenSigner) -> Token:
+        """The token of a session."""
+        life_s = (session.expires_us - session.issued_us) // US_PER_S
+        return cls(access_token=signer.sign(session), expires_in=life_s)
 
 
 class SessionOut(Model):
@@ -133,3 +142,40 @@ class OwnPasswordIn(Model):
 
     old_password: SecretStr = Field(max_length=1000)
     new_password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class LinkIn(Model):
+    """Who of the directory signs in as an account: one of the two."""
+
+    subject: str = Field(
+        default="",
+        max_length=MAX_SUBJECT_CHARACTERS,
+        description="The directory's own identifier (`sub`); history has it once somebody was refused.",
+        examples=["248289761001"],
+    )
+    username: str = Field(
+        default="", max_length=MAX_NAME_CHARACTERS, description="The user name of the first who may come."
+    )
+
+
+class LinkOut(Model):
+    """Who of the directory signs in as an account."""
+
+    issuer: str
+    subject: str | None = Field(description="Nobody yet: none.")
+    awaits: str | None = Field(description="The user name that the first sign-in is awaited from.")
+    follows_groups: bool = Field(description="Role and scopes are what the directory's groups say.")
+    linked_at: TimeOut
+    linked_by: str
+
+    @classmethod
+    def of(cls, link: DirectoryLink) -> LinkOut:
+        """From custody's link."""
+        return cls(
+            issuer=link.issuer,
+            subject=link.subject,
+            awaits=link.awaits,
+            follows_groups=link.follows,
+            linked_at=link.linked_us,
+            linked_by=link.linked_by,
+        )

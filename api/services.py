@@ -8,6 +8,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
+from api.directory.flow import Directory
 from api.security import LinkSigner, TokenSigner
 from orvault.custody.account import Account
 from orvault.custody.service import CustodyService
@@ -23,7 +24,7 @@ _bearer = OAuth2PasswordBearer(
 @dataclass(frozen=True)
 class Services:
     """The parts behind the API; `media_base_url` is where downloads are served, e.g. https://host:8443, and
-    `viewing_base_url` where views are.
+    `viewing_base_url` where views are. `directory`: the hospital's, where people may sign in through it.
     """
 
     custody: CustodyService
@@ -32,6 +33,7 @@ class Services:
     media_base_url: str
     version: str = "0"
     viewing_base_url: str = ""
+    directory: Directory | None = None
 
 
 @dataclass(frozen=True, slots=True)

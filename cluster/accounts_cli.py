@@ -108,6 +108,32 @@ def revoke(
         out.print("The session is over.")
 
 
+@app.command()
+def link(
+    name: NameArgument,
+    subject: Annotated[str, typer.Option(help="Who it is in the directory (`sub`).")] = "",
+    username: Annotated[str, typer.Option(help="Or: the first who comes from there with this name.")] = "",
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Have somebody of the hospital's directory sign in as an account, by no password any more."""
+    with errors_in_words():
+        custody = _custody(config)
+        found = custody.account_named(name)
+        made = custody.link_directory(None, found.account_id, subject, username)
+        who = made.subject or f"the first who comes as {made.awaits}"
+        out.print(f"{found.name} signs in through {made.issuer}: {who}.", markup=False)
+
+
+@app.command()
+def unlink(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Take an account's link to the directory away; it has no password until it is given one."""
+    with errors_in_words():
+        custody = _custody(config)
+        found = custody.account_named(name)
+        custody.unlink_directory(None, found.account_id)
+        out.print(f"Nobody of the directory signs in as {found.name} any more.", markup=False)
+
+
 def read_scopes(parts: Sequence[str]) -> tuple[Scope, ...]:
     """Scopes as they are typed: site, department:NAME, room:NAME, camera:ID, or none. Errors: BAD_REQUEST."""
     if list(parts) == ["none"]:

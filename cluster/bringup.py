@@ -262,6 +262,7 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         media_url,
         viewing_url,
         settings.site,
+        services.directory_place(settings),
     )
     tls = services.tls_files(settings)
     if settings.cluster.address is not None:

@@ -12,9 +12,12 @@ from actors.keys import StorePlace, read_secret
 from actors.viewing import Viewing
 from actors.witnessing import SignerFiles
 from api.app import build_app
+from api.directory.flow import Directory
+from api.directory.place import ProviderPlace
 from api.media import build_media_app
+from api.routes.directory import CALLBACK
 from api.security import LinkSigner, TokenSigner
-from api.services import Services
+from api.services import PREFIX, Services
 from api.viewing import build_viewing_app
 from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.settings import Settings
@@ -50,7 +53,7 @@ def rules(settings: Settings) -> Rules:
         settings.retention.policy(),
         settings.export.policy(),
         evidence(settings),
-        AccessPolicy(departments=settings.departments()),
+        AccessPolicy(departments=settings.departments(), directory=settings.directory.policy()),
     )
 
 
@@ -128,6 +131,11 @@ def address(settings: Settings, port: int) -> str:
     return f"{scheme}://{settings.api.name or settings.api.host}:{port}"
 
 
+def directory_place(settings: Settings) -> ProviderPlace | None:
+    """The hospital's directory, if the site signs people in through one."""
+    return settings.directory.place(f"{address(settings, settings.api.port)}{PREFIX}{CALLBACK}")
+
+
 def build_api(
     address: LedgerAddress,
     cameras: tuple[str, ...],
@@ -136,16 +144,19 @@ def build_api(
     media_url: str,
     viewing_url: str,
     hospital: str,
+    directory: ProviderPlace | None = None,
 ) -> FastAPI:
     """The API, with its own ledger connection and secrets; called in the replica's process."""
+    tokens = _secret(data, TOKEN_SECRET)
     return build_app(
         Services(
             custody=open_custody(address, cameras, rules, hospital, _patients(data)),
             links=_link_signer(data),
-            tokens=TokenSigner(_secret(data, TOKEN_SECRET), SystemClock()),
+            tokens=TokenSigner(tokens, SystemClock()),
             media_base_url=media_url,
             version=__version__,
             viewing_base_url=viewing_url,
+            directory=None if directory is None else Directory.at(directory, tokens, SystemClock()),
         )
     )
 

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from cluster.access_settings import RoomSettings, check_part
 from cluster.control_settings import ControlSettings
+from cluster.directory_settings import DirectorySettings
 from cluster.event_settings import EventTargetSettings
 from cluster.export_settings import ExportSettings
 from cluster.history_settings import HistorySettings
@@ -212,6 +213,7 @@ class Settings(BaseSettings):
     triggers: tuple[TriggerSettings, ...] = ()
     events: tuple[EventTargetSettings, ...] = ()
     mail: MailSettings = MailSettings()
+    directory: DirectorySettings = DirectorySettings()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -240,6 +242,11 @@ class Settings(BaseSettings):
                 raise ValueError(
                     f"events: {target.name} names cameras that are not there: {', '.join(unknown)}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _directory_fits(self) -> Self:
+        self.directory.check_site(self.places(), self.departments(), self.api.port)
         return self
 
     def departments(self) -> dict[str, str]:

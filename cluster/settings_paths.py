@@ -52,6 +52,9 @@ def anchored(settings: Settings, base: Path) -> Settings:
         "cameras": cameras,
         "history": _anchored_history(settings.history, data),
         "mail": settings.mail.model_copy(update=_below(data, settings.mail, "password_file", "ca_file")),
+        "directory": settings.directory.model_copy(
+            update=_below(data, settings.directory, "client_secret_file", "ca_file")
+        ),
         "events": tuple(_anchored_target(target, data) for target in settings.events),
         "ledger": ledger,
         "vision": vision,

@@ -11,7 +11,6 @@ from api.models_accounts import AccountIn, AccountOut, OwnPasswordIn, PasswordIn
 from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere, client_of
 from api.types import Limit, ObjectId
-from orvault.clock import US_PER_S
 from orvault.custody.access import Right
 from orvault.errors import ErrorKind
 
@@ -33,8 +32,7 @@ def sign_in(
     somebody else set is good for nothing but `POST /session/password`.
     """
     signed = services.custody.sign_in(form.username, form.password, client_of(request))
-    life_s = (signed.session.expires_us - signed.session.issued_us) // US_PER_S
-    return Token(access_token=services.tokens.sign(signed.session), expires_in=life_s)
+    return Token.of(signed.session, services.tokens)
 
 
 @router.delete("/session", tags=["Session"], summary="Sign out", status_code=204, **guarded(Right.SESSION))

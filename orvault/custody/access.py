@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from orvault.custody.account import Account, Role
+from orvault.custody.directory import DirectoryPolicy
 from orvault.custody.scope import Place
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -134,9 +135,12 @@ _SEES_ALL: dict[Right, frozenset[Role]] = {
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """What a site decides of access: `departments` names each room's department, where it has one."""
+    """What a site decides of access: `departments` names each room's department, where it has one; `directory` says
+    who is let in through the hospital's.
+    """
 
     departments: Mapping[str, str] = field(default_factory=dict)
+    directory: DirectoryPolicy = field(default_factory=DirectoryPolicy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,11 @@ class Act(StrEnum):
     ACCOUNT_DISABLED = "account-disabled"
     ACCOUNT_ENABLED = "account-enabled"
     ACCOUNT_SCOPED = "account-scoped"
+    ACCOUNT_LINKED = "account-linked"
+    ACCOUNT_UNLINKED = "account-unlinked"
+    ACCOUNT_FOLLOWED = "account-followed"
+    DIRECTORY_ADMITTED = "directory-admitted"
+    DIRECTORY_REFUSED = "directory-refused"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an act's name
     PASSWORD_RESET = "password-reset"  # noqa: S105 - an act's name
     CASE_PLANNED = "case-planned"

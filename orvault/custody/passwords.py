@@ -122,15 +122,15 @@ class Passwords:
         raise _weak(found.warning or "The password is easy to guess.", found.advice)
 
     def matches(self, password: str, phc: str | None) -> bool:
-        """Whether the password belongs to this PHC string; None (no such account) costs the same and is
-        False.
+        """Whether the password belongs to this PHC string; none ("": it has no password; None: no such account) costs
+        the same and is False.
         """
         with self.gate.turn():
             try:
                 Argon2id.verify_phc_encoded(_normal(password), phc or self._nobody)
             except InvalidKey:
                 return False
-        return phc is not None
+        return bool(phc)
 
 
 def _weak(

@@ -12,6 +12,7 @@ from orvault.custody.account import AccountRows
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.checkpoints import CheckpointRows
 from orvault.custody.destruction import DestructionRows
+from orvault.custody.directory import DirectoryRows
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
@@ -227,6 +228,8 @@ class UnitOfWork(Protocol):
     def retention(self) -> RetentionRows: ...  # noqa: D102
     @property
     def destructions(self) -> DestructionRows: ...  # noqa: D102
+    @property
+    def directory(self) -> DirectoryRows: ...  # noqa: D102
     @property
     def search(self) -> SearchRows: ...  # noqa: D102
 

@@ -5,11 +5,11 @@ It decides and records; recorders, keys and rendering are reached through the po
 
 from __future__ import annotations
 
-from orvault.custody.desks.accounts import AccountDesk
 from orvault.custody.desks.alarms import Alarm
 from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
 from orvault.custody.desks.destroying import DestroyingDesk
+from orvault.custody.desks.directory import DirectoryDesk
 from orvault.custody.desks.histories import HistoryDesk
 from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDesk, RecordingAccess, Seen
 from orvault.custody.desks.notices import MailPage, NoticeDesk, NoticePage
@@ -33,7 +33,7 @@ from orvault.custody.stretches import Track
 
 
 class CustodyService(
-    AccountDesk,
+    DirectoryDesk,
     CaseDesk,
     RehearsalDesk,
     RegisterDesk,

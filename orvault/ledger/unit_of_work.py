@@ -19,6 +19,7 @@ from orvault.ledger.cases import Cameras, Cases, Runs
 from orvault.ledger.checkpoints import Checkpoints
 from orvault.ledger.control import Reasons, Signals
 from orvault.ledger.destructions import Destructions
+from orvault.ledger.directory import Directory
 from orvault.ledger.gaps import Gaps
 from orvault.ledger.history import History
 from orvault.ledger.moved_runs import MovedRuns
@@ -178,6 +179,11 @@ class SqlUnitOfWork:
     def destructions(self) -> Destructions:
         """Destructions."""
         return Destructions(self._here)
+
+    @cached_property
+    def directory(self) -> Directory:
+        """Links to the hospital's directory."""
+        return Directory(self._here)
 
     @cached_property
     def search(self) -> Searches:

@@ -6,6 +6,7 @@ from alembic import context
 
 from orvault.ledger import (
     tables_control,
+    tables_directory,
     tables_exports,
     tables_history,
     tables_retention,
@@ -17,6 +18,7 @@ from orvault.ledger.tables import metadata
 
 assert tables_exports.history.metadata is metadata, "all parts of the schema are one"
 assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
+assert tables_directory.directory_links.metadata is metadata, "all parts of the schema are one"
 assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
 assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
 assert tables_search.stretches.metadata is metadata, "all parts of the schema are one"
