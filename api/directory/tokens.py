@@ -92,8 +92,9 @@ def _check_claims(claims: dict[str, Any], header: Mapping[str, Any], expected: E
         raise _refused("iat")
     if expected.max_age_s is not None:
         signed_in = claims.get("auth_time")
-        known = isinstance(signed_in, int | float) and not isinstance(signed_in, bool)
-        if not known or not now_s - signed_in <= expected.max_age_s + LEEWAY_S:
+        if isinstance(signed_in, bool) or not isinstance(signed_in, int | float):
+            raise _refused("auth_time")
+        if not now_s - signed_in <= expected.max_age_s + LEEWAY_S:  # so that no NaN passes
             raise _refused("auth_time")
 
 

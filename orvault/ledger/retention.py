@@ -135,7 +135,7 @@ class Retention:
         )
         return self._ids_by_case(query.order_by(g.id))
 
-    def _ids_by_case(self, query: Select[tuple[str, str]]) -> defaultdict[str, list[str]]:
+    def _ids_by_case(self, query: Select[str, str]) -> defaultdict[str, list[str]]:
         found = defaultdict[str, list[str]](list)
         for case_id, object_id in self._db.execute(query):
             found[case_id].append(object_id)

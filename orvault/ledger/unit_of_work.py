@@ -220,9 +220,12 @@ class SqlUnitOfWork:
             connection.close()  # rolls back what was not committed
 
 
+_MARIADB_CHECK = 4025  # ER_CONSTRAINT_FAILED
+
+
 def translate(error: SQLAlchemyError, name: str) -> OrvaultError:
     """The product's error for a database error; the statement's values are never in it."""
-    if isinstance(error, IntegrityError):
+    if isinstance(error, IntegrityError) or _fails_check(error):
         return OrvaultError(
             ErrorKind.CONFLICT,
             "The ledger refused this because it contradicts what is recorded.",
@@ -241,10 +244,22 @@ def translate(error: SQLAlchemyError, name: str) -> OrvaultError:
     return OrvaultError(ErrorKind.INTERNAL, "The ledger's database did not take a statement.", where=name)
 
 
-def _constraint(error: IntegrityError) -> str:
+def _fails_check(error: SQLAlchemyError) -> bool:
+    """Whether a CHECK of MariaDB's refused it: its driver calls that operational, as if the server were away."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "args", ())[:1] == (_MARIADB_CHECK,)
+
+
+def _constraint(error: SQLAlchemyError) -> str:
     # "UNIQUE constraint failed: cases.number", "(1062, \"Duplicate entry ... for key 'uq_cases_number'\")":
     # the entry itself stays out, because it may be personal.
-    words = str(error.orig).replace("'", " ").replace("`", " ").replace('"', " ").replace(")", " ").split()
+    words = (
+        str(getattr(error, "orig", ""))
+        .replace("'", " ")
+        .replace("`", " ")
+        .replace('"', " ")
+        .replace(")", " ")
+        .split()
+    )
     named = [
         word for word in words if word.startswith(("uq_", "ck_", "fk_", "pk_")) or "." in word.strip(".")
     ]

@@ -128,7 +128,7 @@ class DirectoryDesk(DirectoryLinkDesk):
             return self._make(uow, identity, standing, now)
         if link.subject is None:
             return self._pin(uow, link, account, identity, now)
-        return self._follow(uow, account, standing, now)
+        return self._follow_groups(uow, account, standing, now)
 
     def _make(self, uow: UnitOfWork, identity: Identity, standing: Standing, now: int) -> Account:
         name = account_name(identity, taken=uow.accounts.by_name(identity.username) is not None)
@@ -160,7 +160,7 @@ class DirectoryDesk(DirectoryLinkDesk):
         uow.history.append(now, DIRECTORY, Act.ACCOUNT_LINKED, account.actor, detail)
         return replace(account, password_phc="", reset_us=None)
 
-    def _follow(self, uow: UnitOfWork, account: Account, standing: Standing, now: int) -> Account:
+    def _follow_groups(self, uow: UnitOfWork, account: Account, standing: Standing, now: int) -> Account:
         followed = replace(account, role=standing.role, scopes=standing.scopes)
         if (followed.role, set(followed.scopes)) == (account.role, set(account.scopes)):
             return account
