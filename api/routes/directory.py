@@ -57,7 +57,7 @@ def begin_directory_sign_in(
 ) -> Response:
     """Open this address in a browser. It comes back with a code, for which `POST /session/directory` gives the token.
 
-    `redirect_uri` is `http://127.0.0.1:PORT/` of a program on the person's own computer, or one of the settings.
+    `redirect_uri` is a loopback address (RFC 8252) of a program on the person's own computer, or one of the settings.
     """
 
     def begin() -> Response:
