@@ -153,6 +153,7 @@ def _a_month_passes(day: Day, case_id: str) -> None:
             "cases": ("created_us", "armed_us", "closed_us"),
             "runs": ("started_us", "stop_ordered_us", "stopped_us"),
             "segments": ("start_us", "end_us"),
+            "stretches": ("start_us", "end_us"),
         }.items():
             moved = ", ".join(f"{column} = {column} - {A_MONTH_US}" for column in columns)
             key = "id" if table == "cases" else "case_id"
