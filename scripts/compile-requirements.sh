@@ -7,6 +7,7 @@ compile() {
   uv pip compile pyproject.toml --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
     --custom-compile-command "make requirements" "$@"
 }
-compile --extra server --extra cpu --extra dev -o requirements-dev.txt
+compile --extra server --extra cpu --extra player --extra dev -o requirements-dev.txt
 compile --extra server --extra cpu -c requirements-dev.txt -o requirements.txt
 compile --extra server --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+compile --extra player -c requirements-dev.txt -o requirements-player.txt

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras), MariaDB, SoftHSM (a PKCS#11
-# token in software) and Chromium (views in a browser).
+# token in software), Chromium (views in a browser), ffmpeg (a foreign sender and reader of video), and an X server in
+# memory with what Qt loads there (the player's window).
 # It starts no system service and leaves none running: the tests start private servers of their own and end them.
 #
 # Idempotent; when everything is there it only asks dpkg and is done. Without root it installs nothing, says what is
@@ -19,6 +20,19 @@ mariadb-server
 softhsm2
 python3-venv
 chromium
+ffmpeg
+xvfb
+libegl1
+libgl1
+libdbus-1-3
+libxkbcommon-x11-0
+libxcb-cursor0
+libxcb-icccm4
+libxcb-image0
+libxcb-keysyms1
+libxcb-render-util0
+libxcb-shape0
+libxcb-xinerama0
 "
 
 say() { printf 'debian-packages: %s\n' "$*"; }
