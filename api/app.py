@@ -32,6 +32,7 @@ from api.routes import (
     retention,
     scans,
     search,
+    second_factors,
     viewing,
     watermarks,
 )
@@ -99,6 +100,7 @@ def build_app(services: Services) -> FastAPI:
     app.state.services = services
     sections = (
         accounts,
+        second_factors,
         directory,
         recordings,
         viewing,

@@ -28,6 +28,7 @@ _MOST_ERRORS = 20
 PROBLEMS: dict[ErrorKind, tuple[HTTPStatus, str]] = {
     ErrorKind.BAD_REQUEST: (HTTPStatus.BAD_REQUEST, "The request is not usable"),
     ErrorKind.UNAUTHENTICATED: (HTTPStatus.UNAUTHORIZED, "Sign in first"),
+    ErrorKind.CODE_NEEDED: (HTTPStatus.UNAUTHORIZED, "A code is needed beside the password"),
     ErrorKind.FORBIDDEN: (HTTPStatus.FORBIDDEN, "This account may not do that"),
     ErrorKind.NOT_FOUND: (HTTPStatus.NOT_FOUND, "There is no such thing"),
     ErrorKind.CONFLICT: (HTTPStatus.CONFLICT, "The current state does not allow that"),
@@ -85,7 +86,7 @@ def from_error(error: OrvaultError, **more: object) -> JSONResponse:
     """The problem document of a deliberate error."""
     status, title = PROBLEMS[error.kind]
     headers: dict[str, str] = {}
-    if error.kind is ErrorKind.UNAUTHENTICATED:
+    if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, ThrottledError):
         headers["Retry-After"] = str(error.retry_after_s)

@@ -10,8 +10,10 @@ from api.security import TokenSigner
 from api.types import Model, TimeIn, TimeOut
 from orvault.clock import US_PER_S
 from orvault.custody.account import Account, Role
+from orvault.custody.desks.second_factors import FactorState
 from orvault.custody.directory import MAX_NAME_CHARACTERS, MAX_SUBJECT_CHARACTERS, DirectoryLink
 from orvault.custody.scope import MAX_SCOPES, Scope, ScopeKind
+from orvault.custody.second_factor import MAX_CODE_CHARACTERS, Enrolment
 from orvault.custody.session import Method, Session
 
 
@@ -105,6 +107,9 @@ class AccountOut(Model):
     must_change_password: bool = Field(
         description="Somebody else set it; until then nothing else is allowed."
     )
+    must_enrol_second_factor: bool = Field(
+        description="The role needs a code, and this session came without; until then nothing else is allowed."
+    )
 
     @classmethod
     def of(cls, account: Account) -> AccountOut:
@@ -118,6 +123,7 @@ class AccountOut(Model):
             created_at=account.created_us,
             disabled_at=account.disabled_us,
             must_change_password=account.must_change,
+            must_enrol_second_factor=account.must_enrol,
         )
 
 
@@ -142,6 +148,57 @@ class OwnPasswordIn(Model):
 
     old_password: SecretStr = Field(max_length=1000)
     new_password: SecretStr = Field(description="12 characters or more.", max_length=1000)
+
+
+class EnrolmentIn(Model):
+    """The password, again: a session alone is no proof of who sits there."""
+
+    password: SecretStr = Field(max_length=1000)
+
+
+class EnrolmentOut(Model):
+    """A second factor's secret, shown this once."""
+
+    secret: str = Field(description="Base32, to be typed into an authenticator app.")
+    uri: str = Field(description="The same as an otpauth address: shown as a QR code, the app takes it.")
+
+    @classmethod
+    def of(cls, made: Enrolment) -> EnrolmentOut:
+        """From custody's enrolment."""
+        return cls(secret=made.secret, uri=made.uri)
+
+
+class CodeIn(Model):
+    """A code that the app shows now."""
+
+    code: SecretStr = Field(max_length=MAX_CODE_CHARACTERS, description="Six digits.")
+
+
+class RecoveryCodesOut(Model):
+    """Codes for the day on which the device is gone, shown this once."""
+
+    recovery_codes: list[str] = Field(description="Each signs in once, in place of a code.")
+
+
+class RemovalIn(EnrolmentIn, CodeIn):
+    """Password and a code, or a recovery code."""
+
+
+class FactorStateOut(Model):
+    """How one's own account stands."""
+
+    needed: bool = Field(description="Its role can do nothing with the password alone.")
+    enrolled_at: TimeOut | None = Field(description="Since when it signs in with a code; none: it does not.")
+    recovery_codes_left: int
+
+    @classmethod
+    def of(cls, state: FactorState) -> FactorStateOut:
+        """From custody's state."""
+        return cls(
+            needed=state.needed,
+            enrolled_at=state.confirmed_us,
+            recovery_codes_left=state.recovery_codes_left,
+        )
 
 
 class LinkIn(Model):

@@ -1,4 +1,6 @@
-"""The settings of access: which department a room belongs to, and who of the staff sees live pictures."""
+"""The settings of access: which department a room belongs to, who of the staff sees live pictures, and who needs a
+second factor.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,17 @@ class RoomSettings(BaseModel):
     name: str = Field(min_length=1, max_length=40, description="As the cameras name it.")
     department: str = Field(
         min_length=1, max_length=80, description="Accounts may reach all rooms of a department."
+    )
+
+
+class AccessSettings(BaseModel):
+    """What accounts with a password here have to show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    second_factor: frozenset[Role] = Field(
+        default=frozenset(),
+        description="Roles that can do nothing but enrol a second factor until they sign in with its code.",
     )
 
 

@@ -70,6 +70,16 @@ def reset_password(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) ->
         out.print(f"{found.name}: [bold]{password}[/] (shown once; to be changed at the next sign-in).")
 
 
+@app.command("reset-second-factor")
+def reset_second_factor(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Remove an account's second factor, whose device and recovery codes are gone; its sessions end."""
+    with errors_in_words():
+        custody = _custody(config)
+        found = custody.account_named(name)
+        custody.reset_second_factor(None, found.account_id)
+        out.print(f"{found.name} signs in without a code, and can enrol another device.", markup=False)
+
+
 @app.command()
 def scope(
     name: NameArgument,

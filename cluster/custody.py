@@ -15,6 +15,7 @@ from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.retention import RetentionPolicy
+from orvault.custody.second_factor import NO_FACTORS, FactorKey
 from orvault.custody.service import CustodyService
 from orvault.custody.terms import Redaction
 from orvault.custody.viewing import ViewPolicy
@@ -57,11 +58,12 @@ def open_custody(
     rules: Rules | None = None,
     hospital: str = "",
     patients: PatientKey = NO_PATIENTS,
+    factors: FactorKey = NO_FACTORS,
 ) -> CustodyService:
     """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names.
 
     `hospital` goes into watermarks: only who takes requests in needs it. `patients`:
-    who plans and finds cases alone.
+    who plans and finds cases alone. `factors`: who signs people in.
     """
     ledger = open_ledger(address.resolve())
     cameras = CamerasHandle(camera_ids)
@@ -81,6 +83,7 @@ def open_custody(
         evidence=None if rules is None else rules.evidence,
         patients=patients,
         access=None if rules is None else rules.access,
+        factors=factors,
     )
 
 

@@ -28,10 +28,12 @@ from orvault.custody.access import AccessPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.patients import PatientKey
 from orvault.custody.ports import CameraInfo
+from orvault.custody.second_factor import FactorKey
 from orvault.errors import ErrorKind, OrvaultError
 
 # files below data/keys
-TOKEN_SECRET, LINK_SECRET, PATIENT_SECRET = "token-secret", "link-secret", "patient-secret"
+TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"
+PATIENT_SECRET, FACTOR_SECRET = "patient-secret", "second-factor-secret"
 PACKAGES = "packages"  # a folder below data
 
 
@@ -53,7 +55,11 @@ def rules(settings: Settings) -> Rules:
         settings.retention.policy(),
         settings.export.policy(),
         evidence(settings),
-        AccessPolicy(departments=settings.departments(), directory=settings.directory.policy()),
+        AccessPolicy(
+            departments=settings.departments(),
+            directory=settings.directory.policy(),
+            second_factor=settings.access.second_factor,
+        ),
     )
 
 
@@ -150,7 +156,7 @@ def build_api(
     tokens = _secret(data, TOKEN_SECRET)
     return build_app(
         Services(
-            custody=open_custody(address, cameras, rules, hospital, _patients(data)),
+            custody=open_custody(address, cameras, rules, hospital, _patients(data), _factors(data)),
             links=_link_signer(data),
             tokens=TokenSigner(tokens, SystemClock()),
             media_base_url=media_url,
@@ -177,6 +183,10 @@ def _link_signer(data: Path) -> LinkSigner:
 
 def _patients(data: Path) -> PatientKey:
     return PatientKey(partial(_secret, data, PATIENT_SECRET))  # read at its first use: older sites have none
+
+
+def _factors(data: Path) -> FactorKey:
+    return FactorKey(partial(_secret, data, FACTOR_SECRET))
 
 
 def _secret(data: Path, name: str) -> bytes:

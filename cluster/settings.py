@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from cluster.access_settings import RoomSettings, check_part
+from cluster.access_settings import AccessSettings, RoomSettings, check_part
 from cluster.control_settings import ControlSettings
 from cluster.directory_settings import DirectorySettings
 from cluster.event_settings import EventTargetSettings
@@ -214,6 +214,7 @@ class Settings(BaseSettings):
     events: tuple[EventTargetSettings, ...] = ()
     mail: MailSettings = MailSettings()
     directory: DirectorySettings = DirectorySettings()
+    access: AccessSettings = AccessSettings()
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

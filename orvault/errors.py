@@ -14,6 +14,7 @@ class ErrorKind(StrEnum):
     # what a person asked for
     BAD_REQUEST = "bad-request"
     UNAUTHENTICATED = "unauthenticated"
+    CODE_NEEDED = "code-needed"
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not-found"
     CONFLICT = "conflict"

@@ -25,6 +25,7 @@ from orvault.custody.recorded import IndexReport, SegmentLike, StoredSegment
 from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.scope import SITE
 from orvault.custody.scope import Scope as AccountScope
+from orvault.custody.second_factor import FactorKey
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.custody.terms import Masking, Redaction, Style
 from orvault.custody.watermark import Position
@@ -321,6 +322,7 @@ def world_over(ledger: Ledger) -> World:
         cheap_passwords(),
         hospital="서울병원",
         patients=PatientKey(lambda: b"p" * 32),
+        factors=FactorKey(lambda: b"f" * 32),
     )
     custody.register_cameras(CAMERAS)
     accounts = {

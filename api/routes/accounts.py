@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.security import OAuth2PasswordRequestForm
 
 from api.models_accounts import AccountIn, AccountOut, OwnPasswordIn, PasswordIn, ScopesIn, SessionOut, Token
@@ -12,6 +12,7 @@ from api.routes.guard import guarded, public
 from api.services import CallerHere, ServicesHere, client_of
 from api.types import Limit, ObjectId
 from orvault.custody.access import Right
+from orvault.custody.second_factor import MAX_CODE_CHARACTERS
 from orvault.errors import ErrorKind
 
 router = APIRouter()
@@ -21,17 +22,24 @@ router = APIRouter()
     "/session",
     tags=["Session"],
     summary="Sign in",
-    **public(ErrorKind.UNAUTHENTICATED, ErrorKind.TOO_MANY_ATTEMPTS),
+    **public(ErrorKind.UNAUTHENTICATED, ErrorKind.CODE_NEEDED, ErrorKind.TOO_MANY_ATTEMPTS),
 )
 def sign_in(
-    request: Request, services: ServicesHere, form: Annotated[OAuth2PasswordRequestForm, Depends()]
+    request: Request,
+    services: ServicesHere,
+    form: Annotated[OAuth2PasswordRequestForm, Depends()],
+    totp: Annotated[
+        str,
+        Form(max_length=MAX_CODE_CHARACTERS, description="Code of the second factor, or a recovery code."),
+    ] = "",
 ) -> Token:
     """Give account name and password as a form (OAuth 2 password flow); get a token for 15 minutes.
 
     After failures the next attempt waits, from a minute up to an hour (429 with Retry-After). A password that
-    somebody else set is good for nothing but `POST /session/password`.
+    somebody else set is good for nothing but `POST /session/password`. An account with a second factor sends its
+    code in the same form; that one is needed (`code-needed`) is said only after the password was right.
     """
-    signed = services.custody.sign_in(form.username, form.password, client_of(request))
+    signed = services.custody.sign_in(form.username, form.password, client_of(request), totp)
     return Token.of(signed.session, services.tokens)
 
 

@@ -136,11 +136,12 @@ _SEES_ALL: dict[Right, frozenset[Role]] = {
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """What a site decides of access: `departments` names each room's department, where it has one; `directory` says
-    who is let in through the hospital's.
+    who is let in through the hospital's; `second_factor`, which roles need a code beside a password kept here.
     """
 
     departments: Mapping[str, str] = field(default_factory=dict)
     directory: DirectoryPolicy = field(default_factory=DirectoryPolicy)
+    second_factor: frozenset[Role] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,11 @@ def may(
         return Decision(False, f"The account {account.name!r} is disabled.")
     if account.must_change and right is not Right.SESSION:
         return Decision(False, "This password was given by somebody else: change it first.")
+    if account.must_enrol and right is not Right.SESSION:
+        reason = (
+            f"The role {account.role.value} needs a second factor: enrol one, then sign in with its code."
+        )
+        return Decision(False, reason)
     # Four eyes come before the role: even a role that decides never decides on what it asked for itself.
     if right is Right.EXPORT_DECIDE and owner_id is not None and owner_id == account.account_id:
         reason = "A request is approved by somebody other than the person who submitted it."

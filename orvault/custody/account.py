@@ -35,7 +35,8 @@ class Account:
     """One person (or machine) that can sign in; `password_phc` is an Argon2id PHC string.
 
     `reset_us`: the password is one that somebody else gave it then, good for nothing but choosing another.
-    `scopes`: how far it reaches; without any, it sees nothing.
+    `scopes`: how far it reaches; without any, it sees nothing. `must_enrol` is of the session that it came by, and is
+    not kept: the password alone opened it, and the role needs more.
     """
 
     account_id: str
@@ -48,6 +49,7 @@ class Account:
     disabled_us: int | None = None
     reset_us: int | None = None
     scopes: tuple[Scope, ...] = ()
+    must_enrol: bool = False
 
     @property
     def disabled(self) -> bool:

@@ -37,6 +37,10 @@ class Act(StrEnum):
     DIRECTORY_REFUSED = "directory-refused"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an act's name
     PASSWORD_RESET = "password-reset"  # noqa: S105 - an act's name
+    SECOND_FACTOR_ENROLLED = "second-factor-enrolled"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    SECOND_FACTOR_RESET = "second-factor-reset"
+    RECOVERY_CODE_USED = "recovery-code-used"
     CASE_PLANNED = "case-planned"
     CASE_ARMED = "case-armed"
     CASE_CLOSED = "case-closed"

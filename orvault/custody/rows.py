@@ -23,6 +23,7 @@ from orvault.custody.retention import RetentionRows
 from orvault.custody.scan import ScanRows
 from orvault.custody.scope import Reach
 from orvault.custody.search import SearchRows
+from orvault.custody.second_factor import SecondFactorRows
 from orvault.custody.session import SessionRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.throttle import SignInRows
@@ -192,6 +193,8 @@ class UnitOfWork(Protocol):
     def sessions(self) -> SessionRows: ...  # noqa: D102
     @property
     def sign_ins(self) -> SignInRows: ...  # noqa: D102
+    @property
+    def second_factors(self) -> SecondFactorRows: ...  # noqa: D102
     @property
     def cameras(self) -> CameraRows: ...  # noqa: D102
     @property

@@ -24,6 +24,7 @@ from orvault.custody.desks.scanning import ScanJob, ScanningDesk
 from orvault.custody.desks.scans import ScanDesk
 from orvault.custody.desks.sealing import SealingDesk
 from orvault.custody.desks.search import SearchDesk
+from orvault.custody.desks.second_factors import SecondFactorDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
@@ -34,6 +35,7 @@ from orvault.custody.stretches import Track
 
 class CustodyService(
     DirectoryDesk,
+    SecondFactorDesk,
     CaseDesk,
     RehearsalDesk,
     RegisterDesk,

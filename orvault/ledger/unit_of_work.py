@@ -29,6 +29,7 @@ from orvault.ledger.requests import Requests
 from orvault.ledger.retention import Retention
 from orvault.ledger.scans import Scans
 from orvault.ledger.search import Searches
+from orvault.ledger.second_factors import SecondFactors
 from orvault.ledger.sessions import Sessions
 from orvault.ledger.sign_ins import SignIns
 from orvault.ledger.tables_exports import history_head
@@ -179,6 +180,11 @@ class SqlUnitOfWork:
     def destructions(self) -> Destructions:
         """Destructions."""
         return Destructions(self._here)
+
+    @cached_property
+    def second_factors(self) -> SecondFactors:
+        """Second factors."""
+        return SecondFactors(self._here)
 
     @cached_property
     def directory(self) -> Directory:

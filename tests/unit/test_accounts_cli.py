@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyotp
 import pytest
 from typer.testing import CliRunner
 
@@ -11,6 +12,8 @@ from cluster.cli import app
 from cluster.custody import open_custody
 from cluster.services import ledger_address
 from cluster.settings import load_settings
+from orvault.custody.second_factor import FactorKey
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
 
 from .test_settings import GOOD
@@ -58,3 +61,19 @@ def test_sessions_are_shown_and_revoked_at_the_server(config: Path) -> None:
     assert run(config, "accounts", "revoke", session.session_id)[0] == 0
     assert session.session_id not in run(config, "accounts", "sessions", "kim.jiwon")[1]
     assert run(config, "accounts", "revoke", session.session_id)[0] == 18
+
+
+def test_a_second_factor_is_reset_at_the_server(config: Path) -> None:
+    password = "Long-enough-pw-1\n"
+    assert run(config, "account", "kim.jiwon", "auditor", typed=password * 2)[0] == 0
+    settings = load_settings(config)
+    custody = open_custody(ledger_address(settings), (), factors=FactorKey(lambda: b"f" * 32))
+    account = custody.account_named("kim.jiwon")
+    secret = custody.begin_second_factor(account, password.strip()).secret
+    custody.confirm_second_factor(account, pyotp.TOTP(secret).now())
+    with pytest.raises(OrvaultError) as caught:
+        custody.sign_in("kim.jiwon", password.strip())
+    assert caught.value.kind is ErrorKind.CODE_NEEDED
+    code, said = run(config, "accounts", "reset-second-factor", "Kim.Jiwon")
+    assert code == 0 and "without a code" in said
+    assert custody.sign_in("kim.jiwon", password.strip()).account == account

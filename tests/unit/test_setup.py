@@ -91,7 +91,12 @@ def whole(settings: Settings) -> None:
     for folder in (keys.server_identity, keys.node_identities / "client-1"):
         made = Identity.load(folder)
         made.certificate.verify_directly_issued_by(root.root.certificate)
-    for name in (services.TOKEN_SECRET, services.LINK_SECRET, services.PATIENT_SECRET):
+    for name in (
+        services.TOKEN_SECRET,
+        services.LINK_SECRET,
+        services.PATIENT_SECRET,
+        services.FACTOR_SECRET,
+    ):
         assert len(read_secret(settings.data / "keys" / name)) == 64
     assert settings.cluster.token_file.exists() and keys.revocation_list.exists()
 

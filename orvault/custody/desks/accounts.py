@@ -205,8 +205,7 @@ class AccountDesk(SessionDesk):
 
     def _put(self, uow: UnitOfWork, account: Account, actor: str, act: Act, now: int) -> None:
         uow.accounts.put(account)
-        detail = {"name": account.name, "sessions_ended": uow.sessions.end_all(account.account_id, now)}
-        uow.views.end(account.account_id, None, now)
+        detail = {"name": account.name, "sessions_ended": self._end_sessions(uow, account, now)}
         uow.history.append(now, actor, act, account.actor, detail)
 
 

@@ -18,6 +18,7 @@ from orvault.custody.request import ExportRequest
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.rows import UnitOfWork, UnitsOfWork
 from orvault.custody.scope import Place, Reach, reach_of
+from orvault.custody.second_factor import NO_FACTORS, FactorKey
 from orvault.custody.terms import Redaction
 from orvault.custody.viewing import ViewPolicy
 from orvault.errors import ErrorKind, OrvaultError
@@ -62,6 +63,7 @@ class Desk:
         evidence: Evidence | None = None,
         patients: PatientKey = NO_PATIENTS,
         access: AccessPolicy | None = None,
+        factors: FactorKey = NO_FACTORS,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -79,6 +81,7 @@ class Desk:
         self._retention = retention or RetentionPolicy()
         self._evidence = evidence
         self._access = access or AccessPolicy()
+        self._factors = factors
 
     def _place(self, room: str = "", camera_id: str = "") -> Place:
         """The place of an object, now: a camera, else a room, else the site as a whole."""

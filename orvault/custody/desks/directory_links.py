@@ -128,7 +128,3 @@ class DirectoryLinkDesk(AccountDesk):
     def _end_password(self, uow: UnitOfWork, account: Account, now: int) -> int:
         uow.accounts.put(replace(account, password_phc="", reset_us=None))
         return self._end_sessions(uow, account, now)
-
-    def _end_sessions(self, uow: UnitOfWork, account: Account, now: int) -> int:
-        uow.views.end(account.account_id, None, now)
-        return uow.sessions.end_all(account.account_id, now)

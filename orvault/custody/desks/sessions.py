@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, may
-from orvault.custody.account import MAX_TYPED_CHARACTERS, Account, clean_name
-from orvault.custody.desks.base import CONSOLE, Desk, not_found
+from orvault.custody.account import MAX_TYPED_CHARACTERS, Account
+from orvault.custody.desks.base import CONSOLE, not_found
+from orvault.custody.desks.proving import ProvingDesk, origin_of, still
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.session import MAX_CLIENT_CHARACTERS, SESSION_US, Method, Session
-from orvault.custody.throttle import HOME_US, MEMORY_US, Keys, Rule, check_wait
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -27,26 +27,17 @@ class SignIn:
     session: Session
 
 
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    """One try of a password: as whom, from where, when (UTC microseconds)."""
-
-    account: Account | None
-    keys: Keys
-    client: str
-    at_us: int
-
-
-class SessionDesk(Desk):
+class SessionDesk(ProvingDesk):
     """Sessions, and the password that opens them."""
 
-    def sign_in(self, name: str, password: str, client: str = "") -> SignIn:
-        """Open a session of 15 minutes for this account name and password.
+    def sign_in(self, name: str, password: str, client: str = "", code: str = "") -> SignIn:
+        """Open a session of 15 minutes for this account name, its password, and the code beside it where it has one.
 
         Anonymous work is bounded before it begins: few wait for their password to be looked at, and failures make
         the next attempt wait (`orvault.custody.throttle`).
         Errors: UNAUTHENTICATED, the same for an unknown name, a wrong password and a disabled account,
-        after the same work; TOO_MANY_ATTEMPTS (`ThrottledError`) during such a wait, and while too many sign in at
+        after the same work; CODE_NEEDED, once the password was right, where no code was given and one is needed;
+        TOO_MANY_ATTEMPTS (`ThrottledError`) during such a wait, and while too many sign in at
         once; BAD_REQUEST for a name that is longer than any.
         """
         if len(name) > MAX_TYPED_CHARACTERS:
@@ -56,9 +47,10 @@ class SessionDesk(Desk):
             attempt = self._count_attempt(name, client)
             account = self._proven(attempt, password)
         with self._uow() as uow:
-            _still(uow, account)
+            still(uow, account)
+            method = self._method_of(uow, attempt, account, code)
             self._forgive(uow, attempt, self._clock.now_us())
-            signed = self.open_session(uow, account, Method.PASSWORD, client)
+            signed = self.open_session(uow, account, method, client)
             uow.commit()
         return signed
 
@@ -78,12 +70,15 @@ class SessionDesk(Desk):
         )
         uow.sessions.drop(now - SESSION_US)
         uow.sessions.add(session)
-        detail = _origin(client) | {"how": method.value}
+        detail = origin_of(client) | {"how": method.value}
         uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, detail)
         return SignIn(account, session)
 
     def authenticate(self, session_id: str, account_id: str) -> Account:
-        """The account behind a session that is still open; UNAUTHENTICATED otherwise."""
+        """The account behind a session that is still open, with what the session lacks for its role.
+
+        Errors: UNAUTHENTICATED for one that is over.
+        """
         with self._uow(read_only=True) as uow:
             session = uow.sessions.get(session_id)
             account = uow.accounts.get(account_id)
@@ -96,7 +91,8 @@ class SessionDesk(Desk):
         ):
             message = "This session is over."
             raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
-        return account
+        lacks_code = session.method is Method.PASSWORD and account.role in self._access.second_factor
+        return replace(account, must_enrol=True) if lacks_code else account
 
     def sign_out(self, by: Account, session_id: str) -> None:
         """End this session of the account; its token opens nothing any more."""
@@ -133,7 +129,7 @@ class SessionDesk(Desk):
             uow.sessions.end(session_id, now)
             uow.views.end(session.account_id, session_id, now)
             actor, subject = CONSOLE if by is None else by.actor, f"account:{session.account_id}"
-            detail = {"session": session_id, "how": session.method.value} | _origin(session.client)
+            detail = {"session": session_id, "how": session.method.value} | origin_of(session.client)
             uow.history.append(now, actor, Act.SESSION_REVOKED, subject, detail)
             uow.commit()
 
@@ -159,78 +155,18 @@ class SessionDesk(Desk):
             phc = self._passwords.hash(new)
         with self._uow() as uow:
             now = self._clock.now_us()
-            _still(uow, account)
+            still(uow, account)
             self._forgive(uow, attempt, now)
             uow.accounts.put(replace(account, password_phc=phc, reset_us=None))
-            detail = {"sessions_ended": uow.sessions.end_all(account.account_id, now)}
-            uow.views.end(account.account_id, None, now)
+            detail = {"sessions_ended": self._end_sessions(uow, account, now)}
             uow.history.append(now, account.actor, Act.PASSWORD_CHANGED, account.actor, detail)
             uow.commit()
+
+    def _end_sessions(self, uow: UnitOfWork, account: Account, now: int) -> int:
+        """End every session of the account, and the views opened in them; how many sessions those were."""
+        uow.views.end(account.account_id, None, now)
+        return uow.sessions.end_all(account.account_id, now)
 
     def _known_words(self, *names: str) -> tuple[str, ...]:
         """What everybody here knows, and a password is therefore not made of."""
         return (*names, self._hospital)
-
-    def _count_attempt(self, name: str, client: str) -> _Attempt:
-        # The attempt counts as failed until it has succeeded: otherwise many tries sent at once would all be
-        # looked at before the first failure is on record.
-        cleaned = clean_name(name)
-        keys = Keys.of(cleaned, client)
-        with self._uow() as uow:
-            now = self._clock.now_us()
-            home = uow.sign_ins.at_home(keys.pair, now - HOME_US)
-            check_wait([_free_us(uow, key, rule, now) for key, rule in keys.rules(at_home=home)], now)
-            for key, _ in keys.rules():
-                uow.sign_ins.add_failure(key, now)
-            account = uow.accounts.by_name(cleaned)
-            uow.commit()
-        return _Attempt(account, keys, client, now)
-
-    def _proven(self, attempt: _Attempt, password: str) -> Account:
-        """The account, if the password is its own and it may sign in."""
-        account = attempt.account
-        usable = account is not None and not account.disabled
-        matches = self._passwords.matches(password, account.password_phc if account and usable else None)
-        if account is not None and matches:
-            return account
-        with self._uow() as uow:
-            self._note_failure(uow, attempt, self._clock.now_us())
-            uow.commit()
-        raise OrvaultError(
-            ErrorKind.UNAUTHENTICATED,
-            "The account name or the password is not right.",
-            advice="Check both; the keyboard's language and Caps Lock too.",
-        )
-
-    def _forgive(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
-        # Of the name and of the address only this attempt: whoever has one account could else try others' passwords
-        # for ever, and a name under attack would be free again with each sign-in of its owner.
-        uow.sign_ins.clear_failures(attempt.keys.pair)
-        for key, _ in attempt.keys.rules():
-            uow.sign_ins.drop_failure(key, attempt.at_us)
-        uow.sign_ins.note_home(attempt.keys.pair, now)
-        uow.sign_ins.forget(now - MEMORY_US, now - HOME_US)
-
-    def _note_failure(self, uow: UnitOfWork, attempt: _Attempt, now: int) -> None:
-        # A name that belongs to nobody is not written down: it is often a password typed into the wrong
-        # field.
-        subject = attempt.account.actor if attempt.account is not None else "account:unknown"
-        origin = _origin(attempt.client)
-        uow.history.append(now, "anonymous", Act.SIGN_IN_FAILED, subject, origin)
-        if any(_free_us(uow, key, rule, now) > now for key, rule in attempt.keys.rules()):
-            uow.history.append(now, "anonymous", Act.SIGN_IN_THROTTLED, subject, origin)
-
-
-def _free_us(uow: UnitOfWork, key: str, rule: Rule, now: int) -> int:
-    return rule.free_us(uow.sign_ins.failures(key, now - rule.reach_us))
-
-
-def _still(uow: UnitOfWork, account: Account) -> None:
-    """UNAUTHENTICATED if the account was disabled or its password changed while this one was looked at."""
-    if uow.accounts.get(account.account_id) != account:
-        message = "This account was changed at the same moment."
-        raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
-
-
-def _origin(client: str) -> dict[str, object]:
-    return {"from": client[:MAX_CLIENT_CHARACTERS]} if client else {}

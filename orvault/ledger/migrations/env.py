@@ -12,6 +12,7 @@ from orvault.ledger import (
     tables_retention,
     tables_scans,
     tables_search,
+    tables_second_factors,
     tables_viewing,
 )
 from orvault.ledger.tables import metadata
@@ -22,6 +23,7 @@ assert tables_directory.directory_links.metadata is metadata, "all parts of the 
 assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
 assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
 assert tables_search.stretches.metadata is metadata, "all parts of the schema are one"
+assert tables_second_factors.second_factors.metadata is metadata, "all parts of the schema are one"
 assert tables_viewing.views.metadata is metadata, "all parts of the schema are one"
 assert tables_retention.destructions.metadata is metadata, "all parts of the schema are one"
 
