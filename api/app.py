@@ -27,6 +27,7 @@ from api.routes import (
     directory,
     exports,
     history,
+    machines,
     papers,
     recordings,
     retention,
@@ -101,6 +102,7 @@ def build_app(services: Services) -> FastAPI:
     sections = (
         accounts,
         second_factors,
+        machines,
         directory,
         recordings,
         viewing,

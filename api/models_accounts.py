@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr
 
@@ -10,6 +10,7 @@ from api.security import TokenSigner
 from api.types import Model, TimeIn, TimeOut
 from orvault.clock import US_PER_S
 from orvault.custody.account import Account, Role
+from orvault.custody.api_key import ApiKey
 from orvault.custody.desks.second_factors import FactorState
 from orvault.custody.directory import MAX_NAME_CHARACTERS, MAX_SUBJECT_CHARACTERS, DirectoryLink
 from orvault.custody.scope import MAX_SCOPES, Scope, ScopeKind
@@ -104,6 +105,7 @@ class AccountOut(Model):
     scopes: list[ScopeOut] = Field(description="How far it reaches; without any, it sees nothing.")
     created_at: TimeOut
     disabled_at: TimeOut | None
+    machine: bool = Field(description="It has no password, and comes by keys.")
     must_change_password: bool = Field(
         description="Somebody else set it; until then nothing else is allowed."
     )
@@ -122,9 +124,64 @@ class AccountOut(Model):
             scopes=[ScopeOut.of(scope) for scope in account.scopes],
             created_at=account.created_us,
             disabled_at=account.disabled_us,
+            machine=account.machine,
             must_change_password=account.must_change,
             must_enrol_second_factor=account.must_enrol,
         )
+
+
+class MachineIn(Model):
+    """A new account of a machine."""
+
+    name: Annotated[str, Field(max_length=200, examples=["or-planning"])]
+    display_name: Annotated[str, Field(max_length=200, examples=["Surgery planning"])]
+    role: Role = Field(description="What it may, less what takes a person; not system-administrator.")
+    scopes: list[ScopeIn] = Field(max_length=MAX_SCOPES, description="How far it reaches.")
+
+
+class KeyIn(Model):
+    """A new key of a machine."""
+
+    name: str = Field(max_length=200, description="What it is for.", examples=["planning server, 2027"])
+    expires_at: TimeIn = Field(description="When it is over; within a year.")
+
+
+class KeyOut(Model):
+    """A key that works; the key itself is shown once."""
+
+    id: str = Field(description="Also the session's: `DELETE /sessions/ID` ends it.")
+    name: str
+    issued_at: TimeOut
+    expires_at: TimeOut
+    used_at: TimeOut | None = Field(description="Last, give or take a minute; none: never.")
+    used_from: str = Field(description="Address; empty: not known.")
+
+    @classmethod
+    def of(cls, key: ApiKey) -> KeyOut:
+        """From custody's key."""
+        return cls(**_kept(key))
+
+
+class IssuedKeyOut(KeyOut):
+    """A new key."""
+
+    key: str = Field(description="Shown this once; send it as `Authorization: Bearer KEY`.")
+
+    @classmethod
+    def issued(cls, secret: str, key: ApiKey) -> IssuedKeyOut:
+        """From custody's key, with the key itself."""
+        return cls(key=secret, **_kept(key))
+
+
+def _kept(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.session.session_id,
+        "name": key.name,
+        "issued_at": key.session.issued_us,
+        "expires_at": key.session.expires_us,
+        "used_at": key.used_us,
+        "used_from": key.used_from,
+    }
 
 
 class AccountIn(Model):

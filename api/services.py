@@ -11,6 +11,7 @@ from fastapi.security import OAuth2PasswordBearer
 from api.directory.flow import Directory
 from api.security import LinkSigner, TokenSigner
 from orvault.custody.account import Account
+from orvault.custody.api_key import is_key
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -52,8 +53,10 @@ def services_of(request: Request) -> Services:
 ServicesHere = Annotated[Services, Depends(services_of)]
 
 
-def caller_of(services: ServicesHere, token: Annotated[str | None, Depends(_bearer)]) -> Caller:
-    """The caller behind the bearer token; UNAUTHENTICATED without a good one."""
+def caller_of(
+    request: Request, services: ServicesHere, token: Annotated[str | None, Depends(_bearer)]
+) -> Caller:
+    """The caller behind the bearer token, or a machine's key; UNAUTHENTICATED without a good one."""
     if token is None:
         raise OrvaultError(
             ErrorKind.UNAUTHENTICATED,
@@ -61,6 +64,8 @@ def caller_of(services: ServicesHere, token: Annotated[str | None, Depends(_bear
             where="Authorization",
             advice=f"Sign in with POST {PREFIX}/session and send its token in the Authorization header.",
         )
+    if is_key(token):
+        return Caller(*services.custody.authenticate_key(token, client_of(request)))
     claims = services.tokens.read(token)
     return Caller(services.custody.authenticate(claims.session_id, claims.account_id), claims.session_id)
 

@@ -31,7 +31,7 @@ def list_(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show every account."""
     with errors_in_words():
         table = Table("name", "role", "reaches", "made", "state")
-        for account in _custody(config).all_accounts():
+        for account in custody_of(config).all_accounts():
             reaches = "; ".join(scope.words for scope in account.scopes) or "nothing"
             made = utc_iso(account.created_us)[:10]
             table.add_row(account.name, account.role.value, reaches, made, _state(account))
@@ -42,7 +42,7 @@ def list_(config: ConfigOption = DEFAULT_CONFIG) -> None:
 def disable(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Close an account and end its sessions, at once. The last system administrator's stays."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         custody.disable_account(None, found.account_id)
         out.print(f"{found.name} cannot sign in any more; its sessions are over.", markup=False)
@@ -52,7 +52,7 @@ def disable(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
 def enable(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Open a closed account again."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         custody.enable_account(None, found.account_id)
         out.print(f"{found.name} can sign in again.", markup=False)
@@ -64,7 +64,7 @@ def reset_password(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) ->
     with errors_in_words():
         from cluster import setup
 
-        custody, password = _custody(config), setup.make_password()
+        custody, password = custody_of(config), setup.make_password()
         found = custody.account_named(name)
         custody.reset_password(None, found.account_id, password)
         out.print(f"{found.name}: [bold]{password}[/] (shown once; to be changed at the next sign-in).")
@@ -74,7 +74,7 @@ def reset_password(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) ->
 def reset_second_factor(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Remove an account's second factor, whose device and recovery codes are gone; its sessions end."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         custody.reset_second_factor(None, found.account_id)
         out.print(f"{found.name} signs in without a code, and can enrol another device.", markup=False)
@@ -88,7 +88,7 @@ def scope(
 ) -> None:
     """Say how far an account reaches, in place of what was said before."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         scoped = custody.set_scopes(None, found.account_id, read_scopes(parts))
         reaches = "; ".join(one.words for one in scoped.scopes) or "nothing"
@@ -99,7 +99,7 @@ def scope(
 def sessions(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Show an account's open sessions."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         table = Table("session", "since", "from", "how", "until")
         for one in custody.sessions(None, custody.account_named(name).account_id):
             since, until = utc_iso(one.issued_us)[:19], utc_iso(one.expires_us)[:19]
@@ -114,7 +114,7 @@ def revoke(
 ) -> None:
     """End a session, and the views that were opened in it, at once."""
     with errors_in_words():
-        _custody(config).revoke_session(None, session)
+        custody_of(config).revoke_session(None, session)
         out.print("The session is over.")
 
 
@@ -127,7 +127,7 @@ def link(
 ) -> None:
     """Have somebody of the hospital's directory sign in as an account, by no password any more."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         made = custody.link_directory(None, found.account_id, subject, username)
         who = made.subject or f"the first who comes as {made.awaits}"
@@ -138,7 +138,7 @@ def link(
 def unlink(name: NameArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Take an account's link to the directory away; it has no password until it is given one."""
     with errors_in_words():
-        custody = _custody(config)
+        custody = custody_of(config)
         found = custody.account_named(name)
         custody.unlink_directory(None, found.account_id)
         out.print(f"Nobody of the directory signs in as {found.name} any more.", markup=False)
@@ -158,7 +158,8 @@ def _read_scope(part: str) -> Scope:
     return Scope(ScopeKind(kind), name)
 
 
-def _custody(config: ConfigOption) -> CustodyService:
+def custody_of(config: ConfigOption) -> CustodyService:
+    """Custody over the ledger that the settings name, as a command at the server asks it."""
     settings = settings_of(config)
     from cluster import services
     from cluster.custody import open_custody
@@ -170,4 +171,6 @@ def _custody(config: ConfigOption) -> CustodyService:
 def _state(account: Account) -> str:
     if account.disabled_us is not None:
         return f"closed on {utc_iso(account.disabled_us)[:10]}"
+    if account.machine:
+        return "a machine: comes by keys"
     return "has to change its password" if account.must_change else "in use"

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from cluster import accounts_cli, history_cli, keys_cli, retention_cli, root_access
+from cluster import accounts_cli, history_cli, keys_cli, machines_cli, retention_cli, root_access
 from cluster.command import DEFAULT_CONFIG, ConfigOption
 from cluster.command import ready as _ready
 from cluster.command import settings_of as _settings
@@ -33,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(keys_cli.app, name="keys")
 app.add_typer(accounts_cli.app, name="accounts")
+app.add_typer(machines_cli.app, name="machines")
 app.add_typer(history_cli.app, name="history")
 app.add_typer(retention_cli.app, name="retention")
 app.command()(inspect)

@@ -124,6 +124,26 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
         }
     ),
 }
+# What a machine may at most, whatever its role: plan, switch, watch masked and read. People decide, lift masks, hand
+# out and destroy; a new right is theirs until it stands here.
+_MACHINES = frozenset(
+    {
+        Right.SESSION,
+        Right.CAMERA_VIEW,
+        Right.LIVE_VIEW,
+        Right.STORED_VIEW,
+        Right.MASK_SET,
+        Right.CASE_VIEW,
+        Right.CASE_PLAN,
+        Right.CASE_ARM,
+        Right.CASE_CLOSE,
+        Right.RECORDING_SWITCH,
+        Right.RECORDING_LIST,
+        Right.EXPORT_VIEW,
+        Right.HISTORY_VIEW,
+        Right.RETENTION_VIEW,
+    }
+)
 # Rights that reach only what the account itself asked for, unless the role stands in `_SEES_ALL`.
 _OWN_ONLY = frozenset({Right.EXPORT_VIEW, Right.EXPORT_DOWNLOAD})
 _SEES_ALL: dict[Right, frozenset[Role]] = {
@@ -173,6 +193,8 @@ def may(
     if right is Right.EXPORT_DECIDE and owner_id is not None and owner_id == account.account_id:
         reason = "A request is approved by somebody other than the person who submitted it."
         return Decision(False, reason, ErrorKind.SELF_APPROVAL)
+    if account.machine and right not in _MACHINES:
+        return Decision(False, f"A machine never has {right.value}: that takes a person.")
     role = account.role
     if right not in _RIGHTS[role]:
         return Decision(False, f"The role {role.value} does not include {right.value}.")

@@ -36,7 +36,7 @@ class Account:
 
     `reset_us`: the password is one that somebody else gave it then, good for nothing but choosing another.
     `scopes`: how far it reaches; without any, it sees nothing. `must_enrol` is of the session that it came by, and is
-    not kept: the password alone opened it, and the role needs more.
+    not kept: the password alone opened it, and the role needs more. A `machine` has no password, and comes by keys.
     """
 
     account_id: str
@@ -50,6 +50,7 @@ class Account:
     reset_us: int | None = None
     scopes: tuple[Scope, ...] = ()
     must_enrol: bool = False
+    machine: bool = False
 
     @property
     def disabled(self) -> bool:

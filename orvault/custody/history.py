@@ -37,6 +37,8 @@ class Act(StrEnum):
     DIRECTORY_REFUSED = "directory-refused"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - an act's name
     PASSWORD_RESET = "password-reset"  # noqa: S105 - an act's name
+    KEY_ISSUED = "key-issued"
+    KEY_USED = "key-used"
     SECOND_FACTOR_ENROLLED = "second-factor-enrolled"
     SECOND_FACTOR_REMOVED = "second-factor-removed"
     SECOND_FACTOR_RESET = "second-factor-reset"

@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.account import AccountRows
+from orvault.custody.api_key import ApiKeyRows
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.checkpoints import CheckpointRows
 from orvault.custody.destruction import DestructionRows
@@ -195,6 +196,8 @@ class UnitOfWork(Protocol):
     def sign_ins(self) -> SignInRows: ...  # noqa: D102
     @property
     def second_factors(self) -> SecondFactorRows: ...  # noqa: D102
+    @property
+    def api_keys(self) -> ApiKeyRows: ...  # noqa: D102
     @property
     def cameras(self) -> CameraRows: ...  # noqa: D102
     @property

@@ -184,6 +184,8 @@ def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -
 
 def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tuple[Showing, str, int]:
     """The most that may be shown, the reason, and until when."""
+    if account.machine:
+        return Showing.MASKED, "A machine sees masked pictures only.", view.expires_us
     held = [grant for grant in now.grants if _covers(grant, account, view, now_us)]
     if held:
         best = max(held, key=lambda grant: (_ORDER.index(grant.showing), grant.until_us))

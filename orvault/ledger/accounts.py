@@ -31,6 +31,7 @@ class Accounts:
                 created_by=account.created_by,
                 disabled_us=account.disabled_us,
                 reset_us=account.reset_us,
+                machine=account.machine,
             )
         )
         self._add_scopes(account)
@@ -112,4 +113,5 @@ def _account(row: Row, scopes: tuple[Scope, ...]) -> Account:
         disabled_us=row["disabled_us"],
         reset_us=row["reset_us"],
         scopes=scopes,
+        machine=row["machine"],
     )

@@ -34,14 +34,14 @@ class Sessions:
     def get(self, session_id: str) -> Session | None:
         """The session with this id."""
         row = self._db.execute(select(t.sessions).where(t.sessions.c.id == session_id)).mappings().first()
-        return None if row is None else _session(row)
+        return None if row is None else session_of(row)
 
     def open_of(self, account_id: str, now_us: int) -> Sequence[Session]:
         """Those of the account that are open, the oldest first."""
         s = t.sessions.c
         still_open = (s.account_id == account_id, s.ended_us.is_(None), s.expires_us > now_us)
         query = select(t.sessions).where(*still_open).order_by(s.issued_us, s.id)
-        return [_session(row) for row in self._db.execute(query).mappings()]
+        return [session_of(row) for row in self._db.execute(query).mappings()]
 
     def end(self, session_id: str, at_us: int) -> None:
         """Mark it ended."""
@@ -55,10 +55,14 @@ class Sessions:
 
     def drop(self, expired_before_us: int) -> None:
         """Drop sessions that are over anyway; the sign-ins themselves are in history."""
-        self._db.execute(delete(t.sessions).where(t.sessions.c.expires_us < expired_before_us))
+        s = t.sessions.c
+        over = select(s.id).where(s.method == Method.KEY.value, s.expires_us < expired_before_us)
+        self._db.execute(delete(t.api_keys).where(t.api_keys.c.session_id.in_(over)))
+        self._db.execute(delete(t.sessions).where(s.expires_us < expired_before_us))
 
 
-def _session(row: Row) -> Session:
+def session_of(row: Row) -> Session:
+    """A session from its row, whatever else stands in it."""
     return Session(
         session_id=row["id"],
         account_id=row["account_id"],

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.schema import SchemaItem
@@ -69,6 +71,13 @@ accounts = make_table(
     Column("created_by", String(64), nullable=False, comment="history actor who made it, or console"),
     moment("disabled_us", "since when signing in is off; NULL: in use", nullable=True),
     moment("reset_us", "when somebody else set its password; NULL: it is its own", nullable=True),
+    Column(
+        "machine",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="it has no password, and comes by keys",
+    ),
     UniqueConstraint("name"),
     CheckConstraint(
         "role IN ('system-administrator','records-manager','privacy-officer','clinical-staff','auditor')",
@@ -109,6 +118,21 @@ sessions = make_table(
     CheckConstraint("expires_us > issued_us", "period"),
     Index(None, "account_id"),
     Index(None, "expires_us"),
+)
+
+api_keys = make_table(
+    "api_keys",
+    "What a session of the method key is opened by, again and again; owner: custody machines desk",
+    Column(
+        "session_id", ID, ForeignKey("sessions.id"), primary_key=True, comment="its session, with its end"
+    ),
+    Column("digest", DIGEST, nullable=False, comment="SHA-256 (hex) of the key, 256 random bits"),
+    Column("name", String(80), nullable=False, comment="what it is for, as people call it"),
+    moment("used_us", "when it was last used, give or take a minute; NULL: never", nullable=True),
+    Column(
+        "used_from", String(64), nullable=False, comment="address that it came from then; empty: not known"
+    ),
+    UniqueConstraint("digest"),
 )
 
 sign_in_failures = make_table(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.accounts import Accounts
+from orvault.ledger.api_keys import ApiKeys
 from orvault.ledger.cases import Cameras, Cases, Runs
 from orvault.ledger.checkpoints import Checkpoints
 from orvault.ledger.control import Reasons, Signals
@@ -185,6 +186,11 @@ class SqlUnitOfWork:
     def second_factors(self) -> SecondFactors:
         """Second factors."""
         return SecondFactors(self._here)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """Keys of machines."""
+        return ApiKeys(self._here)
 
     @cached_property
     def directory(self) -> Directory:

@@ -77,3 +77,17 @@ def test_a_second_factor_is_reset_at_the_server(config: Path) -> None:
     code, said = run(config, "accounts", "reset-second-factor", "Kim.Jiwon")
     assert code == 0 and "without a code" in said
     assert custody.sign_in("kim.jiwon", password.strip()).account == account
+
+
+def test_a_machine_gets_a_key_at_the_server_and_loses_it(config: Path) -> None:
+    assert run(config, "machines", "add", "or-planning", "records-manager")[0] == 0
+    assert run(config, "machines", "add", "root", "system-administrator")[0] == 1
+    code, said = run(config, "machines", "key", "or-planning", "server [1]", "--days", "30")
+    secret = said.split()[0]
+    assert code == 0 and secret.startswith("orv_") and "shown once" in said
+    account, session_id = open_custody(ledger_address(load_settings(config)), ()).authenticate_key(secret)
+    code, listed = run(config, "machines", "keys", "or-planning")
+    assert code == 0 and session_id in listed and secret not in listed and account.name == "or-planning"
+    assert "comes by keys" in run(config, "accounts", "list")[1]
+    assert run(config, "accounts", "revoke", session_id)[0] == 0
+    assert session_id not in run(config, "machines", "keys", "or-planning")[1]

@@ -31,6 +31,13 @@ BODIES: dict[str, dict[str, Any]] = {
         "scopes": [{"kind": "site"}],
         "password": "Long-enough-pw-1",
     },
+    "create_machine": {
+        "name": "new.machine",
+        "display_name": "New",
+        "role": "auditor",
+        "scopes": [{"kind": "site"}],
+    },
+    "issue_key": {"name": "one", "expires_at": "2027-06-01T00:00:00Z"},
     "reset_password": {"password": "Long-enough-pw-1"},
     "set_scopes": {"scopes": [{"kind": "site"}]},
     "begin_second_factor": {"password": PASSWORD},

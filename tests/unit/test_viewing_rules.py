@@ -118,6 +118,15 @@ def test_a_grant_for_anything_else_opens_nothing(changes: dict[str, object]) -> 
     assert found.showing is Showing.MASKED
 
 
+@pytest.mark.parametrize("kind", list(ViewKind))
+def test_a_machine_sees_nothing_but_masked_pictures_whatever_a_person_would(kind: ViewKind) -> None:
+    everything = so(grant(kind), policy=ViewPolicy((LiveRule(Role.PRIVACY_OFFICER, SITE, Showing.CLEAR),)))
+    officer = person(Role.PRIVACY_OFFICER)
+    assert decide_view(officer, view(kind), everything, NOW).showing is not Showing.MASKED
+    found = decide_view(replace(officer, machine=True), view(kind), everything, NOW)
+    assert found.allowed and found.showing is Showing.MASKED
+
+
 @pytest.mark.parametrize(
     "scope",
     [

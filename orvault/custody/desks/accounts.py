@@ -51,19 +51,25 @@ class AccountDesk(SessionDesk):
             scopes=check_scopes(scopes),
         )
         with self._uow() as uow:
-            self._check_known(uow, account.scopes)
-            if uow.accounts.by_name(name) is not None:
-                raise OrvaultError(
-                    ErrorKind.CONFLICT,
-                    "This account name is taken.",
-                    where="name",
-                    advice="Choose another one.",
-                )
-            uow.accounts.add(account)
-            detail = {"name": name, "role": role.value, "scopes": [one.words for one in account.scopes]}
-            uow.history.append(now, actor, Act.ACCOUNT_CREATED, account.actor, detail)
+            self._add_account(uow, account, actor)
             uow.commit()
         return account
+
+    def _add_account(self, uow: UnitOfWork, account: Account, actor: str) -> None:
+        self._check_known(uow, account.scopes)
+        if uow.accounts.by_name(account.name) is not None:
+            raise OrvaultError(
+                ErrorKind.CONFLICT,
+                "This account name is taken.",
+                where="name",
+                advice="Choose another one.",
+            )
+        uow.accounts.add(account)
+        scopes = [one.words for one in account.scopes]
+        detail: dict[str, object] = {"name": account.name, "role": account.role.value, "scopes": scopes}
+        if account.machine:
+            detail["machine"] = True
+        uow.history.append(account.created_us, actor, Act.ACCOUNT_CREATED, account.actor, detail)
 
     def accounts(self, by: Account, limit: int = 100, after: str = "") -> Sequence[Account]:
         """Accounts in order of their id, from behind `after`."""

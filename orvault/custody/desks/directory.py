@@ -11,7 +11,7 @@ import secrets
 from dataclasses import replace
 
 from orvault.custody.account import Account
-from orvault.custody.desks.directory_links import DirectoryLinkDesk
+from orvault.custody.desks.machines import MachineDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.directory import (
     ATTEMPT_US,
@@ -45,7 +45,7 @@ _ADVICE = {
 }
 
 
-class DirectoryDesk(DirectoryLinkDesk):
+class DirectoryDesk(MachineDesk):
     """Identities of the directory, and the sessions that they open."""
 
     def check_directory_client(self, client: str) -> None:

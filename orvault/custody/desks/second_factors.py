@@ -51,7 +51,7 @@ class SecondFactorDesk(AccountDesk):
         signing in; CONFLICT for an account that has a second factor, or has no password to go beside it.
         """
         if not by.password_phc:
-            message = "This account signs in through the directory, which asks for its own second factor."
+            message = "This account has no password that a code could stand beside."
             raise OrvaultError(ErrorKind.CONFLICT, message)
         with self._passwords.gate.place():
             attempt = self._count_attempt(by.name, client)
