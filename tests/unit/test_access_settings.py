@@ -39,3 +39,12 @@ def test_a_part_that_is_none_is_refused(tmp_path: Path, part: str) -> None:
     live = f"viewing:\n  live:\n    - {{role: clinical-staff, {part}}}\n"
     with pytest.raises(OrvaultError):
         load_settings(written(tmp_path, ROOMS + live))
+
+
+def test_roles_that_need_a_second_factor_reach_custody_and_misspelt_ones_are_refused(tmp_path: Path) -> None:
+    assert rules(load_settings(written(tmp_path, ""))).access.second_factor == frozenset()
+    needed = "access:\n  second_factor: [auditor, privacy-officer]\n"
+    found = rules(load_settings(written(tmp_path, needed)))
+    assert found.access.second_factor == {Role.AUDITOR, Role.PRIVACY_OFFICER}
+    with pytest.raises(OrvaultError, match=r"access\.second_factor"):
+        load_settings(written(tmp_path, "access:\n  second_factor: [officer]\n"))
