@@ -47,14 +47,22 @@ class Session:
 
     @classmethod
     def open(
-        cls, path: Path, roots: Sequence[bytes], clock: Clock, revocations: Revocations | None = None
+        cls,
+        path: Path,
+        roots: Sequence[bytes],
+        clock: Clock,
+        revocations: Revocations | None = None,
+        *,
+        partial: bool = False,
     ) -> Session:
         """Everything that can be checked fast and without a secret (package-v1, section 5, steps 1 to 6).
+
+        With `partial`, a package whose tail is missing opens too: `damage` says so, and what is there plays.
 
         Raises:
             OrvaultError: NOT_FOUND, NOT_A_PACKAGE, DAMAGED, ALTERED, UNTRUSTED, NOT_YET_VALID, EXPIRED.
         """
-        reader = PackageReader.open(path)
+        reader = PackageReader.open(path, partial=partial)
         try:
             return cls(reader, reader.verify_label(roots, clock.now_us(), revocations))
         except BaseException:
@@ -68,6 +76,11 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.reader.close()
+
+    @property
+    def damage(self) -> OrvaultError | None:
+        """What is missing of a package opened with `partial`."""
+        return self.reader.damage
 
     def unlock(self, secret: str | PrivateKey) -> Manifest:
         """Steps 7 and 8; WRONG_PASSWORD, NOT_FOR_YOU, ALTERED."""

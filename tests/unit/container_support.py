@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from orvault.container.keys import (
 from orvault.container.package import MediaInfo, PackageBuilder, PackageTerms
 from orvault.container.segment import SealedSegment, SegmentMeta, SegmentSigner, seal_content
 from orvault.container.trust import Identity, create_root, issue
+from orvault.video.encoding import FRAGMENTED
 
 MEDIA = Path(__file__).resolve().parents[1] / "media"
 CLIP = MEDIA / "raise_left_side.mp4"
@@ -108,6 +110,22 @@ def terms(**changes: object) -> PackageTerms:
 
 
 @functools.cache
+def fragmented(clip: Path) -> bytes:
+    """A clip as a package has its video: written forwards, in fragments, none of its pictures coded again."""
+    import av
+
+    out = io.BytesIO()
+    with av.open(str(clip)) as source, av.open(out, "w", format="mp4", options=FRAGMENTED) as target:
+        video = source.streams.video[0]
+        stream = target.add_stream_from_template(video)
+        for packet in source.demux(video):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return out.getvalue()
+
+
+@functools.cache
 def clip_frames(path: Path) -> tuple[int, int, int, float]:
     """Frames, width, height, frames per second."""
     import av
@@ -162,7 +180,7 @@ def make_package(
     with PackageBuilder(folder, server, terms(**changes), chunk_bytes) as builder:
         for camera_id, clip in clips.items():
             with builder.media_sink(camera_id) as sink:
-                sink.write(clip.read_bytes())
+                sink.write(fragmented(clip))
         described = [
             media_info(camera, clip, **(infos or {}).get(camera, {})) for camera, clip in clips.items()
         ]

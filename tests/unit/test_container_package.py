@@ -32,6 +32,7 @@ from .container_support import (
     OTHER_CLIP,
     PASSWORD,
     Made,
+    fragmented,
     hospital,
     make_package,
     media_info,
@@ -81,7 +82,7 @@ def test_each_recipient_opens_it_and_every_camera_plays(made: Made, secret: obje
         assert manifest.terms == terms()
         assert manifest.media == (media_info("or1", CLIP), media_info("or2", OTHER_CLIP))
         for camera_id, clip in (("or1", CLIP), ("or2", OTHER_CLIP)):
-            assert reader.media(camera_id).read() == clip.read_bytes()
+            assert reader.media(camera_id).read() == fragmented(clip)
             with av.open(reader.media(camera_id), format="mp4") as container:
                 frames = sum(1 for _ in container.decode(video=0))
             assert frames == media_info(camera_id, clip).frames > 100
@@ -120,7 +121,7 @@ def test_the_first_picture_needs_the_papers_and_one_chunk_not_the_file(made: Mad
     with PackageReader(file, read_frame(file, partial=False)) as reader:
         reader.verify_label([made.root_der], NOW_US)
         reader.unlock(PASSWORD)
-        assert reader.media("or1").read(1000) == CLIP.read_bytes()[:1000]
+        assert reader.media("or1").read(1000) == fragmented(CLIP)[:1000]
     media = sum(camera.media.bytes for camera in reader.label.cameras)
     assert file.taken < len(made.data) - media + CHUNK_BYTES + 6 * 1024 < len(made.data) / 4
 
@@ -158,7 +159,7 @@ def test_the_clear_part_names_no_one_and_nothing_clear_is_in_it(made: Made) -> N
     text = json.dumps(_clear_payload(made)) + made.data[: _entries(made)[MANIFEST].offset].decode("latin-1")
     for word in ("Kim ", "Court", "case-1", "req-1", "court order", PASSWORD):
         assert word not in text
-    assert b"ftyp" not in made.data and CLIP.read_bytes()[1000:1032] not in made.data
+    assert b"ftyp" not in made.data and fragmented(CLIP)[1000:1032] not in made.data
 
 
 def _clear_payload(made: Made) -> dict[str, object]:
@@ -274,7 +275,7 @@ def test_what_is_left_of_a_cut_file_can_be_used(made: Made, tmp_path: Path) -> N
         reader.unlock(PASSWORD)
         media = reader.media("or1")
         there = 3 * (CHUNK_BYTES - 16) - 40
-        assert media.read(there) == CLIP.read_bytes()[:there]
+        assert media.read(there) == fragmented(CLIP)[:there]
         for reading in (lambda: media.read(1), lambda: reader.media("or2"), reader.verify_all):
             with pytest.raises(OrvaultError) as caught:
                 reading()
@@ -331,7 +332,7 @@ def test_chunks_rewritten_by_a_recipient_who_has_the_key_are_caught(made: Made, 
         reader.unlock(PASSWORD)
         key = reader._key
     aad = b"orvault/package/v1\npkg-1\nmedia/or1.mp4.enc"
-    fake = seal_bytes(bytes(CLIP.stat().st_size), key, aad, CHUNK_BYTES)
+    fake = seal_bytes(bytes(len(fragmented(CLIP))), key, aad, CHUNK_BYTES)
     error = _verdict(_rebuilt(made, tmp_path, {MEDIA_1: fake}), made.root_der)
     assert error.kind is ErrorKind.ALTERED and error.where == MEDIA_1
     crc_kept = bytearray(made.data)
@@ -478,7 +479,7 @@ def test_camera_ids_that_could_trick_a_path_are_refused(tmp_path: Path, camera_i
 
 def test_nothing_clear_is_on_disk_while_it_is_built(tmp_path: Path) -> None:
     _, server, _ = hospital()
-    clip = CLIP.read_bytes()
+    clip = fragmented(CLIP)
     with PackageBuilder(tmp_path, server, terms(), CHUNK_BYTES) as builder:
         sink = builder.media_sink("or1")
         sink.write(clip)

@@ -1,0 +1,308 @@
+"""Takes a fragmented MP4 apart: the description of its one video track, and fragment after fragment of pictures.
+
+Everything is held against bounds before it is used: a package's signer may be anybody. Decoding is decoding.py's.
+Source: ISO/IEC 14496-12 (moov, moof, traf, tfhd, tfdt, trun), ISO/IEC 14496-15 (avc1, hvc1).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from orvault.errors import ErrorKind, OrvaultError
+
+CLOCK_90K = 90_000
+MAX_DESCRIPTION_BYTES = 1 << 20  # ftyp and moov; a few hundred bytes are usual
+MAX_FRAGMENT_HEADER_BYTES = 1 << 20  # moof; a thousand bytes are usual
+MAX_SAMPLES = 10_000  # pictures of a fragment; 60 are usual
+MAX_SAMPLE_BYTES = 32 << 20  # of one coded picture
+MAX_PIXELS = 4096 * 2304  # of one picture: what a server takes of a camera
+
+_CODECS = {
+    b"avc1": ("h264", b"avcC"),
+    b"avc3": ("h264", b"avcC"),
+    b"hvc1": ("hevc", b"hvcC"),
+    b"hev1": ("hevc", b"hvcC"),
+}
+_ENTRY_BYTES = 78  # of a visual sample entry before its boxes
+_NOT_SYNC = 0x10000
+_LARGEST_TIME = 1 << 48  # in a track's own units: a hundred years and more
+
+
+class Stream(Protocol):
+    """A seekable file of verified bytes."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Move."""
+        ...
+
+    def read(self, size: int = -1, /) -> bytes | None:
+        """Up to `size` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One coded picture: where it lies, its times in 1/90000 s, whether decoding can start at it."""
+
+    offset: int
+    size: int
+    decode_90k: int
+    pts_90k: int
+    sync: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """The video track: `codec` as FFmpeg calls it, `config` the decoder's configuration (avcC, hvcC)."""
+
+    codec: str
+    width: int
+    height: int
+    config: bytes = field(repr=False)
+    timescale: int
+    track_id: int
+    default_duration: int
+    default_size: int
+    default_flags: int
+    begin: int  # where the first fragment lies
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A stretch of pictures, in decoding order; the next fragment begins at `end`."""
+
+    offset: int
+    end: int
+    samples: tuple[Sample, ...] = field(repr=False)
+    first_90k: int  # when its first picture is shown
+
+    @property
+    def sync(self) -> bool:
+        """Whether decoding can start here."""
+        return self.samples[0].sync
+
+
+def read_track(stream: Stream) -> Track:
+    """The boxes before the first fragment.
+
+    Raises:
+        OrvaultError: BAD_MEDIA if it is no fragmented MP4 of one H.264 or H.265 track; what reading raises.
+    """
+    at, moov = 0, None
+    while moov is None:
+        name, size, header = _header(stream, at)
+        if name not in (b"ftyp", b"free", b"moov") or size > MAX_DESCRIPTION_BYTES:
+            bad("It does not begin as a fragmented MP4 does.")
+        if name == b"moov":
+            moov = read_exactly(stream, at + header, size - header)
+        at += size
+        if at > 2 * MAX_DESCRIPTION_BYTES:
+            bad("Its description is too large.")
+    return _track(moov, at)
+
+
+def _track(moov: bytes, begin: int) -> Track:
+    boxes = _children(moov)
+    traks = [body for name, body in boxes if name == b"trak"]
+    extends = [body for name, body in _children(_only(boxes, b"mvex")) if name == b"trex"]
+    if len(traks) != 1 or len(extends) != 1:
+        bad("It holds something else than one video track.")
+    track_id, _, duration, size, flags = _unpack(">5I", extends[0], 4)
+    media = _children(_only(_children(traks[0]), b"mdia"))
+    header = _only(media, b"mdhd")
+    (timescale,) = _unpack(">I", header, 20 if header[:1] == b"\x01" else 12)
+    if _only(media, b"hdlr")[8:12] != b"vide" or not 1 <= timescale <= 10_000_000:
+        bad("It holds something else than one video track.")
+    tables = _children(_only(_children(_only(media, b"minf")), b"stbl"))
+    codec, width, height, config = _entry(_only(tables, b"stsd"))
+    return Track(codec, width, height, config, timescale, track_id, duration, size, flags, begin)
+
+
+def _entry(stsd: bytes) -> tuple[str, int, int, bytes]:
+    (count,) = _unpack(">I", stsd, 4)
+    entries = _children(stsd[8:])
+    if count != 1 or len(entries) != 1 or entries[0][0] not in _CODECS:
+        bad("Its video is neither H.264 nor H.265.")
+    name, body = entries[0]
+    codec, wanted = _CODECS[name]
+    width, height = _unpack(">HH", body, 24)
+    if not 0 < width * height <= MAX_PIXELS:
+        bad(f"A picture of {width}x{height} is not taken.")
+    return codec, width, height, _only(_children(body[_ENTRY_BYTES:]), wanted)
+
+
+def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
+    """The fragment that begins at `offset`; None at the end of the video.
+
+    Raises:
+        OrvaultError: BAD_MEDIA if something else lies there; what reading raises.
+    """
+    while True:
+        if offset >= stream.size:
+            return None
+        name, size, header = _header(stream, offset)
+        if name == b"moof":
+            break
+        if name not in (b"free", b"sidx", b"styp", b"mfra", b"emsg", b"prft"):
+            bad("Something else lies where a fragment was expected.")
+        offset += size
+    if size > MAX_FRAGMENT_HEADER_BYTES:
+        bad("A fragment's header is too large.")
+    moof = read_exactly(stream, offset + header, size - header)
+    name, media, begins = _header(stream, offset + size)
+    if name != b"mdat":
+        bad("A fragment has no pictures.")
+    first, end = offset + size + begins, offset + size + media
+    samples = _samples(moof, track, offset)
+    if any(sample.offset < first or sample.offset + sample.size > end for sample in samples):
+        bad("A picture lies outside its fragment.")
+    return Fragment(offset, end, samples, min(sample.pts_90k for sample in samples))
+
+
+def _samples(moof: bytes, track: Track, base: int) -> tuple[Sample, ...]:
+    trafs = [body for name, body in _children(moof) if name == b"traf"]
+    if len(trafs) != 1:
+        bad("A fragment has more than one track.")
+    boxes = _children(trafs[0])
+    base, defaults = _defaults(_only(boxes, b"tfhd"), track, base)
+    begin = _only(boxes, b"tfdt")
+    (decode,) = _unpack(">Q" if begin[:1] == b"\x01" else ">I", begin, 4)
+    samples: list[Sample] = []
+    at = base
+    for run in (body for name, body in boxes if name == b"trun"):
+        for row in _rows(run, defaults, base, at, decode):
+            if len(samples) >= MAX_SAMPLES:
+                bad("A fragment has too many pictures.")
+            samples.append(row.sample(track.timescale))
+            at, decode = row.at + row.size, row.decode + row.duration
+    if not samples:
+        bad("A fragment has no pictures.")
+    return tuple(samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One sample as a trun tells it; times in the track's own units."""
+
+    at: int
+    size: int
+    decode: int
+    shown: int
+    duration: int
+    sync: bool
+
+    def sample(self, timescale: int) -> Sample:
+        decode, shown = (_in_90k(time, timescale) for time in (self.decode, self.shown))
+        return Sample(self.at, self.size, decode, shown, self.sync)
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    duration: int
+    size: int
+    flags: int
+
+
+def _defaults(tfhd: bytes, track: Track, base: int) -> tuple[int, _Defaults]:
+    flags, track_id = _unpack(">II", tfhd, 0)
+    if track_id != track.track_id:
+        bad("A fragment is of another track.")
+    at, found = 8, [base, 0, track.default_duration, track.default_size, track.default_flags]
+    for place, (bit, form) in enumerate(((1, ">Q"), (2, ">I"), (8, ">I"), (16, ">I"), (32, ">I"))):
+        if flags & bit:
+            (found[place],) = _unpack(form, tfhd, at)
+            at += struct.calcsize(form)
+    return found[0], _Defaults(*found[2:])
+
+
+def _rows(run: bytes, defaults: _Defaults, base: int, at: int, decode: int) -> Iterator[_Row]:
+    """Each sample of a trun; `at` and `decode` are where the one before it ended."""
+    head, count = _unpack(">II", run, 0)
+    place, first_flags = 8, None
+    if head & 0x001:
+        (shift,) = _unpack(">i", run, place)
+        at, place = base + shift, place + 4
+    if head & 0x004:
+        (first_flags,) = _unpack(">I", run, place)
+        place += 4
+    form = ">" + "".join("I" for bit in (0x100, 0x200, 0x400) if head & bit)
+    form += ("i" if head >> 24 else "I") if head & 0x800 else ""
+    for number in range(count):
+        told = list(_unpack(form, run, place))
+        place += struct.calcsize(form)
+        duration = told.pop(0) if head & 0x100 else defaults.duration
+        size = told.pop(0) if head & 0x200 else defaults.size
+        flags = told.pop(0) if head & 0x400 else defaults.flags
+        if number == 0 and first_flags is not None:
+            flags = first_flags
+        if not 0 < size <= MAX_SAMPLE_BYTES or not 0 <= decode < _LARGEST_TIME:
+            bad("A picture's size or time makes no sense.")
+        yield _Row(at, size, decode, decode + (told.pop(0) if told else 0), duration, not flags & _NOT_SYNC)
+        at, decode = at + size, decode + duration
+
+
+def _in_90k(time: int, timescale: int) -> int:
+    return time if timescale == CLOCK_90K else round(time * CLOCK_90K / timescale)
+
+
+# --- boxes ---
+
+
+def _header(stream: Stream, at: int) -> tuple[bytes, int, int]:
+    """Name, size with header, and size of the header of the box at `at`."""
+    head = read_exactly(stream, at, 8)
+    size, name = struct.unpack(">I4s", head)
+    header = 8
+    if size == 1:
+        (size,) = struct.unpack(">Q", read_exactly(stream, at + 8, 8))
+        header = 16
+    if size < header or at + size > stream.size:
+        bad("A box is larger than what holds it.")
+    return name, size, header
+
+
+def _children(data: bytes) -> list[tuple[bytes, bytes]]:
+    found, at = [], 0
+    while at + 8 <= len(data):
+        size, name = struct.unpack_from(">I4s", data, at)
+        if size < 8 or at + size > len(data):
+            bad("A box is larger than what holds it.")
+        found.append((name, data[at + 8 : at + size]))
+        at += size
+    return found
+
+
+def _only(boxes: list[tuple[bytes, bytes]], name: bytes) -> bytes:
+    found = [body for each, body in boxes if each == name]
+    if len(found) != 1:
+        bad(f"It has {len(found)} boxes {name.decode('ascii')} where one is wanted.")
+    return found[0]
+
+
+def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
+    try:
+        return struct.unpack_from(form, data, at)
+    except struct.error:
+        bad("A box is too short.")
+
+
+def read_exactly(stream: Stream, at: int, count: int) -> bytes:
+    """`count` bytes from `at` on; BAD_MEDIA if the video has fewer."""
+    stream.seek(at)
+    data = stream.read(count) or b""
+    if len(data) < count:
+        bad("It ends within a box.")
+    return data
+
+
+def bad(message: str) -> NoReturn:
+    """Raise BAD_MEDIA; whose video it is, the reel adds."""
+    raise OrvaultError(ErrorKind.BAD_MEDIA, message)
