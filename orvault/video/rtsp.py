@@ -6,21 +6,30 @@ It connects once and says why it ended; connecting again is `recording.reconnect
 from __future__ import annotations
 
 import errno
+import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video import demux
 from orvault.video.pacing import in_batches
 from orvault.video.packet import Packet, StreamInfo
+from orvault.video.silence import SilenceWatch, connected_since, open_sockets
 
 DEFAULT_TIMEOUT_S = 5.0
 MAX_URL_CHARACTERS = 2_048
+_NO_LIMIT = -1.0  # to PyAV
+
+_PORTS = {"rtsp": 554, "rtsps": 322}
+
+log = logging.getLogger(__name__)
 
 _OPTIONS = {
     "rtsp_transport": "tcp",  # over UDP pictures get lost on the way
@@ -56,9 +65,12 @@ class RtspSource:
     ) -> None:
         self.where = shown(url)
         self._timeout_s = timeout_s
+        limit = _ReadLimit(timeout_s)
+        before = open_sockets()
         self._container = _open(
-            _with_credentials(url, username, password), self.where, timeout_s, _options(url, ca_file)
+            _with_credentials(url, username, password), self.where, limit, _options(url, ca_file)
         )
+        self._watch = _watch(url, before, limit, self.where)
         try:
             self._stream = demux.video_stream(self._container, self.where)
             self._info = demux.stream_info(self._stream, self.where)
@@ -76,7 +88,9 @@ class RtspSource:
 
     def __iter__(self) -> Iterator[Packet]:
         """Packets as they arrive; ends only by an OrvaultError that says why."""
-        raw = self._container.demux(self._stream)
+        raw: Iterable[av.Packet[VideoStream]] = self._container.demux(self._stream)
+        if self._watch is not None:
+            raw = self._watch.over(raw)
         base = self._stream.time_base
         assert base is not None, "an RTSP stream always has a time base"
         try:
@@ -84,6 +98,8 @@ class RtspSource:
             failure = _ended(self.where)
         except (av.FFmpegError, OSError) as error:
             failure = _broken(error, self.where, self._timeout_s)
+        if self._watch is not None and self._watch.hung_up:
+            failure = _stalled(self.where, self._timeout_s)
         # Raised out here: FFmpeg's own error holds the URL with the password and must not travel along as
         # context.
         raise failure
@@ -91,6 +107,8 @@ class RtspSource:
     def close(self) -> None:
         """Hang up."""
         self._container.close()
+        if self._watch is not None:
+            self._watch.close()
 
 
 def shown(url: str) -> str:
@@ -152,15 +170,38 @@ def _options(url: str, ca_file: Path | None) -> dict[str, str]:
     return _OPTIONS | {"tls_verify": "1", "ca_file": str(ca_file)}
 
 
-def _open(secret_url: str, where: str, timeout_s: float, options: dict[str, str]) -> InputContainer:
+class _ReadLimit:
+    """PyAV's own limit for a read, as long as nobody else watches; PyAV asks for the number when reading begins."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
+        self.watched = False
+
+    def __float__(self) -> float:
+        # A read that times out is tried once more inside FFmpeg, so each gets half of the time.
+        return _NO_LIMIT if self.watched else self.timeout_s / 2
+
+
+def _watch(url: str, before: Container[int], limit: _ReadLimit, where: str) -> SilenceWatch | None:
+    """Who hangs up when the camera falls silent; None where its connection is not found, and PyAV's limit holds."""
+    parts = urlsplit(url)
+    connection = connected_since(before, str(parts.hostname), parts.port or _PORTS[parts.scheme])
+    if connection is None:
+        log.info("%s: its connection is not known for certain, so reading it costs a little more", where)
+        return None
+    limit.watched = True
+    return SilenceWatch(connection, limit.timeout_s)
+
+
+def _open(secret_url: str, where: str, limit: _ReadLimit, options: dict[str, str]) -> InputContainer:
     started_s = time.monotonic()
     try:
-        # A read that times out is tried once more inside FFmpeg, so each gets half of the time.
-        return av.open(secret_url, mode="r", options=options, timeout=(timeout_s, timeout_s / 2))
+        timeout: Any = (limit.timeout_s, limit)  # typed as plain numbers, but only ever made one by float()
+        return av.open(secret_url, mode="r", options=options, timeout=timeout)
     except (av.FFmpegError, OSError) as error:
         # FFmpeg reports its own time limit as "invalid data" here.
-        if time.monotonic() - started_s >= timeout_s:
-            failure = _silent(where, timeout_s)
+        if time.monotonic() - started_s >= limit.timeout_s:
+            failure = _silent(where, limit.timeout_s)
         else:
             failure = _not_opened(error, where)
     raise failure
@@ -201,12 +242,16 @@ def _ended(where: str) -> OrvaultError:
 
 def _broken(error: av.FFmpegError | OSError, where: str, timeout_s: float) -> OrvaultError:
     if isinstance(error, (av.ExitError, TimeoutError)):
-        message = f"The camera is connected but sent no picture for {timeout_s:g} s."
-        return OrvaultError(
-            ErrorKind.CAMERA_STALLED, message, where=where, advice="Restart the camera if it stays so."
-        )
+        return _stalled(where, timeout_s)
     message = f"The connection to the camera broke ({_reason(error)})."
     return OrvaultError(ErrorKind.CAMERA_UNREACHABLE, message, where=where, advice=_CHECK_NETWORK)
+
+
+def _stalled(where: str, timeout_s: float) -> OrvaultError:
+    message = f"The camera is connected but sent no picture for {timeout_s:g} s."
+    return OrvaultError(
+        ErrorKind.CAMERA_STALLED, message, where=where, advice="Restart the camera if it stays so."
+    )
 
 
 def _reason(error: av.FFmpegError | OSError) -> str:

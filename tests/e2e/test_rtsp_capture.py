@@ -27,7 +27,7 @@ from actors.camera import CameraActor
 from orvault.clock import SystemClock
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.reconnect import ReconnectPolicy, reconnecting
-from orvault.video import nal
+from orvault.video import nal, rtsp
 from orvault.video.gop import Fragment, GopCutter
 from orvault.video.packet import Packet
 from orvault.video.rtsp import RtspSource
@@ -255,11 +255,36 @@ def until_it_ends(source: RtspSource, after: int, act: object) -> tuple[OrvaultE
     return caught.value, time.monotonic() - begun
 
 
-def test_a_frozen_camera_is_noticed_and_a_silent_one_does_not_hang(clips: dict[str, Path]) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "found"),
+    [("rtsp", "found"), ("rtsps", "found"), ("rtsp", "not found")],  # TLS says only "broken" of PyAV's limit
+)
+def test_a_frozen_camera_is_noticed_whether_its_connection_is_found_or_not(
+    scheme: str,
+    found: str,
+    clips: dict[str, Path],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    if found == "not found":
+        monkeypatch.setattr(rtsp, "connected_since", lambda *_: None)
+    tls = certificate(tmp_path / "own") if scheme == "rtsps" else None
+    with rtsp_cameras({"cam": clips["plain"]}, tls=tls) as server:
+        ca_file = None if tls is None else tls / "certificate.pem"
+        source = RtspSource(server.url("cam"), timeout_s=1.5, ca_file=ca_file)
+        error, after_s = until_it_ends(source, 20, server.freeze)
+    assert error.kind is ErrorKind.CAMERA_STALLED and "1.5 s" in error.message
+    assert 1.0 < after_s < 10.0, (
+        "1.5 s, or about twice 0.75 s, which is the half that each of FFmpeg's reads gets"
+    )
+    assert ("not known for certain" in caplog.text) == (found == "not found")
+
+
+def test_a_camera_that_never_answers_does_not_hang(clips: dict[str, Path]) -> None:
     with rtsp_cameras({"cam": clips["plain"]}) as server:
-        error, after_s = until_it_ends(RtspSource(server.url("cam"), timeout_s=1.5), 20, server.freeze)
-        assert error.kind is ErrorKind.CAMERA_STALLED and "1.5 s" in error.message
-        assert 1.0 < after_s < 10.0, "about twice 0.75 s, which is the half that each read gets"
+        server.freeze()
         silent = failure(server.url("cam"), timeout_s=1.0)
         assert silent.kind is ErrorKind.CAMERA_UNREACHABLE and "1 s" in silent.message
 

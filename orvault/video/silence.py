@@ -1,0 +1,113 @@
+"""Hangs up on a camera that sends no picture any more, so that a reader which FFmpeg holds comes back.
+
+FFmpeg's own limit counts every byte, and a camera whose pictures have stopped may still report its time (RTCP).
+PyAV's counts pictures, but enters the interpreter at every network read, some 70 times a picture (docs/perf,
+recording). A thread that looks once in the limit costs nothing; what it needs is the connection, which FFmpeg keeps
+to itself.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+P = TypeVar("P")
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+class SilenceWatch:
+    """Shuts `connection` down when a reader has waited for its next picture for `limit_s` seconds.
+
+    The connection becomes its own, to be closed by `close`; the other descriptors of it are only cut off.
+    """
+
+    def __init__(self, connection: socket.socket, limit_s: float) -> None:
+        self._connection, self._limit_s = connection, limit_s
+        self._waiting_since_s: float | None = None
+        self._closed = threading.Event()
+        self.hung_up = False  # why the reader's connection ended
+        threading.Thread(target=self._watch, name="silence", daemon=True).start()
+
+    def over(self, raw: Iterable[P]) -> Iterator[P]:
+        """The same pictures; the time that whoever takes them needs does not count as the camera's silence."""
+        pictures = iter(raw)
+        while True:
+            self._waiting_since_s = time.monotonic()
+            try:
+                picture = next(pictures)
+            except StopIteration:
+                return
+            finally:
+                self._waiting_since_s = None
+            yield picture
+
+    def close(self) -> None:
+        """Watch no more; call it when the reader has closed its side."""
+        self._closed.set()
+        self._connection.close()
+
+    def _watch(self) -> None:
+        wait_s = self._limit_s
+        while not self._closed.wait(wait_s):
+            since_s = self._waiting_since_s
+            silent_s = 0.0 if since_s is None else time.monotonic() - since_s
+            if silent_s >= self._limit_s:
+                self.hung_up = True
+                with suppress(OSError):  # gone by itself in the same moment
+                    self._connection.shutdown(socket.SHUT_RDWR)
+                return
+            wait_s = self._limit_s - silent_s
+
+
+def open_sockets() -> dict[int, int]:
+    """This process's sockets: inode, which is each one's own, to descriptor. Empty where the system lists none."""
+    found = {}
+    with suppress(FileNotFoundError):  # only Linux lists them
+        for entry in _DESCRIPTORS.iterdir():
+            with suppress(OSError):  # closed since it was listed, as the listing's own descriptor
+                status = os.fstat(int(entry.name))
+                if stat.S_ISSOCK(status.st_mode):
+                    found[status.st_ino] = int(entry.name)
+    return found
+
+
+def connected_since(before: Container[int], host: str, port: int) -> socket.socket | None:
+    """The one TCP connection to this address that is not among `before`, as a descriptor of our own.
+
+    None when there is none, or more than one: another thread may have connected to the same address meanwhile, and
+    hanging up on the wrong one would be worse than not knowing.
+    """
+    try:
+        peers = {info[4][:2] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+    except OSError:
+        return None
+    new = [number for inode, number in open_sockets().items() if inode not in before]
+    found = [made for number in new if (made := _connection(number, peers)) is not None]
+    if len(found) == 1:
+        return found[0]
+    for connection in found:
+        connection.close()
+    return None
+
+
+def _connection(number: int, peers: Container[object]) -> socket.socket | None:
+    """Another descriptor of this socket, if it is a TCP connection to one of these."""
+    try:
+        made = socket.socket(fileno=os.dup(number))
+    except OSError:  # closed since
+        return None
+    try:
+        if made.type == socket.SOCK_STREAM and made.getpeername()[:2] in peers:
+            return made
+    except OSError:  # not connected
+        pass
+    made.close()
+    return None
