@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,8 +19,11 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
 from player import revocations, roots, show
 from player import secrets as secret_input
-from player.session import Played, Session
+from player.session import Session
 from player.verdict import Verdict, of_error, of_history, of_issuer
+
+if TYPE_CHECKING:
+    from player.reel import Played
 
 app = typer.Typer(
     help="Look into, verify and play OR Vault export packages.",
@@ -223,6 +226,8 @@ def _verify_video(session: Session) -> None:
 
 
 def _play_all(session: Session, camera: str | None) -> list[Played]:
+    from player.reel import Reel  # its decoder takes half a second to load: only who plays waits for it
+
     played = []
     with show.progress() as bar:
         for info in session.cameras(camera):
@@ -231,7 +236,8 @@ def _play_all(session: Session, camera: str | None) -> list[Played]:
             def step(frames: int, task: object = task) -> None:
                 bar.update(task, completed=frames)  # type: ignore[arg-type]
 
-            played.append(session.play(info, step))
+            with Reel(session, info) as reel:
+                played.append(reel.play_through(step))
     return played
 
 

@@ -1,73 +1,103 @@
-"""Turns coded pictures into pictures. Neither finds them (film.py) nor knows their wall-clock time (reel.py)."""
+"""Turns coded pictures into pictures, by the FFmpeg in OpenCV (docs/adr/0033).
+
+Neither finds them (film.py) nor knows their wall-clock time (reel.py).
+"""
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, cast
 
-import av
-import av.error
 import numpy as np
 import numpy.typing as npt
-from av.video.codeccontext import VideoCodecContext
-from av.video.frame import VideoFrame
 
-from player.boxes import CLOCK_90K, MAX_PIXELS, Track, bad
+from player.boxes import Track, bad
 from player.film import Coded
+from player.remuxing import CodedFile
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), blue green red, rows without space between them
 
-# What PyAV raises on bad bytes: its own errors, and Python's where a field makes no sense to it.
-_MEDIA_ERRORS = (av.error.FFmpegError, ValueError, IndexError, OverflowError, ArithmeticError)
+# FFmpeg learns these from the environment alone. One format, no file and no network beside what it is given
+# (protocol_whitelist); no search through the file for what comes later (ignidx), no looking ahead for what is known.
+_OPTIONS = {
+    "fflags": "+ignidx",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2",
+    "protocol_whitelist": "none",
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+    "analyzeduration": "0",
+    "fpsprobesize": "0",
+}
+_ENVIRONMENT = {
+    "OPENCV_FFMPEG_CAPTURE_OPTIONS": "|".join(f"{name};{value}" for name, value in _OPTIONS.items()),
+    "OPENCV_FFMPEG_LOGLEVEL": "-8",  # what is wrong with a video is said by this program, in its own words
+    "OPENCV_LOG_LEVEL": "SILENT",
+}
+
+
+def _set_environment() -> None:
+    os.environ.update(_ENVIRONMENT)
+    if sys.platform == "win32":
+        import ctypes
+
+        for name, value in _ENVIRONMENT.items():
+            # OpenCV's FFmpeg is linked to another C library than Python, which keeps an environment of its own.
+            ctypes.cdll.msvcrt._putenv(f"{name}={value}".encode("ascii"))
+
+
+_set_environment()
+
+import cv2  # noqa: E402 - reads the environment when it is loaded
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A decoded picture; its colours are made when they are asked for, which costs more than decoding it."""
+    """A decoded picture; its colours are made when they are asked for, before the next one is decoded."""
 
     pts_90k: int
-    _frame: VideoFrame = field(repr=False)
+    _capture: Any = field(repr=False)
+    _track: Track = field(repr=False)
 
     def pixels(self, width_px: int | None = None) -> Pixels:
-        """Blue green red; scaled to a width where one is given."""
-        frame = self._frame
-        if width_px is not None and width_px < frame.width:
-            height = max(1, round(frame.height * width_px / frame.width))
-            frame = frame.reformat(width_px, height, "bgr24")
-        return np.ascontiguousarray(frame.to_ndarray(format="bgr24"))
+        """Blue green red, an array of its own; scaled down to a width where one is given."""
+        there, picture = self._capture.retrieve()
+        if not there or picture.shape != (self._track.height, self._track.width, 3):
+            bad("A picture is not of the kind that was described.")
+        if width_px is not None and 0 < width_px < self._track.width:
+            height = max(1, round(self._track.height * width_px / self._track.width))
+            picture = cv2.resize(picture, (width_px, height), interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(picture)
 
 
-def decoded(track: Track, coded: Iterable[Coded]) -> Iterator[Shown]:
-    """Every picture, in the order of showing.
+def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int = 0) -> Iterator[Shown]:
+    """Every picture, in the order of showing; `first_90k` is when the first of them is shown.
+
+    `threads`: how many decode, 0 for as many as there are processors.
 
     Raises:
-        OrvaultError: BAD_MEDIA if it cannot be decoded, or has another size than was said; what `coded` raises.
+        OrvaultError: BAD_MEDIA if it cannot be decoded, or has another size than was said; what `coded` raises, after
+        every picture before it.
     """
-    context = _context(track)
-    for each in coded:
-        packet = av.Packet(each.data)
-        packet.pts, packet.dts = each.sample.pts_90k, each.sample.decode_90k
-        packet.time_base = Fraction(1, CLOCK_90K)
-        yield from _decode(context, track, packet)
-    yield from _decode(context, track, None)
-
-
-def _context(track: Track) -> VideoCodecContext:
-    context = cast(VideoCodecContext, VideoCodecContext.create(track.codec, "r"))
-    context.extradata = track.config
-    context.thread_type = "AUTO"
-    context.options = {"max_pixels": str(MAX_PIXELS)}
-    return context
-
-
-def _decode(context: VideoCodecContext, track: Track, packet: av.Packet[Any] | None) -> Iterator[Shown]:
+    file = CodedFile(track, coded)
     try:
-        frames = context.decode(packet)
-    except _MEDIA_ERRORS as error:
-        bad(f"The video cannot be decoded: {error}.")
-    for frame in frames:
-        if (frame.width, frame.height) != (track.width, track.height) or frame.pts is None:
-            bad("A picture is not of the kind that was described.")
-        yield Shown(frame.pts, frame)
+        # OpenCV's types ask for an interface of its own; what it takes is any io.BufferedIOBase.
+        capture = cv2.VideoCapture(cast(Any, file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
+    except cv2.error as error:
+        bad(f"The video cannot be decoded: {error.err or 'it is not understood'}.")
+    count = 0
+    try:
+        first_ms: float | None = None
+        while capture.isOpened() and capture.grab():
+            at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
+            first_ms = at_ms if first_ms is None else first_ms
+            count += 1
+            yield Shown(first_90k + round((at_ms - first_ms) * 90), capture, track)
+        if file.failure is not None:
+            raise file.failure
+        if count < file.given or not file.ended:
+            bad("A picture cannot be decoded.")
+    finally:
+        capture.release()

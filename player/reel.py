@@ -6,7 +6,7 @@ Shows nothing and keeps no time (the window does). Nothing clear leaves memory.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -16,7 +16,7 @@ from orvault.container.package import MediaInfo
 from orvault.errors import ErrorKind, OrvaultError
 from player.boxes import Fragment, bad
 from player.decoding import Pixels, Shown, decoded
-from player.film import Coded, Film
+from player.film import Film
 from player.session import Session
 
 _KEPT_BYTES = (
@@ -37,6 +37,15 @@ class Picture:
     pixels: Pixels = field(repr=False)
     at_us: int
     index: int
+
+
+@dataclass(frozen=True)
+class Played:
+    """What was decoded of one camera."""
+
+    camera_id: str
+    frames: int
+    seconds: float
 
 
 class Reel:
@@ -131,9 +140,31 @@ class Reel:
                 self._thumbs = self._opened()
             film = self._thumbs
             entry, _ = film.find(max(film.origin_90k, self._to_90k(at_us)))
-            for shown in decoded(film.track, [film.key_picture(entry)]):
+            for shown in decoded(film.track, [film.key_picture(entry)], entry.first_90k, threads=1):
                 return self._picture(shown, width_px)
             bad("A keyframe cannot be decoded.")
+
+    def play_through(self, progress: Callable[[int], None]) -> Played:
+        """Decode from end to end, without colours, and hold the count against the manifest.
+
+        `progress(pictures so far)` is called for each.
+
+        Raises:
+            OrvaultError: as ever, and DAMAGED if there are fewer or more pictures than were signed.
+        """
+        count, end_us = 0, self.first_us
+        with self._placed():
+            self._start(self._found(self.first_us)[0])
+            while (shown := self._step()) is not None:
+                count, end_us = count + 1, self._to_us(shown.pts_90k) + round(self._frame_us)
+                progress(count)
+        if count != self.info.frames:
+            raise OrvaultError(
+                ErrorKind.DAMAGED,
+                f"{count} frames could be played where the manifest has {self.info.frames}.",
+                where=f"camera {self.info.camera_id}",
+            )
+        return Played(self.info.camera_id, count, (end_us - self.first_us) / US_PER_S)
 
     # --- decoding ---
 
@@ -177,24 +208,22 @@ class Reel:
 
     def _start(self, entry: Fragment) -> None:
         film = self._open_film()
-        self._stopped = self._reached_us = None
-        self._run = decoded(film.track, self._verified(film.coded(entry)))
+        self._stopped = None
+        self._reached_us = None
+        self._run = decoded(film.track, film.coded(entry), entry.first_90k)
 
     def _step(self) -> Shown | None:
-        """The decoder's next picture; None at the end. What stopped the stream is raised behind the last picture."""
-        shown = None if self._run is None else next(self._run, None)
-        if shown is not None:
-            self._reached_us = self._to_us(shown.pts_90k)
-        elif self._stopped is not None:
+        """The decoder's next picture; None at the end. What stops the stream is raised behind the last picture."""
+        if self._stopped is not None:
             raise self._stopped
-        return shown
-
-    def _verified(self, coded: Iterator[Coded]) -> Iterator[Coded]:
-        """The coded pictures up to where the stream is no longer what was signed: those are still shown."""
         try:
-            yield from coded
+            shown = None if self._run is None else next(self._run, None)
         except OrvaultError as error:
             self._stopped = error
+            raise
+        if shown is not None:
+            self._reached_us = self._to_us(shown.pts_90k)
+        return shown
 
     # --- times ---
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 
 from orvault.clock import US_PER_S
 from orvault.container.package import MediaInfo, PackageBuilder
-from orvault.video.encoding import Mp4Encoder
+from orvault.video.encoding import FRAGMENTED, Mp4Encoder
 from player.reel import Picture
 from player.session import Session
 
@@ -55,8 +57,13 @@ class Footage:
         return session
 
 
-def footage(folder: Path, pts_90k: Sequence[int], *, chunk_bytes: int = 4096, noise: bool = False) -> Footage:
-    """A package of one camera, a picture at each of these times, made by the product's own encoder and builder."""
+def footage(
+    folder: Path, pts_90k: Sequence[int], *, chunk_bytes: int = 4096, noise: bool = False, recoded: str = ""
+) -> Footage:
+    """A package of one camera, a picture at each of these times, made by the product's own encoder and builder.
+
+    `recoded` names another encoder, which reorders pictures.
+    """
     _, server, _ = hospital()
     at_us = [NOW_US + round((pts - pts_90k[0]) * 100 / 9) for pts in pts_90k]
     gaps = tuple((a, b) for a, b in itertools.pairwise(at_us) if b - a > US_PER_S // 2)
@@ -65,15 +72,35 @@ def footage(folder: Path, pts_90k: Sequence[int], *, chunk_bytes: int = 4096, no
         ({"segment_id": "seg-0", "digest": "ab" * 32},),
     )  # fmt: skip
     path = folder / f"reel-{len(pts_90k)}.orvault"
-    rng = np.random.default_rng(5)
     with PackageBuilder(folder, server, terms(), chunk_bytes) as builder:
         with builder.media_sink("or1") as sink:
-            encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=10, preset="ultrafast")
-            for number, pts in enumerate(pts_90k):
-                picture = picture_of(number)
-                if noise:  # in the rim, so that the video is large
-                    picture[:8] = rng.integers(0, 255, (8, WIDTH, 3), np.uint8)
-                encoder.write(picture, pts)
-            encoder.close()
+            video = _encoded(pts_90k, noise=noise)
+            sink.write(_reordered(video, recoded) if recoded else video)
         builder.finish(path, [info], [password_person()])
     return Footage(path, info, at_us)
+
+
+def _encoded(pts_90k: Sequence[int], *, noise: bool) -> bytes:
+    out, rng = io.BytesIO(), np.random.default_rng(5)
+    encoder = Mp4Encoder(out, WIDTH, HEIGHT, FPS, crf=10, preset="ultrafast")
+    for number, pts in enumerate(pts_90k):
+        picture = picture_of(number)
+        if noise:  # in the rim, so that the video is large
+            picture[:8] = rng.integers(0, 255, (8, WIDTH, 3), np.uint8)
+        encoder.write(picture, pts)
+    encoder.close()
+    return out.getvalue()
+
+
+def _reordered(video: bytes, codec: str) -> bytes:
+    out = io.BytesIO()
+    with av.open(io.BytesIO(video)) as source, av.open(out, "w", format="mp4", options=FRAGMENTED) as target:
+        stream = target.add_stream(codec, rate=FPS)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.max_b_frames, stream.codec_context.gop_size = 3, 50
+        stream.codec_context.options = {"crf": "10", "x265-params": "log-level=none:bframes=3:open-gop=0"}
+        for frame in source.decode(video=0):
+            frame.pict_type = 0
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return out.getvalue()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import pytest
 
 from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
-from player import film
+from player import film as film_module
+from player.decoding import decoded
+from player.film import Coded, Film
 from player.reel import Reel
 
 from .reel_support import FPS, FRAME_90K, HEIGHT, TURN, WIDTH, Footage, footage, number_seen
@@ -39,12 +43,12 @@ def test_every_picture_comes_once_in_order_at_its_own_time(made: Footage) -> Non
         assert (reel.first_us, reel.last_us, reel.fps) == (seen[0], seen[-1], FPS)
 
 
-@pytest.mark.parametrize("walk_bytes", [film._WALK_BYTES, 1])
+@pytest.mark.parametrize("walk_bytes", [film_module._WALK_BYTES, 1])
 def test_a_seek_is_exact_over_the_gap_and_in_it(
     made: Footage, monkeypatch: pytest.MonkeyPatch, walk_bytes: int
 ) -> None:
     """Both ways of finding: by halving, and one by one."""
-    monkeypatch.setattr(film, "_WALK_BYTES", walk_bytes)
+    monkeypatch.setattr(film_module, "_WALK_BYTES", walk_bytes)
     numbers = [*random.Random(3).sample(range(COUNT), 40), 0, COUNT // 2 - 1, COUNT // 2, COUNT - 1]
     with made.opened() as session, Reel(session, made.info) as reel:
         for number in numbers:
@@ -175,3 +179,44 @@ def test_a_closed_reel_says_so(made: Footage) -> None:
         with pytest.raises(OrvaultError) as raised:
             reel.next()
         assert raised.value.kind is ErrorKind.CONFLICT
+
+
+def test_an_error_inside_the_decoders_reading_reaches_the_caller(made: Footage) -> None:
+    """Raised where OpenCV calls, it would end the process; an interrupt comes there as often as anywhere."""
+
+    def interrupted(coded: Iterator[Coded]) -> Iterator[Coded]:
+        yield from itertools.islice(coded, 5)
+        raise KeyboardInterrupt
+
+    with made.opened() as session:
+        film = Film(session.reader.media("or1"))
+        shown = decoded(film.track, interrupted(film.coded(film.find(0)[0])), 0)
+        with pytest.raises(KeyboardInterrupt):
+            list(shown)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_pictures_coded_out_of_order_are_shown_in_theirs(tmp_path: Path, codec: str) -> None:
+    """Our encoder does not reorder; a later one might, and H.265 is as welcome as H.264."""
+    made = footage(tmp_path, TIMES[:130], recoded=codec)
+    with made.opened() as session, Reel(session, made.info) as reel:
+        for number, at_us in enumerate(made.at_us):
+            picture = reel.next()
+            assert picture is not None
+            assert (picture.at_us, number_seen(picture)) == (at_us, number % TURN)
+        assert reel.next() is None
+        for number in (97, 0, 61, 129, 64):
+            assert number_seen(reel.seek(made.at_us[number])) == number
+
+
+def test_noise_in_place_of_pictures_is_said_to_be_that(made: Footage) -> None:
+    def noise(coded: Iterator[Coded]) -> Iterator[Coded]:
+        for each in coded:
+            yield Coded(each.sample, order.randbytes(each.sample.size))
+
+    order = random.Random(1)
+    with made.opened() as session:
+        film = Film(session.reader.media("or1"))
+        with pytest.raises(OrvaultError) as raised:
+            list(decoded(film.track, noise(film.coded(film.find(0)[0])), 0))
+        assert raised.value.kind is ErrorKind.BAD_MEDIA
