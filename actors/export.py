@@ -86,12 +86,13 @@ class ExportActor:
             self._carry_out(job)
 
     def clear_up(self) -> None:
-        """End requests whose validity is over, and remove the files of all that ended without a package to hand out.
+        """End requests whose time is over, to view too, and remove the files of those with nothing to hand out.
 
         Files first, then the row: after a crash in between they are removed once more, which changes nothing.
         """
         self._custody.expire_due()
         self._custody.remind_due()
+        self._custody.expire_viewings()
         for request in self._custody.spent_exports():
             if remove_files(self._tools.packages, request):
                 self._custody.files_removed(request.request_id)

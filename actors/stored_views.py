@@ -17,7 +17,7 @@ from orvault.container.enrolment import NodeTrust
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.custody.recorded import SegmentLike, StoredSegment
 from orvault.custody.service import CustodyService, OpenedView
-from orvault.custody.viewing import Showing, least, shows_more
+from orvault.custody.viewing import Showing, ViewDecision, least, shows_more
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.viewing.board import Board
 from orvault.viewing.seen import Seen
@@ -67,9 +67,9 @@ class StoredView:
         """
         if not 0 <= number < len(self.video.stretches):
             raise OrvaultError(ErrorKind.NOT_FOUND, "The view has no such segment.", where=str(number))
-        made, showing = self._made(number, partial(self.video.segment, number))
+        made, showing, grant_id = self._made(number, partial(self.video.segment, number))
         stretch = self.video.stretches[number]
-        self._note(stretch.from_us, stretch.to_us, showing)
+        self._note(stretch.from_us, stretch.to_us, showing, grant_id)
         return made
 
     def still(self, at_us: int, box: Box) -> bytes:
@@ -79,29 +79,31 @@ class StoredView:
         def make(fragment: bytes, showing: Showing, name: str) -> bytes:
             return self.video.still(number, fragment, at_us, box, showing, name)
 
-        made, showing = self._made(number, make)
-        self._note(at_us, at_us + STILL_US, showing)
+        made, showing, grant_id = self._made(number, make)
+        self._note(at_us, at_us + STILL_US, showing, grant_id)
         return made
 
-    def _made(self, number: int, make: Callable[[bytes, Showing, str], bytes]) -> tuple[bytes, Showing]:
+    def _made(self, number: int, make: Callable[[bytes, Showing, str], bytes]) -> tuple[bytes, Showing, str]:
+        """The picture or segment, how much it shows, and by which viewing grant."""
         with self._lock:
             while True:
-                wanted = self._now()
+                wanted = self._now().showing
                 allowed, key = self._key(number, wanted)
                 showing = least(wanted, allowed)
                 made = make(self._fragment(number, key), showing, self._opened.viewer)
-                if not shows_more(showing, self._now()):
-                    return made, showing
+                now = self._now()
+                if not shows_more(showing, now.showing):
+                    return made, showing, now.grant_id
 
-    def _note(self, from_us: int, to_us: int, showing: Showing) -> None:
+    def _note(self, from_us: int, to_us: int, showing: Showing, grant_id: str) -> None:
         told = Showing.CLEAR if showing is Showing.CLEAR else Showing.MASKED
-        self._seen.add(from_us, to_us, told)
+        self._seen.add(from_us, to_us, told, grant_id)
 
-    def _now(self) -> Showing:
+    def _now(self) -> ViewDecision:
         decision = self._board.decision(self._opened.view.view_id)
         if not decision.allowed:
             raise OrvaultError(ErrorKind.FORBIDDEN, decision.reason, advice="Ask for a new view.")
-        return decision.showing
+        return decision
 
     def _key(self, number: int, wanted: Showing) -> tuple[Showing, bytes]:
         held = self._keys.get(number)

@@ -11,7 +11,7 @@ from api.models_scans import ChoiceOut
 from api.models_watermarks import WatermarkOut
 from api.models_wishes import ConsentIn, Digest, MaskingIn
 from api.types import Model, TimeOut
-from orvault.custody.basis import BasisKind
+from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.second_look import SecondLook, Trial
@@ -94,12 +94,12 @@ class LackingOut(Model):
     """A request's consents, and what its basis still lacks."""
 
     consents: list[ConsentOut]
-    missing: list[str]
+    missing: list[str] = Field(description="In words; empty where it is satisfied.")
 
     @classmethod
-    def of(cls, request: ExportRequest, missing: tuple[str, ...]) -> LackingOut:
+    def of(cls, basis: LegalBasis, missing: tuple[str, ...]) -> LackingOut:
         """From custody's."""
-        return cls(consents=_consents(request), missing=list(missing))
+        return cls(consents=BasisOut.of(basis).consents, missing=list(missing))
 
 
 class ApprovalOut(Model):
@@ -151,6 +151,16 @@ class BasisOut(Model):
     document_number: str
     proceedings_number: str
     consents: list[ConsentOut]
+
+    @classmethod
+    def of(cls, basis: LegalBasis) -> BasisOut:
+        """From custody's."""
+        return cls(
+            kind=basis.kind,
+            document_number=basis.document_number,
+            proceedings_number=basis.proceedings_number,
+            consents=[ConsentOut.of(number, each) for number, each in enumerate(basis.consents)],
+        )
 
 
 class FindingOut(Model):
@@ -230,7 +240,7 @@ class ExportOut(Model):
     @classmethod
     def of(cls, request: ExportRequest) -> ExportOut:
         """From custody's request; recipients by name only."""
-        wish, basis, package = request.wish, request.wish.basis, request.package
+        wish, package = request.wish, request.package
         return cls(
             id=request.request_id,
             state=request.state,
@@ -239,12 +249,7 @@ class ExportOut(Model):
             from_=wish.from_us,
             to=wish.to_us,
             purpose=wish.purpose,
-            basis=BasisOut(
-                kind=basis.kind,
-                document_number=basis.document_number,
-                proceedings_number=basis.proceedings_number,
-                consents=_consents(request),
-            ),
+            basis=BasisOut.of(wish.basis),
             recipients=[recipient.name for recipient in wish.recipients],
             masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
             masking_choice=ChoiceOut.of(wish.redaction.choice) if wish.redaction.choice else None,
@@ -282,10 +287,6 @@ class ExportOut(Model):
             answers=[AnswerOut.of(answer) for answer in request.answers],
             revoked_by=request.revoked_by,
         )
-
-
-def _consents(request: ExportRequest) -> list[ConsentOut]:
-    return [ConsentOut.of(number, consent) for number, consent in enumerate(request.wish.basis.consents)]
 
 
 class LinkOut(Model):

@@ -63,6 +63,7 @@ class SpanOut(Model):
     from_: TimeOut = Field(serialization_alias="from")
     to: TimeOut
     showing: Showing
+    grant_id: str | None = Field(description="The request to view by which it showed more than a mosaic.")
 
 
 class SeenOut(Model):
@@ -128,7 +129,10 @@ def _seen(each: Seen, names: Mapping[str, str]) -> SeenOut:
         kind=each.kind,
         camera_id=each.camera_id,
         at=each.at_us,
-        spans=[SpanOut(from_=begin, to=end, showing=showing) for begin, end, showing in each.spans],
+        spans=[
+            SpanOut(from_=span.from_us, to=span.to_us, showing=span.showing, grant_id=span.grant_id or None)
+            for span in each.spans
+        ],
         entry=each.entry,
     )
 

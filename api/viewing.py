@@ -125,10 +125,11 @@ class ViewingApp:
 
     async def _send_picture(self, socket: WebSocket, visit: Visit, shown: Shown) -> None:
         # The switch may have been set since the picture was made.
-        if shows_more(shown.showing, self._viewing.board.decision(visit.opened.view.view_id).showing):
+        decision = self._viewing.board.decision(visit.opened.view.view_id)
+        if shows_more(shown.showing, decision.showing):
             return
         now_us = self._clock.now_us()
-        visit.seen.add(now_us, now_us + US_PER_S // 25, shown.showing)
+        visit.seen.add(now_us, now_us + US_PER_S // 25, shown.showing, decision.grant_id)
         await socket.send_bytes(shown.data)
 
     async def _send_word(self, socket: WebSocket, view_id: str, client: str) -> None:

@@ -85,5 +85,7 @@ def _spans(seen: Seen) -> str:
     if not seen.spans:
         return "opened"
     return "; ".join(
-        f"{show_time(begin)} to {show_time(end)}, {showing.value}" for begin, end, showing in seen.spans
+        f"{show_time(span.from_us)} to {show_time(span.to_us)}, {span.showing.value}"
+        + (f" by grant {span.grant_id}" if span.grant_id else "")
+        for span in seen.spans
     )

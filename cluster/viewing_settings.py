@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.access_settings import LiveSettings
+from orvault.custody.terms import DAY_US
 from orvault.custody.viewing import MINUTE_US, ViewPolicy
 
 
@@ -20,6 +21,12 @@ class ViewingSettings(BaseModel):
     view_minutes: int = Field(
         default=60, ge=1, le=720, description="A view ends after so long; then a new one is asked for."
     )
+    longest_grant_days: int = Field(
+        default=7,
+        ge=1,
+        le=366,
+        description="A viewing grant ends after so long; then a new one is asked for.",
+    )
     most_named: int = Field(
         default=8,
         ge=1,
@@ -33,4 +40,5 @@ class ViewingSettings(BaseModel):
             live=tuple(one.rule() for one in self.live),
             longest_lift_us=self.longest_lift_minutes * MINUTE_US,
             view_us=self.view_minutes * MINUTE_US,
+            longest_grant_us=self.longest_grant_days * DAY_US,
         )

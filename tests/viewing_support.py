@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,9 @@ from orvault.custody.account import Account, Role
 from orvault.custody.case import Case
 from orvault.custody.ids import new_id
 from orvault.custody.service import CustodyService, OpenedView
-from orvault.custody.viewing import MINUTE_US, Showing, ViewingGrant, ViewKind, ViewPolicy
+from orvault.custody.steps import RequestState
+from orvault.custody.viewing import MINUTE_US, Showing, ViewKind, ViewPolicy
+from orvault.custody.viewing_request import ViewingRequest
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
 from orvault.video.packet import PacketSource
@@ -91,27 +93,22 @@ class Cinema:
             metas = [s.header.meta for s in uow.segments.of(case.case_id, "or1-wall", 0, 1 << 60)]
         return metas[0].start_us, metas[-1].end_us
 
-    def grant(self, role: Role, showing: Showing = Showing.CLEAR, case: Case | None = None) -> None:
-        """As two others would decide it, from issue 6 on."""
-        now = self.clock.now_us()
-        others = [a.account_id for r, a in self.world.accounts.items() if r is not role]
-        footage = (None, None) if case is None else self.span(case)
-        made = ViewingGrant(
-            new_id(self.clock),
-            self.account(role).account_id,
-            ViewKind.LIVE if case is None else ViewKind.STORED,
-            "or1-wall",
-            showing,
-            "court 2026-77",
-            now,
-            now + 60 * MINUTE_US,
-            others[0],
-            others[1],
-            None if case is None else case.case_id,
-            *footage,
-        )
+    def grant(self, role: Role, case: Case | None = None) -> None:
+        """Clear pictures: of this case's recording, or live of a case that is armed now.
+
+        Written as it would stand after two approvals: the recording's clock is not the server's.
+        """
+        kind = ViewKind.LIVE if case is None else ViewKind.STORED
+        shown = case or self.world.armed_case("watched", participants=())
+        begin, end = (None, None) if case is None else self.span(case)
+        now, viewer = self.clock.now_us(), self.account(role).account_id
+        changes: dict[str, object] = {"viewer_id": viewer, "until_us": now + 60 * MINUTE_US, "kind": kind}
+        changes |= {"from_us": begin, "to_us": end}
+        wish = self.world.viewing_wish(shown, **changes)
+        asked, decided, *_ = (a.account_id for r, a in self.world.accounts.items() if r is not role)
+        request = ViewingRequest(new_id(self.clock), wish, RequestState.APPROVED, asked, now)
         with self.world.ledger.uow() as uow:
-            uow.views.add_grant(made)
+            uow.viewing_requests.add(replace(request, decided_by=decided, decided_us=now))
             uow.commit()
 
     def lift(self, minutes: int = 5) -> None:

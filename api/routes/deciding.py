@@ -100,7 +100,8 @@ def withdraw_export(
 )
 def show_consents(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> LackingOut:
     """Each consent, and what the legal basis still lacks."""
-    return LackingOut.of(*services.custody.lacking(caller.account, request_id))
+    request, missing = services.custody.lacking(caller.account, request_id)
+    return LackingOut.of(request.wish.basis, missing)
 
 
 @router.post("/{request_id}/consents", summary="Add consents", **guarded(Right.CONSENT_TAKE, *_DECIDING))

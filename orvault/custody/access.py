@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from orvault.custody.account import Account, Role
 from orvault.custody.directory import DirectoryPolicy
@@ -39,6 +40,10 @@ class Right(StrEnum):
     HISTORY_VIEW = "history-view"
     LIVE_VIEW = "live-view"
     STORED_VIEW = "stored-view"
+    VIEWING_ASK = "viewing-ask"
+    VIEWING_LIST = "viewing-list"
+    VIEWING_DECIDE = "viewing-decide"
+    VIEWING_CONSENT = "viewing-consent"
     MASK_SET = "mask-set"
     MASK_LIFT = "mask-lift"
     RETENTION_VIEW = "retention-view"
@@ -49,7 +54,9 @@ class Right(StrEnum):
 
 
 # What every account may: see the masked picture (`viewing.decide_view` says who sees more), and mask in an emergency.
-_EVERYBODY = frozenset({Right.SESSION, Right.CAMERA_VIEW, Right.LIVE_VIEW, Right.MASK_SET})
+_EVERYBODY = frozenset(
+    {Right.SESSION, Right.CAMERA_VIEW, Right.LIVE_VIEW, Right.MASK_SET, Right.VIEWING_LIST}
+)
 _RIGHTS: dict[Role, frozenset[Right]] = {
     # Runs the machines; least of all may this role reach what the machines hold.
     Role.SYSTEM_ADMINISTRATOR: _EVERYBODY | {Right.ACCOUNT_MANAGE},
@@ -64,6 +71,8 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.RECORDING_SWITCH,
             Right.RECORDING_LIST,
             Right.STORED_VIEW,
+            Right.VIEWING_ASK,
+            Right.VIEWING_CONSENT,
             Right.EXPORT_SUBMIT,
             Right.CONSENT_TAKE,
             Right.RESULT_ANSWER,
@@ -83,6 +92,9 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.CASE_VIEW,
             Right.RECORDING_LIST,
             Right.STORED_VIEW,
+            Right.VIEWING_ASK,
+            Right.VIEWING_CONSENT,
+            Right.VIEWING_DECIDE,
             Right.EXPORT_SUBMIT,
             Right.CONSENT_TAKE,
             Right.RESULT_ANSWER,
@@ -144,10 +156,19 @@ _MACHINES = frozenset(
         Right.RETENTION_VIEW,
     }
 )
+# Acts that nobody does to what is their own, and why.
+_FOUR_EYES: Mapping[Right, str] = MappingProxyType(
+    {
+        Right.EXPORT_DECIDE: "A request is approved by somebody other than the person who submitted it.",
+        Right.VIEWING_DECIDE: "A request to view is decided on by nobody who made it or is to see by it.",
+        Right.VIEWING_CONSENT: "Consents to a request to view are taken in by nobody who is to see by it.",
+    }
+)
 # Rights that reach only what the account itself asked for, unless the role stands in `_SEES_ALL`.
-_OWN_ONLY = frozenset({Right.EXPORT_VIEW, Right.EXPORT_DOWNLOAD})
+_OWN_ONLY = frozenset({Right.EXPORT_VIEW, Right.EXPORT_DOWNLOAD, Right.VIEWING_LIST})
 _SEES_ALL: dict[Right, frozenset[Role]] = {
     Right.EXPORT_VIEW: frozenset({Role.PRIVACY_OFFICER, Role.AUDITOR}),
+    Right.VIEWING_LIST: frozenset({Role.PRIVACY_OFFICER, Role.AUDITOR}),
     # A package is handed over by whoever took the request in; nobody else needs the file.
     Right.EXPORT_DOWNLOAD: frozenset(),
 }
@@ -190,8 +211,8 @@ def may(
         )
         return Decision(False, reason)
     # Four eyes come before the role: even a role that decides never decides on what it asked for itself.
-    if right is Right.EXPORT_DECIDE and owner_id is not None and owner_id == account.account_id:
-        reason = "A request is approved by somebody other than the person who submitted it."
+    if right in _FOUR_EYES and owner_id is not None and owner_id == account.account_id:
+        reason = _FOUR_EYES[right]
         return Decision(False, reason, ErrorKind.SELF_APPROVAL)
     if account.machine and right not in _MACHINES:
         return Decision(False, f"A machine never has {right.value}: that takes a person.")
@@ -218,7 +239,7 @@ def require(
     decision = may(account, right, owner_id=owner_id, place=place)
     if not decision.allowed:
         advice = (
-            "Ask another privacy officer to decide on it."
+            "Have somebody else do it whose role includes it."
             if decision.kind is ErrorKind.SELF_APPROVAL
             else "Ask an account whose role and scopes include it, or the person in charge of accounts."
         )

@@ -6,7 +6,7 @@ all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -52,6 +52,41 @@ class LegalBasis:
     def taken(self, by: str, now_us: int) -> LegalBasis:
         """With who took its consents when, where that is not known."""
         return replace(self, consents=tuple(consent.taken(by, now_us) for consent in self.consents))
+
+    def with_consents(self, fresh: Sequence[Consent]) -> LegalBasis:
+        """With these taken in besides. CONFLICT for one on a paper whose consent was withdrawn, BAD_REQUEST for more
+        than are kept.
+        """
+        for i, consent in enumerate(fresh):
+            if any(not old.stands and old.same_paper(consent) for old in self.consents):
+                raise OrvaultError(
+                    ErrorKind.CONFLICT,
+                    "The consent on this paper was withdrawn.",
+                    where=f"consents[{i}].document_sha256",
+                    advice="Have a new paper signed, and add that.",
+                )
+        together = (*self.consents, *fresh)
+        if len(together) > MAX_CONSENTS:
+            message = f"At most {MAX_CONSENTS} consents are kept with a request."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="consents")
+        return replace(self, consents=together)
+
+    def without(
+        self, number: int, by: str, now_us: int, reason: str
+    ) -> tuple[LegalBasis, Mapping[int, Consent]]:
+        """With a person's withdrawal (`number`: the place of a consent of theirs), and what was withdrawn, by place.
+
+        All that the person gave ends: a second one must not hold what the first one's withdrawal stops. Errors:
+        CONFLICT where it was withdrawn already.
+        """
+        named = self.consents[number].withdrawn(by, now_us, reason)
+        ended = {
+            place: consent.withdrawn(by, now_us, reason)
+            for place, consent in enumerate(self.consents)
+            if consent.stands and consent.same_person(named)
+        }
+        kept = tuple(ended.get(place, consent) for place, consent in enumerate(self.consents))
+        return replace(self, consents=kept), ended
 
     def summary(self) -> str:
         """One line for the package's terms, e.g. `court, document 2026-123`."""

@@ -7,11 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orvault.custody.account import Role
-from orvault.custody.request import ExportRequest, Wish
+from orvault.custody.request import Approval, ExportRequest, Wish
 from orvault.custody.terms import DAY_US, MAX_RECIPIENTS, Masking, Style, Validity
 from orvault.errors import ErrorKind, OrvaultError
+
+
+class Asked(Protocol):
+    """What any request asks for, to export or to view."""
+
+    @property
+    def clear(self) -> bool:
+        """Whether people can be recognised in it."""
+        ...
+
+
+class Decided(Protocol):
+    """Any request that accounts approve."""
+
+    @property
+    def wish(self) -> Asked: ...  # noqa: D102
+    @property
+    def approvals(self) -> tuple[Approval, ...]:
+        """Those that count now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +70,7 @@ class RolePolicy:
 
 @dataclass(frozen=True, slots=True)
 class ExportPolicy:
-    """A site's rules; a role without one of its own may choose everything that the product offers."""
+    """A site's rules for requests, to view too; a role without its own may choose all that the product offers."""
 
     approvers: int = 1
     participants_review: bool = False
@@ -57,9 +78,19 @@ class ExportPolicy:
     reminder_days: tuple[int, ...] = (3, 1)
     roles: Mapping[Role, RolePolicy] = field(default_factory=dict)
 
-    def approvals_needed(self, wish: Wish) -> int:
+    def approvals_needed(self, wish: Asked) -> int:
         """How many accounts have to approve; always two where people can be recognised."""
         return 2 if wish.clear else self.approvers
+
+    def check_unmasked(self, role: Role, wish: Asked) -> None:
+        """FORBIDDEN where people can be recognised in it and the site's rules do not let this role ask for that."""
+        if wish.clear and not self.roles.get(role, RolePolicy()).unmasked:
+            raise OrvaultError(
+                ErrorKind.FORBIDDEN,
+                f"The site's rules for {role.value} do not allow pictures in which people can be recognised.",
+                where=f"export.roles.{role.value}.unmasked",
+                advice="Ask for masked pictures, or have an account ask whose role may.",
+            )
 
     def due_us(self, submitted_us: int) -> int:
         """Until when a request is to be answered."""
@@ -87,7 +118,7 @@ class ExportPolicy:
                 advice="Choose what they allow, or have an account submit it whose role may.",
             )
 
-    def missing_approvals(self, request: ExportRequest) -> int:
+    def missing_approvals(self, request: Decided) -> int:
         """How many accounts still have to approve."""
         return max(0, self.approvals_needed(request.wish) - len(request.approvals))
 

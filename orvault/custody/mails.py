@@ -58,6 +58,19 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
             "요청의 처리 기한이 다가왔거나 지났습니다",
             "A request is due soon, or overdue",
         ),
+        Act.VIEWING_ASKED: (_OFFICERS, "영상 열람 요청이 접수되었습니다", "A request to view was made"),
+        Act.VIEWING_GRANTED: (_MANAGERS, "영상 열람이 승인되었습니다", "A request to view was approved"),
+        Act.VIEWING_REFUSED: (_MANAGERS, "영상 열람 요청이 거부되었습니다", "A request to view was refused"),
+        Act.VIEWING_WITHDRAWN: (
+            _OFFICERS | _MANAGERS,
+            "영상 열람 요청 또는 승인이 철회되었습니다",
+            "A request to view, or its grant, was withdrawn",
+        ),
+        Act.VIEWING_EXPIRED: (
+            _MANAGERS,
+            "영상 열람 기한이 끝났습니다",
+            "The time of a request to view is over",
+        ),
         Act.CHECKPOINTS_STUCK: (
             _OFFICERS,
             "이력의 서명이 외부에 보관되지 않거나 서로 맞지 않습니다",
@@ -80,7 +93,7 @@ class Mail:
 def mail_of(entry: Entry, site: str) -> Mail:
     """The mail that an entry of `MAILED` is."""
     audiences, korean, english = MAILED[Act(entry.act)]
-    request_id = entry.subject.removeprefix("export:")
+    request_id = entry.subject.removeprefix("export:").removeprefix("viewing:")
     about = "요청 번호 / Request" if request_id != entry.subject else "대상 / About"
     lines = [
         f"{korean}.",

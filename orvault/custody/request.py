@@ -195,25 +195,29 @@ def package_for(request: ExportRequest, recipient: str | None) -> PackageFile:
 
 
 def check_recorded(
-    wish: Wish, recorded: Mapping[str, Sequence[Span]], titles: Mapping[str, str], now_us: int
+    period_us: tuple[int, int],
+    recorded: Mapping[str, Sequence[Span]],
+    titles: Mapping[str, str],
+    now_us: int,
 ) -> None:
-    """Raise EMPTY_RANGE, saying what was recorded when, if a camera has nothing in the period.
+    """Raise EMPTY_RANGE, saying what was recorded when, if a camera has nothing in the period (from, to).
 
-    `recorded` holds per camera every span that was recorded under the case, `titles` how cameras are called.
+    `recorded` holds, for each camera asked for, every span that was recorded under the case; `titles` their names.
     """
-    if wish.from_us >= now_us:
+    from_us, to_us = period_us
+    if from_us >= now_us:
         message = "The period lies in the future; nothing has been recorded in it."
         raise OrvaultError(ErrorKind.EMPTY_RANGE, message, where="from, to")
     empty = [
         camera
-        for camera in wish.camera_ids
-        if not any(span.overlaps(wish.from_us, wish.to_us) for span in recorded.get(camera, ()))
+        for camera, spans in recorded.items()
+        if not any(span.overlaps(from_us, to_us) for span in spans)
     ]
     if not empty:
         return
     names = ", ".join(titles.get(camera, camera) for camera in empty)
-    period = f"{show_time(wish.from_us)} and {show_time(wish.to_us)}"
-    lines = [f"{titles.get(c, c)} {_show_spans(recorded.get(c, ()))}" for c in wish.camera_ids]
+    period = f"{show_time(from_us)} and {show_time(to_us)}"
+    lines = [f"{titles.get(camera, camera)} {_show_spans(spans)}" for camera, spans in recorded.items()]
     raise OrvaultError(
         ErrorKind.EMPTY_RANGE,
         f"Nothing was recorded by {names} between {period}. Recorded under this case: {'; '.join(lines)}.",

@@ -29,6 +29,7 @@ from orvault.custody.session import SessionRows
 from orvault.custody.signals import ReasonRows, SignalRows
 from orvault.custody.throttle import SignInRows
 from orvault.custody.viewing import MaskRows, ViewRows
+from orvault.custody.viewing_request import ViewingRequestRows
 from orvault.custody.watermark import WatermarkImageRows
 
 
@@ -230,6 +231,8 @@ class UnitOfWork(Protocol):
     def masks(self) -> MaskRows: ...  # noqa: D102
     @property
     def views(self) -> ViewRows: ...  # noqa: D102
+    @property
+    def viewing_requests(self) -> ViewingRequestRows: ...  # noqa: D102
     @property
     def retention(self) -> RetentionRows: ...  # noqa: D102
     @property

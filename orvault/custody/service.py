@@ -10,8 +10,10 @@ from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
 from orvault.custody.desks.destroying import DestroyingDesk
 from orvault.custody.desks.directory import DirectoryDesk
+from orvault.custody.desks.granting import GrantDesk
 from orvault.custody.desks.histories import HistoryDesk
 from orvault.custody.desks.inquiries import ExportDossier, HandedOut, InquiryDesk, RecordingAccess, Seen
+from orvault.custody.desks.masking import MaskDesk, MaskState
 from orvault.custody.desks.notices import MailPage, NoticeDesk, NoticePage
 from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
@@ -28,7 +30,7 @@ from orvault.custody.desks.second_factors import SecondFactorDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
-from orvault.custody.desks.viewing import MaskState, OpenedView, SeenSpan, ViewingDesk
+from orvault.custody.desks.viewing import OpenedView, SeenSpan, ViewingDesk
 from orvault.custody.history_check import HistoryVerdict
 from orvault.custody.stretches import Track
 
@@ -49,7 +51,9 @@ class CustodyService(
     InquiryDesk,
     NoticeDesk,
     TraceDesk,
+    MaskDesk,
     ViewingDesk,
+    GrantDesk,
     DestroyingDesk,
     SearchDesk,
 ):

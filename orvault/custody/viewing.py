@@ -38,7 +38,7 @@ class Showing(StrEnum):
 
 
 _ORDER = tuple(Showing)
-_RIGHT = {ViewKind.LIVE: Right.LIVE_VIEW, ViewKind.STORED: Right.STORED_VIEW}
+VIEW_RIGHT = {ViewKind.LIVE: Right.LIVE_VIEW, ViewKind.STORED: Right.STORED_VIEW}
 
 
 def least(first: Showing, second: Showing) -> Showing:
@@ -69,6 +69,7 @@ class ViewPolicy:
     live: tuple[LiveRule, ...] = ()
     longest_lift_us: int = 30 * MINUTE_US
     view_us: int = 60 * MINUTE_US
+    longest_grant_us: int = 7 * 24 * 60 * MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +96,22 @@ def lifted_until(acts: Iterable[MaskAct], camera_id: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ViewingGrant:
-    """What one account may see of one camera for a time, decided by two others. Stored ones name case and period."""
+    """What one account may see of one camera under an approved request (`viewing_request`), from when until when.
+
+    Of a case, always: live while it is armed, stored what was recorded in the footage's period. Another patient in
+    the same room is another request.
+    """
 
     grant_id: str
     account_id: str
     kind: ViewKind
+    case_id: str
     camera_id: str
     showing: Showing
-    basis: str
     from_us: int
     until_us: int
-    granted_by: str
-    approved_by: str
-    case_id: str | None = None
     footage_from_us: int | None = None
     footage_to_us: int | None = None
-    revoked_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +137,29 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What is so at this moment, round one view: `in_operation` says that the camera's room has an armed case,
-    `place` where the camera is.
+    """What is so at this moment, round one view: `in_operation` is the case that is armed in the camera's room ("":
+    none), `place` where the camera is.
     """
 
     acts: Sequence[MaskAct]
     grants: Sequence[ViewingGrant]
-    in_operation: bool
+    in_operation: str
     policy: ViewPolicy
     place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class ViewDecision:
-    """What a view shows, why, and until when that holds if nothing changes (UTC microseconds, exclusive)."""
+    """What a view shows, why, and until when that holds if nothing changes (UTC microseconds, exclusive).
+
+    `grant_id`: the viewing grant by which it shows more than a mosaic; "" without one.
+    """
 
     allowed: bool
     showing: Showing
     reason: str
     until_us: int
+    grant_id: str = ""
 
 
 def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -> ViewDecision:
@@ -165,12 +170,12 @@ def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -
     masked for everybody.
     """
     place = replace(now.place, at_us=now_us)
-    right = may(account, _RIGHT[view.kind], place=place)
+    right = may(account, VIEW_RIGHT[view.kind], place=place)
     if not right.allowed:
         return ViewDecision(False, Showing.MASKED, right.reason, now_us)
     if now_us >= view.expires_us:
         return ViewDecision(False, Showing.MASKED, "This view is over.", now_us)
-    most, reason, ends_us = _most(account, view, now, now_us)
+    most, reason, ends_us, grant_id = _most(account, view, now, now_us)
     until_us = min(view.expires_us, ends_us)
     if most is Showing.MASKED:
         return ViewDecision(True, Showing.MASKED, reason, until_us)
@@ -179,33 +184,33 @@ def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -
     lifted_us = lifted_until(now.acts, view.camera_id)
     if lifted_us is None or now_us >= lifted_us:
         return ViewDecision(True, Showing.MASKED, "The quick mask of this camera is on.", until_us)
-    return ViewDecision(True, least(most, view.wanted), reason, min(until_us, lifted_us))
+    return ViewDecision(True, least(most, view.wanted), reason, min(until_us, lifted_us), grant_id)
 
 
-def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tuple[Showing, str, int]:
-    """The most that may be shown, the reason, and until when."""
+def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tuple[Showing, str, int, str]:
+    """The most that may be shown, the reason, until when, and the grant that it rests on."""
     if account.machine:
-        return Showing.MASKED, "A machine sees masked pictures only.", view.expires_us
-    held = [grant for grant in now.grants if _covers(grant, account, view, now_us)]
+        return Showing.MASKED, "A machine sees masked pictures only.", view.expires_us, ""
+    held = [grant for grant in now.grants if _covers(grant, account, view, now, now_us)]
     if held:
         best = max(held, key=lambda grant: (_ORDER.index(grant.showing), grant.until_us))
-        return best.showing, f"Viewing grant {best.grant_id} covers this.", best.until_us
+        return best.showing, f"Viewing grant {best.grant_id} covers this.", best.until_us, best.grant_id
     if view.kind is ViewKind.LIVE and now.in_operation:
         place = replace(now.place, at_us=now_us)
         rules = [r.showing for r in now.policy.live if r.role is account.role and r.scope.covers(place)]
         if rules:
             reason = f"The site shows the role {account.role.value} the room of an armed case."
-            return max(rules, key=_ORDER.index), reason, view.expires_us
-    return Showing.MASKED, "This account holds no viewing grant that covers this.", view.expires_us
+            return max(rules, key=_ORDER.index), reason, view.expires_us, ""
+    return Showing.MASKED, "This account holds no viewing grant that covers this.", view.expires_us, ""
 
 
-def _covers(grant: ViewingGrant, account: Account, view: View, now_us: int) -> bool:
-    if grant.revoked_us is not None or not grant.from_us <= now_us < grant.until_us:
+def _covers(grant: ViewingGrant, account: Account, view: View, now: Circumstances, now_us: int) -> bool:
+    if not grant.from_us <= now_us < grant.until_us:
         return False
     if (grant.account_id, grant.kind, grant.camera_id) != (account.account_id, view.kind, view.camera_id):
         return False
     if view.kind is ViewKind.LIVE:
-        return True
+        return grant.case_id == now.in_operation
     begin, end = grant.footage_from_us, grant.footage_to_us
     if grant.case_id != view.case_id or begin is None or end is None:
         return False
@@ -234,7 +239,7 @@ class MaskRows(Protocol):
 
 
 class ViewRows(Protocol):
-    """Views that were asked for, and viewing grants."""
+    """Views that were asked for."""
 
     def add(self, view: View) -> None: ...  # noqa: D102
     def get(self, view_id: str) -> View | None: ...  # noqa: D102
@@ -254,8 +259,10 @@ class ViewRows(Protocol):
         """Remove those; how many there were."""
         ...
 
-    def add_grant(self, grant: ViewingGrant) -> None: ...  # noqa: D102
-    def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]: ...  # noqa: D102
+    def end_of(self, account_id: str, case_id: str | None, camera_ids: Collection[str], at_us: int) -> None:
+        """End the account's views of these cameras for good: those of this case's recordings, or (None) live ones."""
+        ...
+
     def segments(self, view: View) -> Sequence[StoredSegment]:
         """What the camera recorded of the view's case in its period, in order of time."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orvault.container.keys import Recipient
@@ -93,7 +94,8 @@ def consent_values(consent: Consent) -> Values:
     }
 
 
-def _consent(row: Row) -> Consent:
+def consent_of(row: Row) -> Consent:
+    """The consent that `consent_values` wrote."""
     return Consent(
         Subject(row["subject"]),
         row["name"],
@@ -106,6 +108,11 @@ def _consent(row: Row) -> Consent:
         row["withdrawn_us"],
         row["withdrawal_reason"],
     )
+
+
+def approvals_of(rows: Sequence[Row]) -> tuple[Approval, ...]:
+    """Those that count now."""
+    return tuple(Approval(row["account_id"], row["at_us"]) for row in rows if row["voided_us"] is None)
 
 
 def answer_values(answer: Answer) -> Values:
@@ -148,7 +155,7 @@ def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Ro
             BasisKind(row["basis_kind"]),
             row["document_number"],
             row["proceedings_number"],
-            tuple(_consent(part) for part in consents),
+            tuple(consent_of(part) for part in consents),
         ),
         recipients=tuple(Recipient.from_json(from_text(part["recipient"], where)) for part in recipients),
         redaction=with_more(
@@ -221,11 +228,7 @@ def request_of(row: Row, parts: Parts) -> ExportRequest:
         reviewed_us=row["reviewed_us"],
         due_us=row["due_us"],
         reminders=row["reminders"],
-        approvals=tuple(
-            Approval(part["account_id"], part["at_us"])
-            for part in parts.approvals
-            if part["voided_us"] is None
-        ),
+        approvals=approvals_of(parts.approvals),
         answers=_answers(parts.answers),
         delivered=_delivered(row, parts.recipients),
         revoked_by=row["revoked_by"],

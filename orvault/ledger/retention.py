@@ -14,12 +14,14 @@ from orvault.custody.case import CaseState
 from orvault.custody.destruction import Step
 from orvault.custody.retention import CaseFacts, Extension, Hold, Recorded
 from orvault.custody.steps import PENDING
+from orvault.custody.viewing import ViewKind
+from orvault.custody.viewing_request import OPEN
 from orvault.ledger import tables as base
 from orvault.ledger import tables_retention as t
 from orvault.ledger.rows import Row, Values
 from orvault.ledger.tables_exports import requests
 from orvault.ledger.tables_search import stretches
-from orvault.ledger.tables_viewing import viewing_grants
+from orvault.ledger.tables_viewing import viewing_requests
 
 
 class Retention:
@@ -128,12 +130,16 @@ class Retention:
         )
 
     def _open_grants_of(self, case_ids: Sequence[str], now_us: int) -> defaultdict[str, list[str]]:
-        """Ids of viewing grants that are neither over nor taken back."""
-        g = viewing_grants.c
-        query = select(g.case_id, g.id).where(
-            g.case_id.in_(case_ids), g.until_us > now_us, g.revoked_us.is_(None)
+        """Ids of requests to view the recordings, granted ones too, whose time is not over."""
+        v = viewing_requests.c
+        states = [state.value for state in OPEN]
+        here = (
+            v.case_id.in_(case_ids),
+            v.state.in_(states),
+            v.kind == ViewKind.STORED.value,
+            v.until_us > now_us,
         )
-        return self._ids_by_case(query.order_by(g.id))
+        return self._ids_by_case(select(v.case_id, v.id).where(*here).order_by(v.id))
 
     def _ids_by_case(self, query: Select[str, str]) -> defaultdict[str, list[str]]:
         found = defaultdict[str, list[str]](list)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     String,
+    Table,
     UniqueConstraint,
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
@@ -162,45 +163,59 @@ request_recipients = make_table(
     Index(None, "package_id", unique=True),
 )
 
-request_consents = make_table(
-    "request_consents",
-    "Consents that a request names; owner: custody exports desk",
-    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
-    Column("subject", String(16), nullable=False, comment="patient or staff"),
-    Column("name", String(80), nullable=False, comment="whose consent"),
-    Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),
-    Column(
-        "document_sha256",
-        DIGEST,
-        nullable=False,
-        server_default="",
-        comment="SHA-256 (hex) of the paper's scan",
-    ),
-    Column(
-        "scope",
-        String(16),
-        nullable=False,
-        server_default="masked",
-        comment="how far it goes: masked or clear",
-    ),
-    Column("taken_by", ID, comment="account that took it in; NULL: older than this"),
-    moment("taken_us", "when that was", nullable=True),
-    Column("withdrawn_by", ID, comment="account that took the withdrawal in; NULL: it stands"),
-    moment("withdrawn_us", "when that was", nullable=True),
-    Column("withdrawal_reason", String(500), nullable=False, server_default="", comment="as it was given"),
-    CheckConstraint("subject IN ('patient','staff')", "subject"),
-)
 
-request_approvals = make_table(
-    "request_approvals",
-    "Who approved a request when, voided ones too; owner: custody exports desk",
-    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 0"),
-    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, comment="never the requester"),
-    moment("at_us", "when"),
-    moment("voided_us", "since when it does not count: the basis broke; NULL: it counts", nullable=True),
-)
+def consents_table(name: str, of: str, owner: str) -> Table:
+    """The consents that the requests of the table `of` name."""
+    return make_table(
+        name,
+        f"Consents that a request names; owner: {owner}",
+        Column("request_id", ID, ForeignKey(f"{of}.id"), primary_key=True, comment="the request"),
+        Column(
+            "position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"
+        ),
+        Column("subject", String(16), nullable=False, comment="patient or staff"),
+        Column("name", String(80), nullable=False, comment="whose consent"),
+        Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),
+        Column(
+            "document_sha256",
+            DIGEST,
+            nullable=False,
+            server_default="",
+            comment="SHA-256 (hex) of the paper's scan",
+        ),
+        Column(
+            "scope",
+            String(16),
+            nullable=False,
+            server_default="masked",
+            comment="how far it goes: masked or clear",
+        ),
+        Column("taken_by", ID, comment="account that took it in; NULL: older than this"),
+        moment("taken_us", "when that was", nullable=True),
+        Column("withdrawn_by", ID, comment="account that took the withdrawal in; NULL: it stands"),
+        moment("withdrawn_us", "when that was", nullable=True),
+        Column(
+            "withdrawal_reason", String(500), nullable=False, server_default="", comment="as it was given"
+        ),
+        CheckConstraint("subject IN ('patient','staff')", "subject"),
+    )
+
+
+def approvals_table(name: str, of: str, owner: str) -> Table:
+    """Who approved requests of the table `of`."""
+    return make_table(
+        name,
+        f"Who approved a request when, voided ones too; owner: {owner}",
+        Column("request_id", ID, ForeignKey(f"{of}.id"), primary_key=True, comment="the request"),
+        Column("number", Integer, primary_key=True, autoincrement=False, comment="from 0"),
+        Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, comment="never the requester"),
+        moment("at_us", "when"),
+        moment("voided_us", "since when it does not count: the basis broke; NULL: it counts", nullable=True),
+    )
+
+
+request_consents = consents_table("request_consents", "requests", "custody exports desk")
+request_approvals = approvals_table("request_approvals", "requests", "custody exports desk")
 
 request_answers = make_table(
     "request_answers",

@@ -1,10 +1,20 @@
-"""The schema, fourth part: the quick mask, views, and viewing grants."""
+"""The schema, fourth part: the quick mask, views, and requests to view."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+)
 
 from orvault.ledger.tables import EXTERNAL_ID, ID, make_table, moment
+from orvault.ledger.tables_exports import approvals_table, consents_table
 
 quick_masks = make_table(
     "quick_masks",
@@ -50,34 +60,71 @@ views = make_table(
     Index(None, "case_id"),
 )
 
-viewing_grants = make_table(
-    "viewing_grants",
-    "Who may see more than a mosaic, by the decision of two others; owner: custody viewing desk",
+viewing_requests = make_table(
+    "viewing_requests",
+    "Requests to see more than a mosaic; an approved one is a viewing grant; owner: custody grant desk",
     Column("id", ID, primary_key=True, comment="UUIDv7; named in history"),
-    Column("account_id", ID, ForeignKey("accounts.id"), nullable=False, comment="who may view"),
+    Column("viewer_id", ID, ForeignKey("accounts.id"), nullable=False, comment="who is to see"),
     Column("kind", String(8), nullable=False, comment="live or stored"),
-    Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="which camera"),
-    Column("case_id", ID, ForeignKey("cases.id"), comment="of stored video; NULL: live"),
+    Column("case_id", ID, ForeignKey("cases.id"), nullable=False, comment="live: while it is armed"),
     moment("footage_from_us", "of stored video; NULL: live", nullable=True),
     moment("footage_to_us", "of stored video, exclusive; NULL: live", nullable=True),
     Column("showing", String(16), nullable=False, comment="how much of the picture: people-masked or clear"),
-    Column("basis", String(500), nullable=False, comment="the legal basis, in words"),
-    moment("from_us", "from when on it may be used"),
-    moment("until_us", "until when, exclusive"),
-    Column("granted_by", ID, ForeignKey("accounts.id"), nullable=False, comment="who asked for it"),
-    Column("approved_by", ID, ForeignKey("accounts.id"), nullable=False, comment="who approved it"),
-    moment("revoked_us", "when it was taken back; NULL: it was not", nullable=True),
+    Column("purpose", String(500), nullable=False, comment="why"),
+    Column("basis_kind", String(16), nullable=False, comment="court, investigator, mediation or consent"),
+    Column(
+        "document_number", String(120), nullable=False, comment="of the court or investigator; may be empty"
+    ),
+    Column(
+        "proceedings_number", String(120), nullable=False, comment="of the mediation agency; may be empty"
+    ),
+    moment("until_us", "until when it may be used, exclusive"),
+    Column("state", String(16), nullable=False, comment="one of orvault.custody.steps.RequestState"),
+    Column("requested_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that asked"),
+    moment("requested_us", "when"),
+    Column(
+        "decided_by",
+        ID,
+        ForeignKey("accounts.id"),
+        comment="account that approved last, or refused; never who asked or is to see",
+    ),
+    moment("decided_us", "when that was; an approved one may be used from then on", nullable=True),
+    Column("reason", String(500), comment="why it was refused or withdrawn; kept 3 years"),
+    Column("ended_by", ID, comment="account that refused or withdrew it; NULL: its time was over"),
+    moment("ended_us", "when it was refused, withdrawn or expired", nullable=True),
     CheckConstraint("kind IN ('live','stored')", "kind"),
     CheckConstraint("showing IN ('people-masked','clear')", "showing"),
-    CheckConstraint("granted_by <> approved_by AND account_id <> approved_by", "four_eyes"),
-    CheckConstraint("until_us > from_us", "period"),
+    CheckConstraint("basis_kind IN ('court','investigator','mediation','consent')", "basis_kind"),
+    CheckConstraint("state IN ('submitted','satisfied','approved','refused','revoked','expired')", "state"),
     CheckConstraint(
-        "(kind = 'stored') = (case_id IS NOT NULL AND footage_from_us IS NOT NULL AND footage_to_us IS NOT NULL)",
-        "stored",
+        "decided_by IS NULL OR (decided_by <> requested_by AND decided_by <> viewer_id)", "four_eyes"
     ),
-    Index(None, "account_id", "camera_id"),
-    Index(None, "camera_id"),
-    Index(None, "case_id"),
-    Index(None, "granted_by"),
-    Index(None, "approved_by"),
+    CheckConstraint(
+        "state <> 'approved' OR (decided_by IS NOT NULL AND decided_us IS NOT NULL)", "approved_by_somebody"
+    ),
+    CheckConstraint("state NOT IN ('refused','revoked') OR reason IS NOT NULL", "ended_has_reason"),
+    CheckConstraint("until_us > requested_us", "period"),
+    CheckConstraint(
+        "(kind = 'stored') = (footage_from_us IS NOT NULL AND footage_to_us IS NOT NULL)", "stored"
+    ),
+    Index(None, "viewer_id", "state"),
+    Index(None, "case_id", "state"),
+    Index(None, "requested_by"),
+    Index(None, "state", "until_us"),
+)
+
+viewing_request_cameras = make_table(
+    "viewing_request_cameras",
+    "Cameras of a request to view; owner: custody grant desk",
+    Column("request_id", ID, ForeignKey("viewing_requests.id"), primary_key=True, comment="the request"),
+    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the camera"),
+    UniqueConstraint("request_id", "camera_id"),
+)
+
+viewing_request_consents = consents_table(
+    "viewing_request_consents", "viewing_requests", "custody grant desk"
+)
+viewing_request_approvals = approvals_table(
+    "viewing_request_approvals", "viewing_requests", "custody grant desk"
 )

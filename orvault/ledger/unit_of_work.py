@@ -35,6 +35,7 @@ from orvault.ledger.sessions import Sessions
 from orvault.ledger.sign_ins import SignIns
 from orvault.ledger.tables_exports import history_head
 from orvault.ledger.viewing import Masks, Views
+from orvault.ledger.viewing_requests import ViewingRequests
 from orvault.ledger.watermark_images import WatermarkImages
 
 
@@ -169,8 +170,13 @@ class SqlUnitOfWork:
 
     @cached_property
     def views(self) -> Views:
-        """Views and viewing grants."""
+        """Views."""
         return Views(self._here)
+
+    @cached_property
+    def viewing_requests(self) -> ViewingRequests:
+        """Requests to view, and the grants that approved ones are."""
+        return ViewingRequests(self._here)
 
     @cached_property
     def retention(self) -> Retention:

@@ -1,4 +1,4 @@
-"""The quick mask, views and viewing grants in the ledger."""
+"""The quick mask and views in the ledger; what grants open is viewing_requests.py's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import ColumnElement, Connection, case, delete, insert, select, update
 
 from orvault.custody.recorded import StoredSegment
-from orvault.custody.viewing import MaskAct, Showing, View, ViewingGrant, ViewKind
+from orvault.custody.viewing import MaskAct, Showing, View, ViewKind
 from orvault.ledger import tables as base
 from orvault.ledger import tables_viewing as t
 from orvault.ledger.recordings import Segments
@@ -90,12 +90,12 @@ class Views:
         """Have the account's views, or those of one session, be over at `at_us`."""
         v = t.views.c
         theirs = v.account_id == account_id if session_id is None else v.session_id == session_id
+        self._end(at_us, theirs, v.account_id == account_id)
+
+    def _end(self, at_us: int, *which: ColumnElement[bool]) -> None:
+        v = t.views.c
         over = case((v.issued_us >= at_us, v.issued_us + 1), else_=at_us)
-        self._db.execute(
-            update(t.views)
-            .where(theirs, v.account_id == account_id, v.expires_us > at_us)
-            .values(expires_us=over)
-        )
+        self._db.execute(update(t.views).where(*which, v.expires_us > at_us).values(expires_us=over))
 
     def any_over(self, before_us: int, but: Collection[str]) -> bool:
         """Whether a view ended before this time, other than those of these ids."""
@@ -106,32 +106,12 @@ class Views:
         """Delete those; how many there were."""
         return int(self._db.execute(delete(t.views).where(*_over(before_us, but))).rowcount)
 
-    def add_grant(self, grant: ViewingGrant) -> None:
-        """Insert a grant."""
-        self._db.execute(
-            insert(t.viewing_grants).values(
-                id=grant.grant_id,
-                account_id=grant.account_id,
-                kind=grant.kind.value,
-                camera_id=grant.camera_id,
-                case_id=grant.case_id,
-                footage_from_us=grant.footage_from_us,
-                footage_to_us=grant.footage_to_us,
-                showing=grant.showing.value,
-                basis=grant.basis,
-                from_us=grant.from_us,
-                until_us=grant.until_us,
-                granted_by=grant.granted_by,
-                approved_by=grant.approved_by,
-                revoked_us=grant.revoked_us,
-            )
-        )
-
-    def grants(self, account_id: str, camera_id: str) -> Sequence[ViewingGrant]:
-        """An account's grants over a camera, also those that are over."""
-        g = t.viewing_grants.c
-        query = select(t.viewing_grants).where(g.account_id == account_id, g.camera_id == camera_id)
-        return [_grant(row) for row in self._db.execute(query).mappings()]
+    def end_of(self, account_id: str, case_id: str | None, camera_ids: Collection[str], at_us: int) -> None:
+        """Have the account's views of these cameras be over at `at_us`: of this case's recordings, or live ones."""
+        v = t.views.c
+        here = (v.account_id == account_id, v.camera_id.in_(sorted(camera_ids)))
+        kind = v.case_id.is_(None) if case_id is None else v.case_id == case_id
+        self._end(at_us, *here, kind)
 
     def segments(self, view: View) -> Sequence[StoredSegment]:
         """What a stored view is made of."""
@@ -179,23 +159,4 @@ def _view(row: Row) -> View:
         case_id=row["case_id"],
         from_us=row["from_us"],
         to_us=row["to_us"],
-    )
-
-
-def _grant(row: Row) -> ViewingGrant:
-    return ViewingGrant(
-        grant_id=row["id"],
-        account_id=row["account_id"],
-        kind=ViewKind(row["kind"]),
-        camera_id=row["camera_id"],
-        showing=Showing(row["showing"]),
-        basis=row["basis"],
-        from_us=row["from_us"],
-        until_us=row["until_us"],
-        granted_by=row["granted_by"],
-        approved_by=row["approved_by"],
-        case_id=row["case_id"],
-        footage_from_us=row["footage_from_us"],
-        footage_to_us=row["footage_to_us"],
-        revoked_us=row["revoked_us"],
     )

@@ -18,17 +18,16 @@ class Seen:
         self._spans: list[SeenSpan] = []
         self._lock = threading.Lock()
 
-    def add(self, from_us: int, to_us: int, showing: Showing) -> None:
-        """These microseconds (end exclusive) were sent."""
+    def add(self, from_us: int, to_us: int, showing: Showing, grant_id: str = "") -> None:
+        """These microseconds (end exclusive) were sent; by which viewing grant, if they showed more than a mosaic."""
+        grant_id = "" if showing is Showing.MASKED else grant_id
         with self._lock:
             last = self._spans[-1] if self._spans else None
-            joins = (
-                last is not None and last.showing is showing and -_JOIN_US <= from_us - last.to_us <= _JOIN_US
-            )
-            if last is not None and joins:
-                self._spans[-1] = SeenSpan(min(last.from_us, from_us), max(last.to_us, to_us), showing)
+            if last is not None and _joins(last, from_us, showing, grant_id):
+                begin, end = min(last.from_us, from_us), max(last.to_us, to_us)
+                self._spans[-1] = SeenSpan(begin, end, showing, grant_id)
             else:
-                self._spans.append(SeenSpan(from_us, to_us, showing))
+                self._spans.append(SeenSpan(from_us, to_us, showing, grant_id))
 
     def take(self) -> tuple[SeenSpan, ...]:
         """What came since the last taking."""
@@ -40,3 +39,8 @@ class Seen:
         """History did not take them: they come first the next time."""
         with self._lock:
             self._spans = [*spans, *self._spans]
+
+
+def _joins(last: SeenSpan, from_us: int, showing: Showing, grant_id: str) -> bool:
+    same = (last.showing, last.grant_id) == (showing, grant_id)
+    return same and -_JOIN_US <= from_us - last.to_us <= _JOIN_US

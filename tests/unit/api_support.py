@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api.app import Services, build_app
 from api.security import LinkSigner, TokenSigner
+from orvault.clock import US_PER_S, FakeClock, utc_iso
 from orvault.container import canonical
 from orvault.custody.account import Account, Role
 from tests.fakes import KEY, PASSWORD, World, make_world, sqlite_url
@@ -83,6 +84,21 @@ def export_body(case_id: str, start: str, end: str, **changes: Any) -> dict[str,
         ],
         "masking": {"mode": "head", "style": "solid"},
         "watermark": {"text": "Hospital 2026-77", "position": "bottom-right"},
+    }
+    return body | changes
+
+
+def viewing_body(case_id: str, **changes: Any) -> dict[str, Any]:
+    """A request to view that is in order by the fake clock: the records manager's name, live, for an hour."""
+    body: dict[str, Any] = {
+        "viewer": Role.RECORDS_MANAGER.value,
+        "kind": "live",
+        "case_id": case_id,
+        "camera_ids": ["or1-wall"],
+        "showing": "people-masked",
+        "purpose": "A second opinion",
+        "basis": {"kind": "court", "document_number": "2026-77"},
+        "until": utc_iso(FakeClock().us + 3600 * US_PER_S),
     }
     return body | changes
 

@@ -20,7 +20,7 @@ from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.retention import plan_digest
 from orvault.custody.scope import SITE
 from tests.fakes import PASSWORD, consents_of
-from tests.unit.api_support import Api, export_body, is_problem, make_api
+from tests.unit.api_support import Api, export_body, is_problem, make_api, viewing_body
 from tests.unit.watermark_images import PNG
 
 BODIES: dict[str, dict[str, Any]] = {
@@ -68,6 +68,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "answer_result": {"participant": "Lee", "agrees": True, "document_sha256": "ab" * 32},
     "set_mask": {"reason": ""},
     "lift_mask": {"minutes": 5, "reason": "because"},
+    "ask_viewing": viewing_body("unknown"),
+    "refuse_viewing": {"reason": "because"},
+    "withdraw_viewing": {"reason": "because"},
+    "add_viewing_consents": {
+        "consents": [{"subject": "staff", "name": "Lee", "document_sha256": "ab" * 32}],
+    },
+    "withdraw_viewing_consent": {"reason": "because"},
     "view_live": {"camera_id": "unknown"},
     "view_stored": {
         "case_id": "unknown",

@@ -20,7 +20,7 @@ from orvault.custody.access import Right, may
 from orvault.custody.account import Account, Role
 from orvault.custody.scope import Scope, ScopeKind
 from orvault.custody.signals import SignalKind
-from tests.unit.api_support import Api, export_body, make_api
+from tests.unit.api_support import Api, export_body, make_api, viewing_body
 from tests.unit.test_api_roles import BODIES
 
 # Scopes that reach nothing of what the fixture makes (OR 1), by name.
@@ -36,6 +36,7 @@ PLACELESS = {Right.SESSION}
 NAMED_IN_BODY = {
     "submit_export": {"case_id": "case_id"},
     "draft_export": {"case_id": "case_id"},
+    "ask_viewing": {"case_id": "case_id"},
     "view_live": {"camera_id": "camera_id"},
     "view_stored": {"case_id": "case_id", "camera_id": "camera_id"},
     "preview_watermark": {"case_id": "case_id"},
@@ -81,8 +82,11 @@ def _samples(api: Api) -> dict[str, str]:
     assert case.armed_us is not None
     body = export_body(case.case_id, utc_iso(case.armed_us), utc_iso(world.clock.now_us()))
     request = api.post("exports", Role.RECORDS_MANAGER, json=body).json()["id"]
+    viewing = viewing_body(case.case_id, kind="stored", showing="clear")
+    viewing |= {key: body[key] for key in ("from", "to")}
     return {
         "case_id": case.case_id,
+        "viewing_id": api.post("viewing-requests", Role.RECORDS_MANAGER, json=viewing).json()["id"],
         "request_id": request,
         "room": "OR 1",
         "camera_id": "or1-wall",
@@ -190,7 +194,7 @@ def test_whoever_reaches_the_site_finds_what_the_role_may(busy: Busy, role: Role
     expected = {
         Role.SYSTEM_ADMINISTRATOR: set(),
         Role.CLINICAL_STAFF: {"show_case", "show_room"},
-    }.get(role, {"show_case", "show_room", "show_export"})
+    }.get(role, {"show_case", "show_room", "show_export", "show_viewing_request"})
     assert expected <= found
 
 

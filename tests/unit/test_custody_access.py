@@ -10,15 +10,16 @@ from orvault.custody.access import Right, may, require, sees_only_own
 from orvault.custody.account import Account, Role
 from orvault.errors import ErrorKind, OrvaultError
 
-EVERYBODY = "session camera-view live-view mask-set"
+EVERYBODY = "session camera-view live-view mask-set viewing-list"
 GIVEN = {
     Role.SYSTEM_ADMINISTRATOR: "account-manage",
     Role.RECORDS_MANAGER: "case-view case-plan case-arm case-close recording-switch "
     "patient-find consent-take result-answer watermark-remove "
     "recording-list stored-view export-submit export-view export-download "
-    "retention-view retention-extend hold-put hold-lift",
+    "retention-view retention-extend hold-put hold-lift viewing-ask viewing-consent",
     Role.PRIVACY_OFFICER: "case-view recording-list stored-view export-submit export-view export-decide "
     "export-revoke consent-take result-answer watermark-remove "
+    "viewing-ask viewing-consent viewing-decide "
     "export-download history-view mask-lift retention-view retention-extend hold-put hold-lift destruction-approve",
     Role.CLINICAL_STAFF: "case-view case-arm case-close recording-switch mask-lift result-answer",
     Role.AUDITOR: "case-view recording-list stored-view export-view history-view retention-view",
@@ -35,11 +36,12 @@ def test_each_role_has_these_rights_and_no_others(role: Role) -> None:
     assert has == {*EVERYBODY.split(), *GIVEN[role].split()}
 
 
-def test_nobody_decides_on_its_own_request_whatever_its_role() -> None:
+@pytest.mark.parametrize("right", [Right.EXPORT_DECIDE, Right.VIEWING_DECIDE, Right.VIEWING_CONSENT])
+def test_nobody_has_these_over_what_is_its_own_whatever_its_role(right: Right) -> None:
     for role in Role:
-        decision = may(_account(role), Right.EXPORT_DECIDE, owner_id="a")
+        decision = may(_account(role), right, owner_id="a")
         assert not decision.allowed and decision.kind is ErrorKind.SELF_APPROVAL
-    assert may(_account(Role.PRIVACY_OFFICER), Right.EXPORT_DECIDE, owner_id="b").allowed
+    assert may(_account(Role.PRIVACY_OFFICER), right, owner_id="b").allowed
 
 
 @pytest.mark.parametrize(
@@ -52,6 +54,10 @@ def test_nobody_decides_on_its_own_request_whatever_its_role() -> None:
         (Role.AUDITOR, Right.EXPORT_VIEW, True, True),
         (Role.AUDITOR, Right.EXPORT_DOWNLOAD, False, False),
         (Role.SYSTEM_ADMINISTRATOR, Right.EXPORT_VIEW, False, False),
+        (Role.RECORDS_MANAGER, Right.VIEWING_LIST, True, False),
+        (Role.CLINICAL_STAFF, Right.VIEWING_LIST, True, False),
+        (Role.PRIVACY_OFFICER, Right.VIEWING_LIST, True, True),
+        (Role.AUDITOR, Right.VIEWING_LIST, True, True),
     ],
 )
 def test_whose_requests_are_reached(role: Role, right: Right, own: bool, others: bool) -> None:

@@ -22,7 +22,7 @@ from orvault.custody.retention import (
     Stop,
     judge,
 )
-from orvault.custody.viewing import Showing, ViewingGrant, ViewKind
+from orvault.custody.steps import RequestState
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import World, make_world, sqlite_url
 
@@ -148,18 +148,14 @@ def test_a_request_stops_it_until_it_has_ended(world: World, case: Case) -> None
 
 
 def test_a_viewing_grant_stops_it_until_it_is_over(world: World, case: Case) -> None:
-    now = world.clock.now_us()
-    auditor, admin = (world.accounts[role] for role in (Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR))
-    grant = ViewingGrant(
-        "grant-1", auditor.account_id, ViewKind.STORED, "or1-wall", Showing.CLEAR, "court", now, now + DAY_US,
-        world.manager.account_id, admin.account_id, case.case_id, now - 40 * DAY_US, now,
-    )  # fmt: skip
-    with world.ledger.uow() as uow:
-        uow.views.add_grant(grant)
-        uow.commit()
+    until_us = world.clock.now_us() + DAY_US
+    wish = world.viewing_wish(case, to_us=case.closed_us, until_us=until_us)
+    request = world.grant(world.manager, wish)
     assert why(world) == {case.case_id: [Stop.VIEWING]}
     world.clock.us += DAY_US
     assert due(world) == [case.case_id]
+    assert (world.custody.expire_viewings(), world.custody.expire_viewings()) == (1, 0)
+    assert world.custody.viewing_request(world.officer, request.request_id).state is RequestState.EXPIRED
 
 
 def test_a_hold_stops_it_and_is_lifted_by_somebody_else(world: World, case: Case) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from orvault.clock import Clock
@@ -107,6 +108,20 @@ class Desk:
         if case is None or not self._reaches(by, right, case.room):
             raise not_found("case", case_id, where)
         return case
+
+    def _titles_of(
+        self, uow: UnitOfWork, by: Account, right: Right, case: Case, camera_ids: Sequence[str]
+    ) -> dict[str, str]:
+        """What the cameras of a request over this case are called; NOT_FOUND also for one out of reach."""
+        titles = {}
+        for camera_id in camera_ids:
+            camera = uow.cameras.get(camera_id)
+            # one that was removed has no room any more: its recordings are where their case was
+            room = case.room if camera is None or camera.removed else camera.room
+            if camera is None or not self._reaches(by, right, room, camera_id):
+                raise not_found("camera", camera_id, "camera_ids")
+            titles[camera_id] = camera.title
+        return titles
 
     def _request_seen(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest | None:
         """The request; None also for one that the account may not see, as its role or its scopes are."""

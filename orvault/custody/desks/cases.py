@@ -8,6 +8,7 @@ from dataclasses import replace
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
+from orvault.custody.desks.asking import settle_viewings
 from orvault.custody.desks.base import page_size
 from orvault.custody.desks.consents import settle_case
 from orvault.custody.desks.intake import IntakeDesk
@@ -75,7 +76,9 @@ class CaseDesk(IntakeDesk):
             now = self._clock.now_us()
             uow.history.append(now, by.actor, Act.CASE_AMENDED, case_subject(case), detail)
             settle_case(uow, case_id, by.actor, now)
+            settle_viewings(uow, case_id, by.actor, now)
             uow.commit()
+        self._viewers.switched()
         return replace(case, participants=(*case.participants, *names))
 
     def cases(

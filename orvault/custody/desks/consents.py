@@ -5,13 +5,13 @@ Whether the basis is complete is looked at in the transaction of whatever may ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.basis import check_basis, missing_for
-from orvault.custody.consents import MAX_CONSENTS, Consent
+from orvault.custody.consents import Consent
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.downloads import DownloadDesk, subject_of
 from orvault.custody.history import Act
@@ -32,29 +32,20 @@ class ConsentDesk(DownloadDesk):
         """
         require(by, Right.CONSENT_TAKE)
         now = self._clock.now_us()
-        cleaned = [
-            consent.checked(f"consents[{i}]").taken(by.account_id, now) for i, consent in enumerate(consents)
-        ]
+        cleaned = taken_in(by, consents, now)
         with self._uow() as uow:
             request = _open(self._visible(uow, by, request_id))
             basis = request.wish.basis
-            _check_papers_stand(basis.consents, cleaned)
-            together = (*basis.consents, *cleaned)
-            if len(together) > MAX_CONSENTS:
-                message = f"At most {MAX_CONSENTS} consents are kept with a request."
-                raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="consents")
-            request = replace(request, wish=replace(request.wish, basis=replace(basis, consents=together)))
+            request = replace(request, wish=replace(request.wish, basis=basis.with_consents(cleaned)))
             uow.requests.put_consents(request)
-            for number, consent in enumerate(cleaned, len(basis.consents)):
-                detail = {"number": number, **consent.detail()}
-                uow.history.append(now, by.actor, Act.CONSENT_GIVEN, subject_of(request), detail)
+            tell_given(uow, by, subject_of(request), dict(enumerate(cleaned, len(basis.consents))), now)
             request = settle_basis(uow, request, by.actor, now)
             uow.commit()
         return request
 
     def withdraw_consent(self, by: Account, request_id: str, number: int, reason: str) -> ExportRequest:
         """Take a person's withdrawal in (`number`: the place, from 0, of a consent of theirs); until the copies were
-        delivered. All that the person gave ends: a second one must not hold what the first one's withdrawal stops.
+        delivered. All that the person gave ends.
 
         What rests on it goes back to submitted: nothing more is made or handed out. Errors: as for adding.
         """
@@ -66,16 +57,10 @@ class ConsentDesk(DownloadDesk):
             basis = request.wish.basis
             if not 0 <= number < len(basis.consents):
                 raise not_found("consent", str(number))
-            named = basis.consents[number].withdrawn(by.account_id, now, reason)
-            consents = list(basis.consents)
-            for place, consent in enumerate(basis.consents):
-                if consent.stands and consent.same_person(named):
-                    consents[place] = consent.withdrawn(by.account_id, now, reason)
-                    detail = {"number": place, **consent.detail(), "reason": reason}
-                    uow.history.append(now, by.actor, Act.CONSENT_WITHDRAWN, subject_of(request), detail)
-            basis = replace(basis, consents=tuple(consents))
+            basis, ended = basis.without(number, by.account_id, now, reason)
             request = replace(request, wish=replace(request.wish, basis=basis))
             uow.requests.put_consents(request)
+            tell_withdrawn(uow, by, subject_of(request), ended, now)
             request = settle_basis(uow, request, by.actor, now)
             uow.commit()
         return request
@@ -129,16 +114,25 @@ def settle_case(uow: UnitOfWork, case_id: str, actor: str, now: int) -> None:
         settle_basis(uow, request, actor, now)
 
 
-def _check_papers_stand(known: Sequence[Consent], fresh: Sequence[Consent]) -> None:
-    """CONFLICT where one of the fresh ones stands on a paper whose consent was withdrawn."""
-    for i, consent in enumerate(fresh):
-        if any(not old.stands and old.same_paper(consent) for old in known):
-            raise OrvaultError(
-                ErrorKind.CONFLICT,
-                "The consent on this paper was withdrawn.",
-                where=f"consents[{i}].document_sha256",
-                advice="Have a new paper signed, and add that.",
-            )
+def taken_in(by: Account, consents: Sequence[Consent], now: int) -> list[Consent]:
+    """Consents as they are kept: checked, with who took them in. BAD_REQUEST says which is wrong."""
+    return [consent.checked(f"consents[{i}]").taken(by.account_id, now) for i, consent in enumerate(consents)]
+
+
+def tell_given(uow: UnitOfWork, by: Account, subject: str, given: Mapping[int, Consent], now: int) -> None:
+    """Into history, each under its number."""
+    for number, consent in given.items():
+        detail = {"number": number, **consent.detail()}
+        uow.history.append(now, by.actor, Act.CONSENT_GIVEN, subject, detail)
+
+
+def tell_withdrawn(
+    uow: UnitOfWork, by: Account, subject: str, ended: Mapping[int, Consent], now: int
+) -> None:
+    """Into history, each under its number, with the reason."""
+    for number, consent in ended.items():
+        detail = {"number": number, **consent.detail(), "reason": consent.withdrawal_reason}
+        uow.history.append(now, by.actor, Act.CONSENT_WITHDRAWN, subject, detail)
 
 
 def _undecided(request: ExportRequest) -> ExportRequest:

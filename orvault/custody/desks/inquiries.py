@@ -17,6 +17,7 @@ from orvault.custody.case import Case
 from orvault.custody.checkpoints import StoredCheckpoint
 from orvault.custody.desks.base import Desk, not_found, page_size
 from orvault.custody.desks.downloads import subject_of
+from orvault.custody.desks.viewing import SeenSpan
 from orvault.custody.history import Act, Entry
 from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
@@ -33,7 +34,7 @@ _HANDED_OUT = (Act.LINK_ISSUED, Act.DOWNLOADED)
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One look: who, which camera, and which seconds (UTC us) were shown how; `view_id` is one sitting.
+    """One look: who, which camera, and which seconds were shown how and by which grant; `view_id` is one sitting.
 
     Live spans are by the clock, stored ones by the time of recording. `entry` is history's number of it.
     """
@@ -43,7 +44,7 @@ class Seen:
     kind: ViewKind
     camera_id: str
     at_us: int
-    spans: tuple[tuple[int, int, Showing], ...]
+    spans: tuple[SeenSpan, ...]
     entry: int
 
 
@@ -205,7 +206,7 @@ def _looks(
 def _touches(seen: Seen, from_us: int, to_us: int) -> bool:
     if not seen.spans:
         return from_us <= seen.at_us <= to_us
-    return any(begin < to_us and end > from_us for begin, end, _ in seen.spans)
+    return any(span.from_us < to_us and span.to_us > from_us for span in seen.spans)
 
 
 def _seen(entry: Entry, detail: dict[str, object], camera_id: str) -> Seen:
@@ -217,7 +218,10 @@ def _seen(entry: Entry, detail: dict[str, object], camera_id: str) -> Seen:
         kind=ViewKind(str(detail.get("kind"))),
         camera_id=camera_id,
         at_us=entry.at_us,
-        spans=tuple((each["from_us"], each["to_us"], Showing(each["showing"])) for each in spans),
+        spans=tuple(
+            SeenSpan(each["from_us"], each["to_us"], Showing(each["showing"]), each.get("grant", ""))
+            for each in spans
+        ),
         entry=entry.seq,
     )
 

@@ -162,12 +162,7 @@ class SubmitDesk(ConsentDesk):
         """The case of a wish. Errors: NOT_FOUND (case or camera not there, or out of reach), DESTROYED."""
         case = self._case_for(uow, by, Right.EXPORT_SUBMIT, wish.case_id, "case_id")
         check_not_destroyed(uow, case.case_id)
-        for camera_id in wish.camera_ids:
-            camera = uow.cameras.get(camera_id)
-            # one that was removed has no room any more: its recordings are where their case was
-            room = case.room if camera is None or camera.removed else camera.room
-            if camera is None or not self._reaches(by, Right.EXPORT_SUBMIT, room, camera_id):
-                raise not_found("camera", camera_id, "camera_ids")
+        self._titles_of(uow, by, Right.EXPORT_SUBMIT, case, wish.camera_ids)
         return case
 
     def _picture_sizes(self, wish: Wish) -> set[tuple[int, int]]:
@@ -200,7 +195,7 @@ def check_against_records(uow: UnitOfWork, wish: Wish, now_us: int) -> None:
     check_choice(uow.scans, wish)
     check_papers(wish.basis)
     recorded = {camera_id: uow.segments.spans(wish.case_id, camera_id) for camera_id in wish.camera_ids}
-    check_recorded(wish, recorded, titles, now_us)
+    check_recorded((wish.from_us, wish.to_us), recorded, titles, now_us)
 
 
 def _check_named(uow: UnitOfWork, wish: Wish) -> dict[str, str]:

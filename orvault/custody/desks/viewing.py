@@ -1,6 +1,7 @@
-"""Views and the quick mask: asking, setting and lifting, what each view shows now, and who saw what.
+"""Views: asking, what each shows now, and who saw what.
 
-Every decision is `orvault.custody.viewing.decide_view`'s. Pictures are made elsewhere (actors/viewing.py).
+Every decision is `orvault.custody.viewing.decide_view`'s; the quick mask is `masking`'s. Pictures are made elsewhere
+(actors/viewing.py).
 """
 
 from __future__ import annotations
@@ -8,43 +9,30 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from orvault.custody.access import Right, may, require
+from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import CaseState
 from orvault.custody.desks.base import Desk, not_found
 from orvault.custody.desks.retention import check_not_destroyed
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
-from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.terms import DAY_US
-from orvault.custody.text import check_range, clean_text
+from orvault.custody.text import check_range
 from orvault.custody.viewing import (
-    EVERYWHERE,
     LONGEST_PERIOD_US,
     Circumstances,
-    MaskAct,
     Showing,
     View,
     ViewDecision,
     ViewKind,
-    check_minutes,
     decide_view,
-    lifted_until,
 )
 from orvault.errors import ErrorKind, OrvaultError
 
-_LONGEST_REASON, _MOST_SPANS = 500, 500
+_MOST_SPANS = 500
 _IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
-
-
-@dataclass(frozen=True, slots=True)
-class MaskState:
-    """The quick mask of one camera; `lifted_until_us` is None while it is on."""
-
-    camera: CameraInfo
-    lifted_until_us: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +46,28 @@ class OpenedView:
 
 @dataclass(frozen=True, slots=True)
 class SeenSpan:
-    """Seconds that were sent to a viewer: live by the clock, stored by the time of recording (UTC us)."""
+    """Seconds that were sent to a viewer: live by the clock, stored by the time of recording (UTC us).
+
+    `grant_id`: the viewing grant by which they showed more than a mosaic, "" without one.
+    """
 
     from_us: int
     to_us: int
     showing: Showing
+    grant_id: str = ""
+
+    def detail(self) -> dict[str, object]:
+        """What history keeps of it."""
+        told: dict[str, object] = {
+            "from_us": self.from_us,
+            "to_us": self.to_us,
+            "showing": self.showing.value,
+        }
+        return told | _by_grant(self.grant_id)
 
 
 class ViewingDesk(Desk):
     """Who sees what."""
-
-    def set_mask(self, by: Account, camera_id: str | None = None, reason: str = "") -> Sequence[MaskState]:
-        """Mask this camera for everybody, or all in reach; takes back what was lifted. Errors: NOT_FOUND."""
-        require(by, Right.MASK_SET)
-        words = clean_text(reason, "reason", longest=_LONGEST_REASON) if reason else ""
-        return self._switch(by, Right.MASK_SET, camera_id, None, words)
-
-    def lift_mask(self, by: Account, camera_id: str | None, minutes: int, reason: str) -> Sequence[MaskState]:
-        """Lift the quick mask of this camera, or of all in reach, for so long; then it is on again by itself.
-
-        Shows nothing to anybody who holds no right to see it. Errors: NOT_FOUND, BAD_REQUEST.
-        """
-        require(by, Right.MASK_LIFT)
-        length_us = check_minutes(minutes, self._viewing)
-        return self._switch(
-            by,
-            Right.MASK_LIFT,
-            camera_id,
-            self._clock.now_us() + length_us,
-            clean_text(reason, "reason", longest=_LONGEST_REASON),
-        )
-
-    def masks(self, by: Account) -> Sequence[MaskState]:
-        """The quick mask of every camera in reach."""
-        require(by, Right.CAMERA_VIEW)
-        with self._uow(read_only=True) as uow:
-            return self._states(uow, by)
 
     def ask_live(
         self,
@@ -145,6 +119,7 @@ class ViewingDesk(Desk):
                 raise _refusal(decision)
             at_us, subject = self._clock.now_us(), f"camera:{view.camera_id}"
             detail = _named(uow, view) | {"showing": decision.showing.value, "reason": decision.reason}
+            detail |= _by_grant(decision.grant_id)
             uow.history.append(at_us, account.actor, Act.VIEW_STARTED, subject, detail)
             uow.commit()
         return OpenedView(view, decision, account.name)
@@ -173,10 +148,7 @@ class ViewingDesk(Desk):
             assert account is not None, "accounts are never removed"
             now = self._clock.now_us()
             for first in range(0, len(spans), _MOST_SPANS):  # an entry is bounded
-                seen = [
-                    {"from_us": span.from_us, "to_us": span.to_us, "showing": span.showing.value}
-                    for span in spans[first : first + _MOST_SPANS]
-                ]
+                seen = [span.detail() for span in spans[first : first + _MOST_SPANS]]
                 detail = _named(uow, view) | {"spans": seen}
                 uow.history.append(now, account.actor, Act.VIEWED, f"camera:{view.camera_id}", detail)
             uow.commit()
@@ -216,47 +188,12 @@ class ViewingDesk(Desk):
             if set(segment_ids) - uow.views.covered(view, segment_ids):
                 raise _no_grant("The view does not cover these segments; no key is given out.", view_id)
             purpose = "mosaic" if decision.showing is Showing.MASKED else "view"
-            detail = {"segments": list(segment_ids), "purpose": purpose, "view": view_id}
+            detail: dict[str, object] = {"segments": list(segment_ids), "purpose": purpose, "view": view_id}
+            detail |= _by_grant(decision.grant_id)
             at_us, subject = self._clock.now_us(), f"view:{view_id}"
             uow.history.append(at_us, account.actor, Act.KEYS_OPENED, subject, detail)
             uow.commit()
         return decision.showing
-
-    def _switch(
-        self, by: Account, right: Right, camera_id: str | None, until_us: int | None, reason: str
-    ) -> Sequence[MaskState]:
-        act = Act.MASK_SET if until_us is None else Act.MASK_LIFTED
-        detail = {"reason": reason} | ({} if until_us is None else {"until_us": until_us})
-        with self._uow() as uow:
-            scopes = self._switched_scopes(uow, by, right, camera_id)
-            now = self._clock.now_us()
-            first = 1 + max((act.number for act in uow.masks.all()), default=0)
-            for number, scope in enumerate(scopes, first):
-                uow.masks.put(MaskAct(scope, number, until_us, now, by.actor, reason))
-                subject = "site" if scope == EVERYWHERE else f"camera:{scope}"
-                uow.history.append(now, by.actor, act, subject, detail)
-            states = self._states(uow, by)
-            uow.commit()
-        self._viewers.switched()
-        return states
-
-    def _switched_scopes(
-        self, uow: UnitOfWork, by: Account, right: Right, camera_id: str | None
-    ) -> Sequence[str]:
-        """What an act on the quick mask covers: the camera; without one everything, or as much as is in reach."""
-        if camera_id is not None:
-            if self._camera_for(uow, by, right, camera_id) is None:
-                raise not_found("camera", camera_id, "camera_id")
-            return [camera_id]
-        if may(by, right, place=self._place()).allowed:
-            return [EVERYWHERE]
-        return [c.camera_id for c in uow.cameras.all() if self._reaches(by, right, c.room, c.camera_id)]
-
-    def _states(self, uow: UnitOfWork, by: Account) -> list[MaskState]:
-        acts, now_us, right = uow.masks.all(), self._clock.now_us(), Right.CAMERA_VIEW
-        seen = [c for c in uow.cameras.all() if self._reaches(by, right, c.room, c.camera_id)]
-        until = {camera: lifted_until(acts, camera.camera_id) for camera in seen}
-        return [MaskState(each, at if at is not None and at > now_us else None) for each, at in until.items()]
 
     def _new_view(
         self, kind: ViewKind, by: Account, session_id: str, camera_id: str, wanted: Showing, client: str
@@ -317,8 +254,8 @@ class ViewingDesk(Desk):
         room = shown.room if shown is not None else camera.room if camera is not None else ""
         return Circumstances(
             uow.masks.all(),
-            uow.views.grants(account.account_id, view.camera_id),
-            case is not None and case.state in _IN_OPERATION,
+            uow.viewing_requests.grants(account.account_id, view.camera_id),
+            case.case_id if case is not None and case.state in _IN_OPERATION else "",
             self._viewing,
             self._place(room, view.camera_id),
         )
@@ -331,6 +268,10 @@ def _named(uow: UnitOfWork, view: View) -> dict[str, object]:
         return named | {"case": view.case_id}
     camera = uow.cameras.get(view.camera_id)
     return named | {"room": "" if camera is None else camera.room}
+
+
+def _by_grant(grant_id: str) -> dict[str, object]:
+    return {"grant": grant_id} if grant_id else {}
 
 
 def _refusal(decision: ViewDecision) -> OrvaultError:
