@@ -13,11 +13,11 @@ from orvault.custody.case import CasePlan
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredGap
 from orvault.custody.scope import SITE, Scope, ScopeKind
-from orvault.custody.steps import RequestState
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger import tables, tables_exports
 from orvault.ledger.engine import open_engine, open_ledger
 from orvault.ledger.migrate import downgrade, migrate
+from tests.contract.old_grants import check_carried_over, go_back
 from tests.fakes import World
 
 
@@ -73,33 +73,9 @@ def test_gaps_from_before_they_had_a_room_have_that_of_their_case(world: World, 
 
 
 def test_grants_from_before_requests_to_view_go_on_where_they_named_a_case(world: World, url: str) -> None:
-    case = world.recorded_case()
-    viewer, by, officer = world.accounts[Role.AUDITOR], world.manager.account_id, world.officer.account_id
-    asked, until_us = world.clock.now_us(), world.clock.now_us() + 3_600_000_000
-    stored = f"'{case.case_id}', {asked - 1}, {asked}"
-    downgrade(url, "0027")
-    with world.ledger.engine.begin() as connection:
-        for name, kind, what, revoked in (
-            ("goes-on", "stored", stored, "NULL"),
-            ("taken-back", "stored", stored, "5"),
-            ("no-case", "live", "NULL, NULL, NULL", "NULL"),
-        ):
-            connection.execute(
-                text(
-                    "INSERT INTO viewing_grants (id, account_id, kind, camera_id, case_id, footage_from_us, "
-                    "footage_to_us, showing, basis, from_us, until_us, granted_by, approved_by, revoked_us) VALUES "
-                    f"('{name}', '{viewer.account_id}', '{kind}', 'or1-wall', {what}, 'clear', 'court 2026-77', "
-                    f"{asked}, {until_us}, '{by}', '{officer}', {revoked})"
-                )
-            )
+    case = go_back(world, url)
     migrate(url)
-    (found,) = world.custody.viewing_requests(world.officer)
-    assert (found.request_id, found.state, found.decided_by) == ("goes-on", RequestState.APPROVED, officer)
-    assert (found.wish.camera_ids, found.wish.basis.document_number) == (("or1-wall",), "court 2026-77")
-    assert [approval.account_id for approval in found.approvals] == [officer]
-    with world.ledger.uow(read_only=True) as uow:
-        (grant,) = uow.viewing_requests.grants(viewer.account_id, "or1-wall")
-    assert (grant.case_id, grant.from_us, grant.until_us) == (case.case_id, asked, until_us)
+    check_carried_over(world, case)
 
 
 def test_migrated_schema_is_the_declared_one(url: str) -> None:

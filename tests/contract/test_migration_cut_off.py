@@ -19,6 +19,7 @@ from orvault.ledger.engine import open_engine, open_ledger
 from orvault.ledger.migrate import downgrade, migrate
 from orvault.ledger.resuming import TABLE
 from tests.contract.mariadb import MariaDb
+from tests.contract.old_grants import check_carried_over, go_back
 from tests.fakes import make_world
 
 # Dies by its own SIGKILL behind the n-th statement that changes something, notes of the migration included.
@@ -83,6 +84,18 @@ def test_a_migration_that_is_killed_again_and_again_ends_whole(url: str) -> None
     assert tries > 2
     is_whole(url)
     make_world(url)  # it works
+
+
+def test_grants_are_carried_over_once_however_often_that_is_cut_off(url: str) -> None:
+    world = make_world(url)
+    case = go_back(world, url)
+    tries = 1
+    while killed("migrate", url, 16, "head"):
+        tries += 1
+    assert tries > 2
+    is_whole(url)
+    check_carried_over(world, case)
+    world.ledger.close()
 
 
 def test_the_way_down_goes_on_as_well(url: str) -> None:

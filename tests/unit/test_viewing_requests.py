@@ -15,9 +15,8 @@ from orvault.custody.consents import Scope, Subject
 from orvault.custody.desks.viewing import SeenSpan
 from orvault.custody.export_policy import ExportPolicy, RolePolicy
 from orvault.custody.mails import Audience
-from orvault.custody.scope import SITE
+from orvault.custody.scope import SITE, ScopeKind
 from orvault.custody.scope import Scope as AccountScope
-from orvault.custody.scope import ScopeKind
 from orvault.custody.steps import RequestState
 from orvault.custody.terms import DAY_US
 from orvault.custody.viewing import Showing, ViewDecision, ViewKind
