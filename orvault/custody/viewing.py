@@ -188,19 +188,27 @@ def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -
 
 
 def _most(account: Account, view: View, now: Circumstances, now_us: int) -> tuple[Showing, str, int, str]:
-    """The most that may be shown, the reason, until when, and the grant that it rests on."""
+    """The most that may be shown, the reason, until when, and the grant that it rests on.
+
+    Of a grant and the site's rule, whichever shows more; the grant where both show the same.
+    """
     if account.machine:
         return Showing.MASKED, "A machine sees masked pictures only.", view.expires_us, ""
-    held = [grant for grant in now.grants if _covers(grant, account, view, now, now_us)]
-    if held:
-        best = max(held, key=lambda grant: (_ORDER.index(grant.showing), grant.until_us))
-        return best.showing, f"Viewing grant {best.grant_id} covers this.", best.until_us, best.grant_id
+    found = [
+        (grant.showing, f"Viewing grant {grant.grant_id} covers this.", grant.until_us, grant.grant_id)
+        for grant in now.grants
+        if _covers(grant, account, view, now, now_us)
+    ]
     if view.kind is ViewKind.LIVE and now.in_operation:
         place = replace(now.place, at_us=now_us)
-        rules = [r.showing for r in now.policy.live if r.role is account.role and r.scope.covers(place)]
-        if rules:
-            reason = f"The site shows the role {account.role.value} the room of an armed case."
-            return max(rules, key=_ORDER.index), reason, view.expires_us, ""
+        reason = f"The site shows the role {account.role.value} the room of an armed case."
+        found += [
+            (rule.showing, reason, view.expires_us, "")
+            for rule in now.policy.live
+            if rule.role is account.role and rule.scope.covers(place)
+        ]
+    if found:
+        return max(found, key=lambda each: (_ORDER.index(each[0]), bool(each[3]), each[2]))
     return Showing.MASKED, "This account holds no viewing grant that covers this.", view.expires_us, ""
 
 

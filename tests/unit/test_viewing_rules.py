@@ -123,6 +123,15 @@ def test_a_machine_sees_nothing_but_masked_pictures_whatever_a_person_would(kind
     assert found.allowed and found.showing is Showing.MASKED
 
 
+def test_a_grant_takes_nothing_from_what_the_site_shows_a_role() -> None:
+    policy = ViewPolicy((LiveRule(Role.CLINICAL_STAFF, SITE, Showing.CLEAR),))
+    staff, some = person(Role.CLINICAL_STAFF), grant(showing=Showing.PEOPLE)
+    found = decide_view(staff, view(), so(some, policy=policy), NOW)
+    assert (found.showing, found.grant_id) == (Showing.CLEAR, "")
+    both = decide_view(staff, view(), so(some, grant(), policy=policy), NOW)
+    assert (both.showing, both.grant_id) == (Showing.CLEAR, "g-1")
+
+
 @pytest.mark.parametrize("in_operation", ["", "c-2"])
 def test_a_live_grant_opens_its_own_case_alone(in_operation: str) -> None:
     """The next patient in the same room is nobody's to see by it."""
