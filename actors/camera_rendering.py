@@ -7,10 +7,11 @@ was restarted takes it from there. The rules were decided before and stand in th
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from actors.following import Finder, Followed, Found, Opened
+from actors.following import Finder, Followed, Opened
 from actors.footage import Step
 from actors.render_pieces import Piece, spans_of
 from actors.render_tools import Looking, RenderTools
@@ -22,7 +23,6 @@ from orvault.marks.painter import MarkPainter
 from orvault.rendition import CopySink, Rendition, RenditionReport
 from orvault.video.encoding import Sink
 from orvault.video.joining import Joiner
-from orvault.vision.detection import FrameDetections
 from orvault.vision.mask import FramePlan, MaskPolicy, plan_tracks
 from orvault.vision.second_look import Trial
 from orvault.vision.tracks import KeyedRegion
@@ -92,13 +92,13 @@ class CameraRendering:
         self.pieces: list[Piece] = []
 
     def render(self) -> None:
-        """Have every piece finished and kept; memory holds two of them and all the boxes."""
-        found = self._finder.found()
-        plans = self._plans(found)
+        """Have every piece finished and kept; memory holds two of them and all the tracks."""
+        job = self._job
+        followed = Followed.through(job.track, self._finder.found(), job.policy, job.fps)
+        plans = self._plans(followed)
         pending: _Pending | None = None
         for number, (begin, end) in enumerate(self._spans):
-            fragments = found[begin:end]
-            planned = [[next(plans) for _ in fragment] for fragment in fragments]
+            planned = [list(itertools.islice(plans, count)) for count in followed.counts[begin:end]]
             kept = self._kept(number)
             if kept is not None:
                 if pending is not None:  # a piece before it was spoiled: they stay in their order
@@ -110,7 +110,7 @@ class CameraRendering:
                 self._step(f"masking {self._title}")  # no advance: only what is made now is one
                 continue
             # The second look at a piece is taken while the next one is rendered.
-            rendered = self._render(number, fragments, planned, pending)
+            rendered = self._render(number, planned, pending)
             if pending is not None:
                 self._keep(pending)
             pending = rendered
@@ -135,14 +135,13 @@ class CameraRendering:
                 return each
         return Trial.NOBODY
 
-    def _plans(self, found: Found) -> Iterator[FramePlan]:
+    def _plans(self, followed: Followed) -> Iterator[FramePlan]:
         """The plan of each picture of the whole clip, one piece after the other."""
         job, meta = self._job, self._job.track.segments[0].header.meta
-        followed = Followed.through(job.track, found, job.policy, job.fps)
         clear = followed.clear(job.clear, job.chosen_from)
         first = 0
         for begin, last in self._spans:
-            end = first + sum(map(len, found[begin:last]))
+            end = first + sum(followed.counts[begin:last])
             yield from plan_tracks(
                 followed.tracks,
                 (first, end),
@@ -156,21 +155,14 @@ class CameraRendering:
 
     # --- rendering ---
 
-    def _render(
-        self,
-        number: int,
-        found: Sequence[Sequence[FrameDetections]],
-        plans: Sequence[Sequence[FramePlan]],
-        before: _Pending | None,
-    ) -> _Pending:
+    def _render(self, number: int, plans: Sequence[Sequence[FramePlan]], before: _Pending | None) -> _Pending:
         sinks = [io.BytesIO() for _ in self._job.mark_keys]
         rendition = self._rendition(sinks, before)
         trial: TrialOrder | None = None
-        for (segment, fragment), frames, planned in zip(
-            self._opened(*self._spans[number]), found, plans, strict=True
-        ):
+        opened = zip(self._opened(*self._spans[number]), plans, strict=True)
+        for at, ((segment, fragment), planned) in enumerate(opened, self._spans[number][0]):
             rendition.add(fragment, planned, segment.header.meta.start_us)
-            trial = trial or self._trial(fragment, frames, planned)
+            trial = trial or self._trial(at, fragment, planned)
             self._step(f"masking {self._title}")
         report = rendition.end()
         outputs = [sink.getvalue() for sink in sinks]
@@ -196,13 +188,12 @@ class CameraRendering:
             preset=self._tools.preset,
         )
 
-    def _trial(
-        self, fragment: bytes, found: Sequence[FrameDetections], plans: Sequence[FramePlan]
-    ) -> TrialOrder | None:
+    def _trial(self, segment: int, fragment: bytes, plans: Sequence[FramePlan]) -> TrialOrder | None:
         tried = [trial for trial in self._trials if trial is not Trial.NOBODY]
         if Trial.SEEN in tried or len(tried) >= MOST_TRIALS:
             return None
-        picked = picks(found, plans)
+        found = self._finder.again(segment)
+        picked = picks(found, plans) if found is not None else ()
         return TrialOrder(fragment, picked, self._tools.crf, self._tools.preset) if picked else None
 
     # --- keeping ---

@@ -6,9 +6,9 @@ A scan and the rendering that comes after it share what was found, so that both 
 from __future__ import annotations
 
 import hashlib
-import itertools
+from array import array
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -66,22 +66,37 @@ class Finder:
     step: Step
     mode: MaskMode
 
-    def found(self) -> Found:
-        """All that is found; memory holds the boxes and a few fragments."""
-        spans = spans_of(self.track.segments, 1)
-        return list(itertools.chain.from_iterable(self._piece(n, span) for n, span in enumerate(spans)))
+    def __post_init__(self) -> None:
+        self._spans = spans_of(self.track.segments, 1)
+        self._read_last: tuple[int, Found | None] = (-1, None)
 
-    def _piece(self, number: int, span: tuple[int, int]) -> Found:
-        name = f"{self.track.camera.camera_id}-{number:05d}-found"
-        key = self.work.key(self.keys[span[0] : span[1]])
-        kept = self.work.get(name, key)
-        if kept is not None:
-            for _ in range(*span):
-                self._step()
-            return read_found(kept)
-        found = list(self._detected(*span))
-        self.work.put(name, key, write_found(found))
-        return found
+    def found(self) -> Iterator[list[FrameDetections]]:
+        """What is found in each segment, one after the other; memory holds that of a piece and a few fragments."""
+        for number, span in enumerate(self._spans):
+            found = self._kept(number)
+            if found is None:
+                found = list(self._detected(*span))
+                self.work.put(*self._place(number), write_found(found))
+            else:
+                for _ in found:
+                    self._step()
+            yield from found
+
+    def again(self, segment: int) -> list[FrameDetections] | None:
+        """What was found in a segment, from disk; None where it cannot be read any more."""
+        number = next(n for n, (_, end) in enumerate(self._spans) if segment < end)
+        if self._read_last[0] != number:
+            self._read_last = (number, self._kept(number))
+        piece = self._read_last[1]
+        return None if piece is None else piece[segment - self._spans[number][0]]
+
+    def _kept(self, number: int) -> Found | None:
+        kept = self.work.get(*self._place(number))
+        return None if kept is None else read_found(kept)
+
+    def _place(self, number: int) -> tuple[str, bytes]:
+        begin, end = self._spans[number]
+        return f"{self.track.camera.camera_id}-{number:05d}-found", self.work.key(self.keys[begin:end])
 
     def _detected(self, begin: int, end: int) -> Iterator[list[FrameDetections]]:
         """In order; as many fragments under way as the detection actors can take."""
@@ -114,22 +129,36 @@ class Finder:
 @dataclass(frozen=True)
 class Followed:
     """All tracks of a camera's footage, and the pictures without a trustworthy result; `digest` stands for both and
-    for the footage.
+    for the footage. `counts`: how many pictures each segment holds.
     """
 
     tracks: Sequence[MaskTrack]
     blind: frozenset[int]
+    counts: Sequence[int]
     digest: str
     fps: float
 
     @classmethod
-    def through(cls, track: Track, found: Found, policy: MaskPolicy, fps: float) -> Followed:
-        """Everybody followed through the whole of it."""
+    def through(
+        cls, track: Track, found: Iterable[Sequence[FrameDetections]], policy: MaskPolicy, fps: float
+    ) -> Followed:
+        """Everybody followed through the whole of it; of what is `found` by segment one segment is held."""
         meta = track.segments[0].header.meta
-        judged = trusted(list(itertools.chain.from_iterable(found)), fps)
-        tracks = find_tracks(judged, policy.mode, meta.width, meta.height, fps=fps, objects=policy.objects)
-        blind = frozenset(index for index, frame in enumerate(judged) if frame is None)
-        return cls(tracks, blind, _digest(track, tracks, blind), fps)
+        counts, blind = array("i"), array("i")
+
+        def pictures() -> Iterator[FrameDetections]:
+            for fragment in found:
+                counts.append(len(fragment))
+                yield from fragment
+
+        def judged() -> Iterator[FrameDetections]:
+            for index, picture in enumerate(trusted(pictures(), fps)):
+                if picture is None:
+                    blind.append(index)
+                yield picture
+
+        tracks = find_tracks(judged(), policy.mode, meta.width, meta.height, fps=fps, objects=policy.objects)
+        return cls(tracks, frozenset(blind), counts, _digest(track, tracks, blind), fps)
 
     def parts(self) -> list[TrackPart]:
         """What may be left clear."""
@@ -149,8 +178,8 @@ class Followed:
         return chosen(self.parts(), names)
 
 
-def _digest(track: Track, tracks: Sequence[MaskTrack], blind: frozenset[int]) -> str:
+def _digest(track: Track, tracks: Sequence[MaskTrack], blind: Iterable[int]) -> str:
     told = hashlib.sha256(digest_of(tracks).encode())
     told.update(repr([segment.digest for segment in track.segments]).encode())
-    told.update(repr(sorted(blind)).encode())
+    told.update(repr(list(blind)).encode())
     return told.hexdigest()

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from actors.following import Finder, Followed, Found, findings_work
+from actors.following import Finder, Followed, findings_work
 from actors.footage import Footage
 from actors.render_tools import RenderTools
 from orvault.custody.choice import WHOLE, BoxMicro
@@ -80,9 +80,8 @@ class Scanner:
             work.step,
             mode,
         )
-        found = finder.found()
         policy = masking.policy(track.camera.camera_id, mode, MaskStyle(redaction.style))
-        return camera_scan(track, found, Followed.through(track, found, policy, footage.fps))
+        return camera_scan(track, Followed.through(track, finder.found(), policy, footage.fps))
 
 
 class _Work:
@@ -97,9 +96,9 @@ class _Work:
         self._custody.scan_progress(scan_id, epoch, stage, self._done, self._total)
 
 
-def camera_scan(track: Track, found: Found, followed: Followed) -> CameraScan:
+def camera_scan(track: Track, followed: Followed) -> CameraScan:
     """What a person chooses from: every part of a track that may be left clear, and the tracks that have none."""
-    times = _Times(track, [len(fragment) for fragment in found])
+    times = _Times(track, followed.counts)
     parts: dict[int, list[TrackPart]] = {}
     for part in followed.parts():
         parts.setdefault(part.track_id, []).append(part)

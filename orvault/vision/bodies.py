@@ -6,14 +6,13 @@ long without a look at it, the usual body counts, not the largest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from orvault.vision.boxes import Floats
 from orvault.vision.pieces import Piece
-from orvault.vision.tracks import Ints, MaskTrack, Region, boxes_at
+from orvault.vision.tracks import Ints, MaskTrack, boxes_at
 
 _USUAL = 5  # bodies: the usual one is the median of so many
 
@@ -38,12 +37,13 @@ def embodied(track: MaskTrack, chain: Piece) -> MaskTrack:
     return replace(track, frames=at_frames, boxes=boxes)
 
 
-def reach_of(heads: Floats, bodies: Sequence[Region | None]) -> tuple[Ints, Floats]:
-    """Which of the heads (n, 4) have a body, and how much farther than the head each body reaches (k, 4)."""
-    seen = np.array([at for at, body in enumerate(bodies) if body is not None], np.int32)
-    if not seen.size:
-        return seen, np.empty((0, 4), np.float32)
-    more = np.array([body for body in bodies if body is not None], np.float32) - heads[seen]
+def reach_of(heads: Floats, bodies: Floats) -> tuple[Ints, Floats]:
+    """Which of the heads (n, 4) have a body, and how much farther than the head each body reaches (k, 4).
+
+    Of `bodies` (n, 4) those that are no numbers are none.
+    """
+    seen = np.flatnonzero(~np.isnan(bodies[:, 0])).astype(np.int32)
+    more = bodies[seen] - heads[seen]
     return seen, np.concatenate([np.minimum(more[:, :2], 0), np.maximum(more[:, 2:], 0)], axis=1)
 
 

@@ -82,9 +82,9 @@ def _track(chain: Piece, keys: dict[int, Region], scene: Scene, lying: bool) -> 
     order = sorted(f for f in keys if 0 <= f < scene.count)
     if not order:
         order = [min(max(0, chain.first), scene.count - 1)]
-        keys = {order[0]: chain.boxes[0]}
+        keys = {order[0]: _region(chain.arrays()[1][0])}
     kind = TrackKind.LYING if lying else TrackKind.PERSON
-    if kind is TrackKind.PERSON and all(chain.is_face):
+    if kind is TrackKind.PERSON and chain.is_face.all():
         kind = TrackKind.FACE
     return MaskTrack(
         track_id=0,
@@ -93,15 +93,15 @@ def _track(chain: Piece, keys: dict[int, Region], scene: Scene, lying: bool) -> 
         boxes=np.array([keys[f] for f in order], np.float32),
         found_first=chain.first,
         found_last=chain.last,
-        looks=len(chain.frames),
-        sources=frozenset(chain.sources),
+        looks=len(chain),
+        sources=chain.sources,
     )
 
 
 def _findings(chain: Piece, hold: HoldRules, fps: float) -> tuple[Ints, Floats]:
     """The regions found, without body tops between heads, and made robust against single bad boxes."""
     frames, boxes = chain.arrays()
-    sure = np.array(chain.sure)
+    sure = chain.sure
     near = hold.near_s * fps
     heads = frames[sure]
     keep = np.ones(len(frames), bool)
@@ -198,10 +198,10 @@ def _held(
     )
     speed = math.hypot(last.vx, last.vy) * scene.fps / last.size
     out = _frames_until_out(last, box, scene, way)
-    if lying and (len(chain.frames) > 1 or last.size <= hold.most_usual * scene.usual_px):
-        for_frames = to_the_end if len(chain.frames) > 1 else hold.lying_once_s * scene.fps
+    if lying and (len(chain) > 1 or last.size <= hold.most_usual * scene.usual_px):
+        for_frames = to_the_end if len(chain) > 1 else hold.lying_once_s * scene.fps
         return [(last.frame + way * min(for_frames, to_the_end), box)]
-    known = len(chain.frames) >= hold.moving_looks
+    known = len(chain) >= hold.moving_looks
     if known and out <= hold.leave_s * scene.fps and speed > hold.still_sizes_per_s:
         return _leaving(last, box, way, min(out, hold.leave_s * scene.fps), to_the_end)
     if double or not long:

@@ -2,25 +2,28 @@
 
 1. what each look says of where people are (candidates.py); 2. pieces that plainly continue each other (pieces.py);
 3. pieces linked over the times in which nobody was found (linking.py); 4. tracks completed between, before and
-  after (completing.py). Time and memory grow with the length of the clip; no picture is held.
+  after (completing.py). Time grows with the length of the clip; of each finding some bytes are held, and no picture.
 """
 
 from __future__ import annotations
 
 import math
+from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 
 from orvault.vision.bodies import embodied
 from orvault.vision.boxes import Floats
-from orvault.vision.candidates import Candidate, candidates, things_in
+from orvault.vision.candidates import candidates, things_in
 from orvault.vision.completing import HoldRules, Scene, complete
 from orvault.vision.detection import SKIPPED, FrameDetections
 from orvault.vision.linking import LinkRules, link
 from orvault.vision.modes import MaskMode
-from orvault.vision.pieces import Piece, follow
+from orvault.vision.pieces import Following, Piece
 from orvault.vision.staying import StayRules, left_places
 from orvault.vision.tracks import Ints, MaskTrack, TrackKind
 
@@ -53,17 +56,17 @@ def find_tracks(
     `objects` are the classes to follow besides people.
     """
     rules = rules or FollowRules()
-    people: list[tuple[int, Sequence[Candidate]]] = []
-    things: dict[str, list[tuple[int, Sequence[Candidate]]]] = {}
+    people, things = Following(fps), defaultdict[str, Following](partial(Following, fps))
+    looked = array("i")
     count = 0
     for count, found in enumerate(frames, 1):
         if found is None or found is SKIPPED:
             continue
-        people.append((count - 1, candidates(found, mode)))
+        looked.append(count - 1)
+        people.add(count - 1, candidates(found, mode))
         for name, seen in things_in(found, objects).items():
-            things.setdefault(name, []).append((count - 1, seen))
-    scene = Scene(width, height, fps, count)
-    looks = np.array([frame for frame, _ in people], np.int32)
+            things[name].add(count - 1, seen)
+    scene, looks = Scene(width, height, fps, count), np.array(looked, np.int32)
     tracks = _tracks(people, looks, scene, rules)
     for name in sorted(things):
         tracks += [replace(t, kind=TrackKind.OBJECT) for t in _tracks(things[name], looks, scene, rules)]
@@ -71,10 +74,8 @@ def find_tracks(
     return [replace(track, track_id=number) for number, track in enumerate(tracks, 1)]
 
 
-def _tracks(
-    seen: Sequence[tuple[int, Sequence[Candidate]]], looks: Ints, scene: Scene, rules: FollowRules
-) -> list[MaskTrack]:
-    followed = put_together(follow(seen, scene.fps), looks, scene, rules)
+def _tracks(following: Following, looks: Ints, scene: Scene, rules: FollowRules) -> list[MaskTrack]:
+    followed = put_together(list(following.pieces.values()), looks, scene, rules)
     return [*followed.tracks, *followed.left]
 
 
@@ -105,7 +106,7 @@ def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:
     sizes = [
         float((boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean())
         for chain in chains
-        if sum(chain.sure) >= rules.hold.believed_looks and (boxes := chain.arrays()[1]).size
+        if np.count_nonzero(chain.sure) >= rules.hold.believed_looks and (boxes := chain.arrays()[1]).size
     ]
     return float(np.median(sizes)) if sizes else math.inf
 

@@ -7,7 +7,8 @@ places belong together if somebody could have gone from one to the other in the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,28 +46,26 @@ class Tip:
 
 def tip(piece: Piece, fps: float, *, end: bool) -> Tip:
     """The last (or first) finding of a piece, and how it moved there."""
-    frames, boxes = piece.frames, piece.boxes
-    order = range(len(frames) - 1, -1, -1) if end else range(len(frames))
-    at = order[0]
-    past = at
-    for i in order:
-        if abs(frames[i] - frames[at]) > _SPEED_LOOKBACK_S * fps:
-            break
-        past = i
-    (x, y), (px, py) = _centre(boxes[at]), _centre(boxes[past])
-    frames_between = frames[at] - frames[past] or 1
-    size = max(boxes[at][2] - boxes[at][0], boxes[at][3] - boxes[at][1], 1.0)
-    return Tip(frames[at], x, y, size, (x - px) / frames_between, (y - py) / frames_between)
+    frames = piece.frames
+    at = len(frames) - 1 if end else 0
+    near = np.flatnonzero(np.abs(frames - frames[at]) <= _SPEED_LOOKBACK_S * fps)
+    past = int(near[0] if end else near[-1])
+    here, there = piece.regions[[at, past]].tolist()
+    (x, y), (px, py) = _centre(here), _centre(there)
+    frame = int(frames[at])
+    frames_between = frame - int(frames[past]) or 1
+    size = max(here[2] - here[0], here[3] - here[1], 1.0)
+    return Tip(frame, x, y, size, (x - px) / frames_between, (y - py) / frames_between)
 
 
 def is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
     """Found mainly in turned pictures, or rarely and at one place: nothing that walks is so."""
-    if sum(piece.turned) * 2 > len(piece.frames):
+    if np.count_nonzero(piece.turned) * 2 > len(piece):
         return True
-    if sum(piece.sure) < 2 or not stays(piece, rules.same_place):
+    if np.count_nonzero(piece.sure) < 2 or not stays(piece, rules.same_place):
         return False
     span = np.searchsorted(looks, piece.last, "right") - np.searchsorted(looks, piece.first)
-    return bool(len(piece.frames) < rules.rare_share * span)
+    return bool(len(piece) < rules.rare_share * span)
 
 
 def stays(piece: Piece, sizes: float) -> bool:
@@ -83,8 +82,8 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
     ends = [tip(p, fps, end=True) for p in pieces]
     starts = [tip(p, fps, end=False) for p in pieces]
     lying = [is_lying(p, looks, rules) for p in pieces]
-    firm = [2 * sum(p.sure) > len(p.frames) for p in pieces]
-    pairs: list[tuple[float, int, int]] = []
+    firm = [2 * np.count_nonzero(p.sure) > len(p) for p in pieces]
+    costs, befores, afters = array("d"), array("i"), array("i")  # of a day there are millions
     waiting: list[int] = []
     for b, start in enumerate(starts):
         for a in waiting:
@@ -95,9 +94,12 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
                 continue
             cost = _cost(ends[a], start, fps, rules, bound=lying[a] or lying[b])
             if math.isfinite(cost):
-                pairs.append((cost, a, b))
+                costs.append(cost)
+                befores.append(a)
+                afters.append(b)
         waiting = [*waiting, b][-_MOST_OPEN:]
-    return _chained(pieces, sorted(pairs))
+    order = np.lexsort((afters, befores, costs))
+    return _chained(pieces, ((befores[i], afters[i]) for i in order))
 
 
 def _cost(a: Tip, b: Tip, fps: float, rules: LinkRules, *, bound: bool) -> float:
@@ -119,10 +121,10 @@ def _cost(a: Tip, b: Tip, fps: float, rules: LinkRules, *, bound: bool) -> float
     return nearest + gap_s if nearest <= reach and apart <= 1.5 * reach else math.inf
 
 
-def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -> list[list[Piece]]:
+def _chained(pieces: Sequence[Piece], pairs: Iterable[tuple[int, int]]) -> list[list[Piece]]:
     after: dict[int, int] = {}
     taken: set[int] = set()
-    for _, a, b in pairs:
+    for a, b in pairs:
         if a not in after and b not in taken:
             after[a] = b
             taken.add(b)
@@ -137,5 +139,5 @@ def _chained(pieces: Sequence[Piece], pairs: Sequence[tuple[float, int, int]]) -
     return result
 
 
-def _centre(box: tuple[float, float, float, float]) -> tuple[float, float]:
+def _centre(box: Sequence[float]) -> tuple[float, float]:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2

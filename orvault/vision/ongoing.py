@@ -134,8 +134,8 @@ class _Memory:
 
     def _is_rare(self, chain: Piece, now: int) -> bool:
         """Whether the next finding at its place would tell of somebody who lies there."""
-        recent = chain.last >= now - _RARE_S * FPS and len(chain.frames) <= _KEPT_FINDINGS
-        return recent and any(chain.sure) and stays(chain, self._rules.links.same_place)
+        recent = chain.last >= now - _RARE_S * FPS and len(chain) <= _KEPT_FINDINGS
+        return recent and bool(chain.sure.any()) and stays(chain, self._rules.links.same_place)
 
 
 def _passed(track: MaskTrack, first: int, last: int) -> MaskTrack:

@@ -12,14 +12,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.boxes import Floats
-from orvault.vision.tracks import MaskTrack, TrackKind, boxes_at
+from orvault.vision.tracks import Flags, MaskTrack, TrackKind, boxes_at
 
 Spans = tuple[tuple[int, int], ...]  # first and last picture, both inside
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

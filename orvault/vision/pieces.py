@@ -6,83 +6,128 @@ when the whole clip is known.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import math
+from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from orvault.clock import US_PER_S
 from orvault.vision.boxes import Floats
 from orvault.vision.candidates import Candidate
 from orvault.vision.tracker import Tracker, TrackRules
-from orvault.vision.tracks import Ints, Region
+from orvault.vision.tracks import Flags, Ints, Region
 
 _UNSURE_WIDTH = 0.6  # of the top of a person's box: where the head most likely is, to compare with heads
+_FINDING = np.dtype(
+    [
+        ("region", np.float64, 4),
+        ("body", np.float32, 4),
+        ("frame", np.int32),
+        ("sure", np.bool_),
+        ("turned", np.bool_),
+        ("is_face", np.bool_),
+    ]
+)
+_NO_BODY = (math.nan,) * 4
 FOLLOWING = TrackRules(coast_s=1.0, least_overlap=0.1, enlarged_by=0.4, best_together=True)
 
 
-@dataclass(slots=True)
 class Piece:
-    """One thing over some looks: picture numbers, regions, and what kind of findings they were."""
+    """One thing over some looks: in which pictures it was found, where, and what kind of findings they were.
 
-    frames: list[int] = field(default_factory=list)
-    boxes: list[Region] = field(default_factory=list)
-    sure: list[bool] = field(default_factory=list)
-    turned: list[bool] = field(default_factory=list)
-    is_face: list[bool] = field(default_factory=list)
-    bodies: list[Region | None] = field(default_factory=list)
-    firm: int = 0  # findings that are not faint, those that were cut off too
-    sure_ever: int = 0  # sure findings, likewise
-    sources: set[str] = field(default_factory=set)
+    Findings lie in one array, some fifty bytes each: of hours of footage there are a million.
+    """
+
+    __slots__ = ("_count", "_rows", "firm", "sources", "sure_ever")
+
+    def __init__(self) -> None:
+        self._rows = np.empty(1, _FINDING)
+        self._count = 0
+        self.firm = 0  # findings that are not faint, those that were cut off too
+        self.sure_ever = 0  # sure findings, likewise
+        self.sources: frozenset[str] = frozenset()
+
+    def __len__(self) -> int:
+        return self._count
 
     def add(self, frame: int, found: Candidate) -> None:
         """What was found in a later picture than all before."""
-        self.frames.append(frame)
-        self.boxes.append(found.box)
-        self.sure.append(found.sure)
-        self.turned.append(found.turned)
+        if self._count == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty(self._count, _FINDING)])
+        body = _NO_BODY if found.body is None else found.body
+        self._rows[self._count] = (found.box, body, frame, found.sure, found.turned, found.is_face)
+        self._count += 1
         self.firm += not found.faint
         self.sure_ever += found.sure
-        self.is_face.append(found.is_face)
-        self.bodies.append(found.body)
-        self.sources |= found.sources
+        if not found.sources <= self.sources:
+            self.sources |= found.sources
 
     @classmethod
     def chained(cls, pieces: Sequence[Piece]) -> Piece:
         """Several pieces, in the order of time, as one."""
         whole = cls()
-        for piece in pieces:
-            whole.frames += piece.frames
-            whole.boxes += piece.boxes
-            whole.sure += piece.sure
-            whole.turned += piece.turned
-            whole.firm += piece.firm
-            whole.sure_ever += piece.sure_ever
-            whole.is_face += piece.is_face
-            whole.bodies += piece.bodies
-            whole.sources |= piece.sources
+        whole._rows = np.concatenate([piece._found for piece in pieces])
+        whole._count = len(whole._rows)
+        whole.firm = sum(piece.firm for piece in pieces)
+        whole.sure_ever = sum(piece.sure_ever for piece in pieces)
+        whole.sources = frozenset().union(*(piece.sources for piece in pieces))
         return whole
 
     def cut(self, before: int, least: int) -> None:
         """Forget the findings before a picture, but for the last `least` ones."""
-        gone = min(bisect_left(self.frames, before), max(0, len(self.frames) - least))
-        for each in (self.frames, self.boxes, self.sure, self.turned, self.is_face, self.bodies):
-            del each[:gone]
+        gone = min(int(np.searchsorted(self.frames, before)), max(0, self._count - least))
+        if gone:
+            self._rows = self._found[gone:].copy()
+            self._count = len(self._rows)
 
     @property
     def first(self) -> int:
         """The first picture in which it was found."""
-        return self.frames[0]
+        return int(self.frames[0])
 
     @property
     def last(self) -> int:
         """The last one."""
-        return self.frames[-1]
+        return int(self.frames[-1])
+
+    @property
+    def frames(self) -> Ints:
+        """Picture numbers (k,)."""
+        return self._found["frame"]
+
+    @property
+    def regions(self) -> npt.NDArray[np.float64]:
+        """Where it was found (k, 4), as exactly as it was told."""
+        return self._found["region"]
+
+    @property
+    def bodies(self) -> Floats:
+        """The bodies found with it (k, 4); not a number where there was none."""
+        return self._found["body"]
+
+    @property
+    def sure(self) -> Flags:
+        """Which findings are the thing itself (k,)."""
+        return self._found["sure"]
+
+    @property
+    def turned(self) -> Flags:
+        """Which were found in a turned picture only (k,)."""
+        return self._found["turned"]
+
+    @property
+    def is_face(self) -> Flags:
+        """Which are faces (k,)."""
+        return self._found["is_face"]
+
+    @property
+    def _found(self) -> npt.NDArray[np.void]:
+        return self._rows[: self._count]
 
     def arrays(self) -> tuple[Ints, Floats]:
-        """Picture numbers (k,) and regions (k, 4)."""
-        return np.array(self.frames, np.int32), np.array(self.boxes, np.float32)
+        """Picture numbers (k,) and regions (k, 4), to work on."""
+        return self.frames.copy(), self.regions.astype(np.float32)
 
 
 class Following:
@@ -104,14 +149,6 @@ class Following:
         for track in self._tracker.update(boxes, scores, round(frame * US_PER_S / self._fps)):
             if track.found is not None:
                 self.pieces.setdefault(track.id, Piece()).add(frame, found[track.found])
-
-
-def follow(looks: Iterable[tuple[int, Sequence[Candidate]]], fps: float) -> list[Piece]:
-    """The pieces of all looks (picture number, what was found), in the order in which they begin."""
-    following = Following(fps)
-    for frame, found in looks:
-        following.add(frame, found)
-    return list(following.pieces.values())
 
 
 def _compared(found: Candidate) -> Region:

@@ -61,29 +61,31 @@ def plan_regions(
     """
     if policy.mode is MaskMode.PICTURE:
         return [WHOLE] * len(frames)
-    judged = trusted(frames, fps)
+    judged = list(trusted(frames, fps))
     tracks = find_tracks(judged, policy.mode, width, height, fps=fps, objects=policy.objects, rules=rules)
     blind = [index for index, found in enumerate(judged) if found is None]
     return list(plan_tracks(tracks, (0, len(frames)), policy, width, height, blind=blind))
 
 
-def trusted(frames: Sequence[FrameDetections], fps: float) -> list[FrameDetections]:
+def trusted(frames: Iterable[FrameDetections], fps: float) -> Iterator[FrameDetections]:
     """The findings, and None for every picture that they say too little about.
 
     Those whose result is broken; those skipped that lie beside a broken one, or too far from the looks beside them
-    (before the first look and after the last one half as far).
+    (before the first look and after the last one half as far). They come one after the other, as they are known.
     """
-    result = [
-        None if f is None or (f is not SKIPPED and not all(d.plausible for d in f)) else f for f in frames
-    ]
     longest = LONGEST_SKIP_S * fps
-    looked = [-1, *(index for index, found in enumerate(result) if found is not SKIPPED), len(result)]
-    for before, after in itertools.pairwise(looked):
-        at_the_edge = before < 0 or after == len(result)
-        blind = any(0 <= i < len(result) and result[i] is None for i in (before, after))
-        if blind or after - before > (longest / 2 if at_the_edge else longest) + 1:
-            result[before + 1 : after] = [None] * (after - before - 1)
-    return result
+    skipped, before_blind, at_the_start = 0, False, True
+    for found in frames:
+        if found is SKIPPED:
+            skipped += 1
+            continue
+        good = found is not None and all(d.plausible for d in found)
+        believed = good and not before_blind and skipped <= (longest / 2 if at_the_start else longest)
+        yield from itertools.repeat(SKIPPED if believed else None, skipped)
+        yield found if good else None
+        skipped, before_blind, at_the_start = 0, not good, False
+    believed = not before_blind and skipped <= longest / 2
+    yield from itertools.repeat(SKIPPED if believed else None, skipped)
 
 
 def plan_tracks(

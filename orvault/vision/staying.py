@@ -69,8 +69,8 @@ def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
         if i < len(frames) and _same_place(boxes[begin], boxes[i], rules.same_sizes):
             continue
         long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
-        turned = any(chain.turned[begin:i])
-        if turned or (long and any(chain.sure[begin:i])):
+        turned = bool(chain.turned[begin:i].any())
+        if turned or (long and chain.sure[begin:i].any()):
             yield _Stay(
                 int(frames[begin]),
                 int(frames[i - 1]),
@@ -88,7 +88,7 @@ def _same_place(one: Floats, other: Floats, sizes: float) -> bool:
     return bool(np.abs(one[:2] + one[2:] - other[:2] - other[2:]).max() / 2 <= sizes * size)
 
 
-def _round_all(heads: Floats, bodies: Sequence[Region | None]) -> Region:
+def _round_all(heads: Floats, bodies: Floats) -> Region:
     more = reach_of(heads, bodies)[1]
     grown = usual(more) if len(more) else np.zeros(4, np.float32)
     x1, y1 = (heads[:, :2].min(axis=0) + grown[:2]).tolist()
@@ -120,5 +120,5 @@ def _place(chain: Piece, stay: _Stay, way: int, scene: Scene, rules: StayRules) 
         found_first=stay.first,
         found_last=stay.last,
         looks=stay.looks,
-        sources=frozenset(chain.sources),
+        sources=chain.sources,
     )

@@ -22,6 +22,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.boxes import Floats
 
 Ints = npt.NDArray[np.int32]
+Flags = npt.NDArray[np.bool_]
 Region = tuple[float, float, float, float]  # x1, y1, x2, y2 in pixels; it may reach over the picture's edge
 KEY_SLACK_US = 100_000  # more than lies between two pictures
 

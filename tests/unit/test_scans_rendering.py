@@ -265,7 +265,7 @@ def test_a_locked_key_store_leaves_scans_waiting(site: Site, monkeypatch: pytest
 
 
 def test_clear_parts_of_other_tracks_are_refused_before_any_plan() -> None:
-    followed = Followed((), frozenset(), "a" * 64, 15.0)
+    followed = Followed((), frozenset(), (), "a" * 64, 15.0)
     assert followed.clear([], "") == {}
     for digest in ("", "b" * 64):
         with pytest.raises(OrvaultError) as caught:
