@@ -60,6 +60,7 @@ PROBLEMS: dict[ErrorKind, tuple[HTTPStatus, str]] = {
     ErrorKind.DAMAGED: (HTTPStatus.INTERNAL_SERVER_ERROR, "Something stored is damaged"),
     ErrorKind.EXPIRED: (HTTPStatus.GONE, "The validity is over"),
     ErrorKind.NOT_YET_VALID: (HTTPStatus.CONFLICT, "The validity has not begun"),
+    ErrorKind.NOT_ACTIVATED: (HTTPStatus.FORBIDDEN, "The package is not activated"),
     ErrorKind.UNTRUSTED: (HTTPStatus.FORBIDDEN, "The issuer is not trusted"),
     ErrorKind.NOT_A_PACKAGE: (HTTPStatus.BAD_REQUEST, "This is not a package"),
     ErrorKind.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "A part of the system does not answer"),

@@ -50,6 +50,7 @@ class ErrorKind(StrEnum):
     DAMAGED = "damaged"
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
+    NOT_ACTIVATED = "not-activated"
     UNTRUSTED = "untrusted"
     NOT_A_PACKAGE = "not-a-package"
     # the rest
@@ -67,6 +68,7 @@ EXIT_CODES: dict[ErrorKind, int] = {
     ErrorKind.UNTRUSTED: 16,
     ErrorKind.NOT_A_PACKAGE: 17,
     ErrorKind.NOT_FOUND: 18,
+    ErrorKind.NOT_ACTIVATED: 19,
     ErrorKind.BAD_SETTINGS: 20,
     ErrorKind.WRONG_PASSPHRASE: 21,
     ErrorKind.KEYS_LOCKED: 22,

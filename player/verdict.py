@@ -21,6 +21,7 @@ _WORDS: dict[ErrorKind, str] = {
     ErrorKind.DAMAGED: "Damaged",
     ErrorKind.EXPIRED: "Expired",
     ErrorKind.NOT_YET_VALID: "Not yet valid",
+    ErrorKind.NOT_ACTIVATED: "Not activated",
     ErrorKind.NOT_FOR_YOU: "Not for you",
     ErrorKind.WRONG_PASSWORD: "Wrong password",
     ErrorKind.UNTRUSTED: "Untrusted",

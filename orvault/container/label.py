@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 
 from orvault.container import canonical, dsse
+from orvault.container.activation import Activation
 from orvault.container.canonical import Fields
 from orvault.container.keys import Argon2idParams, KeySlot, take_password
 from orvault.container.trust import Identity
@@ -19,6 +20,7 @@ from orvault.container.wire import HEADER_BYTES, MAX_CHUNK_BYTES, MIN_CHUNK_BYTE
 from orvault.errors import ErrorKind, OrvaultError
 
 LABEL, SLOTS, MANIFEST = "label.json", "slots.json", "manifest.enc"
+ACTIVATION = "activation"  # there only where the package asks for one
 LABEL_TYPE = "application/vnd.orvault.label.v1+json"
 MAX_LABEL_BYTES = 1 << 20
 MAX_SLOTS_BYTES = 1 << 20
@@ -102,7 +104,10 @@ class CameraEntries:
 
 @dataclass(frozen=True)
 class Label:
-    """The label's statements (package-v1, 2.1). Times are UTC microseconds."""
+    """The label's statements (package-v1, 2.1). Times are UTC microseconds.
+
+    `activation`: whom the other half of the key is asked of; None: the slots hold the key.
+    """
 
     package_id: str
     issued_us: int
@@ -113,6 +118,7 @@ class Label:
     slots: tuple[str, ...]
     manifest: SmallEntry
     cameras: tuple[CameraEntries, ...]
+    activation: Activation | None = None
 
     @property
     def entries(self) -> tuple[SmallEntry | MediaEntry, ...]:
@@ -122,7 +128,7 @@ class Label:
 
     def seal(self, identity: Identity) -> bytes:
         """The bytes of `label.json`."""
-        payload = {
+        payload: dict[str, object] = {
             "certificates": [canonical.to_base64(der) for der in self.certificates],
             "entries": [entry.to_json() for entry in self.entries],
             "format": "orvault-package",
@@ -134,6 +140,8 @@ class Label:
             "slots": list(self.slots),
             "version": 1,
         }
+        if self.activation is not None:
+            payload[ACTIVATION] = self.activation.to_json()
         return dsse.seal_envelope(canonical.encode(payload), LABEL_TYPE, identity)
 
 
@@ -169,6 +177,7 @@ def read_label(data: bytes) -> Label:
         slots=_slot_digests(fields),
         manifest=manifest,
         cameras=cameras,
+        activation=Activation.read(fields.child(ACTIVATION)) if fields.has(ACTIVATION) else None,
     )
     fields.end()
     return label

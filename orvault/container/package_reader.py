@@ -17,17 +17,17 @@ from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from orvault.clock import utc_iso
 from orvault.container import canonical, dsse
+from orvault.container.activation import Activate, Lease
 from orvault.container.binding import (
     MANIFEST_CHUNK_BYTES,
     associated_data,
-    commitment_context,
     root_of_leaves,
 )
 from orvault.container.canonical import Fields
 from orvault.container.certificates import CertificateRole, Issuer, Revocations, check_chain
 from orvault.container.frame_reader import Frame, open_file, read_frame
 from orvault.container.history import Proven, check_history, content_digest
-from orvault.container.keys import PrivateKey, check_commitment
+from orvault.container.keys import PrivateKey
 from orvault.container.label import (
     MANIFEST,
     MAX_MANIFEST_BYTES,
@@ -38,7 +38,7 @@ from orvault.container.label import (
 )
 from orvault.container.manifest import MANIFEST_TYPE, Manifest
 from orvault.container.stream import OpeningReader, open_bytes
-from orvault.container.unlocking import find_key
+from orvault.container.unlocking import package_key
 from orvault.container.wire import Bytes, FileSource
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -58,6 +58,7 @@ class PackageReader:
         self._leaves: dict[str, bytes] = {}
         self._issuer: Issuer | None = None
         self._key = b""
+        self._lease: Lease | None = None
         self._manifest: Manifest | None = None
         self._proven: Proven | None = None
 
@@ -167,21 +168,31 @@ class PackageReader:
         entry = self._frame.entries[name]
         return FileSource(self._file, entry.data_offset, entry.bytes, self._lock)
 
-    def unlock(self, secret: str | PrivateKey) -> Manifest:
+    def unlock(self, secret: str | PrivateKey, activate: Activate | None = None) -> Manifest:
         """Steps 7 and 8: find the slot for a password or a private key, check the key, open the manifest.
 
+        `activate` asks the hospital for its half, where the package wants that (`label.activation`).
+
         Raises:
-            OrvaultError: WRONG_PASSWORD, NOT_FOR_YOU, ALTERED; CONFLICT if `verify_label` has not passed.
+            OrvaultError: WRONG_PASSWORD, NOT_FOR_YOU, ALTERED; NOT_ACTIVATED without an `activate` that is wanted, or
+            what it raises; CONFLICT if `verify_label` has not passed.
         """
         if self._issuer is None:
             raise OrvaultError(ErrorKind.CONFLICT, "The label is to be verified before a key is used.")
-        key = find_key(self.slots, secret, self.label.package_id)
-        check_commitment(
-            key, commitment_context(self.label.package_id), self.label.key_commitment, "slots.json"
-        )
+        key, lease = package_key(self.label, self.slots, secret, activate)
         self._manifest = self._open_manifest(key)
-        self._key = key
+        self._key, self._lease = key, lease
         return self._manifest
+
+    def _check_lease(self) -> None:
+        """EXPIRED, and the key is gone, once what the hospital allowed is over."""
+        if self._lease is None:
+            return
+        try:
+            self._lease.check()
+        except OrvaultError:
+            self._key = b""
+            raise
 
     def _open_manifest(self, key: bytes) -> Manifest:
         label = self.label
@@ -230,7 +241,7 @@ class PackageReader:
 
         Raises:
             OrvaultError: NOT_FOUND if there is no such camera, CONFLICT before `unlock`; reading: ALTERED,
-            DAMAGED.
+            DAMAGED, EXPIRED (of an activation).
         """
         camera = self._camera(camera_id)
         if not self._key:
@@ -264,6 +275,7 @@ class PackageReader:
         chunks = camera.media.chunks
 
         def check(index: int, chunk: Bytes) -> None:
+            self._check_lease()
             if not bytes_eq(hashlib.sha256(chunk).digest(), leaves[32 * index : 32 * index + 32]):
                 raise OrvaultError(
                     ErrorKind.ALTERED,

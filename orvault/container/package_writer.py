@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from orvault.container import canonical, dsse
+from orvault.container.activation import Activation, joined_key, split_key
 from orvault.container.binding import (
     MANIFEST_CHUNK_BYTES,
     associated_data,
@@ -123,13 +124,20 @@ class MediaSink(SealingWriter):
 class PackageBuilder:
     """Builds one package; as a context manager it leaves no work files behind, whatever happens.
 
+    With `activation` its slots hold one half of its key, and whoever builds it keeps the other (`halves`).
+
     Raises:
         OrvaultError: BAD_REQUEST if terms or chunk size are outside the format, UNTRUSTED if this identity
         may not sign packages.
     """
 
     def __init__(
-        self, workdir: Path, identity: Identity, terms: PackageTerms, chunk_bytes: int = CHUNK_BYTES
+        self,
+        workdir: Path,
+        identity: Identity,
+        terms: PackageTerms,
+        chunk_bytes: int = CHUNK_BYTES,
+        activation: Activation | None = None,
     ) -> None:
         check_chunk_bytes(chunk_bytes)
         PackageTerms.read(Fields(terms.to_json(), "terms of the package", ErrorKind.BAD_REQUEST))
@@ -137,7 +145,11 @@ class PackageBuilder:
             identity.certificate_der, identity.chain_ders, (), CertificateRole.EXPORT_SERVER, terms.issued_us
         )
         self._workdir, self._identity, self._terms, self._chunk_bytes = workdir, identity, terms, chunk_bytes
-        self._key = os.urandom(KEY_BYTES)
+        self._activation = activation
+        self.halves = None if activation is None else split_key()
+        self._key = (
+            os.urandom(KEY_BYTES) if self.halves is None else joined_key(*self.halves, terms.package_id)
+        )
         self._sinks: dict[str, MediaSink] = {}
 
     def __enter__(self) -> PackageBuilder:
@@ -149,8 +161,8 @@ class PackageBuilder:
         self.discard()
 
     def discard(self) -> None:
-        """Remove the work files and drop the key."""
-        self._key = b""
+        """Remove the work files and drop the keys."""
+        self._key, self.halves = b"", None
         for sink in self._sinks.values():
             with contextlib.suppress(
                 OrvaultError
@@ -255,8 +267,9 @@ class PackageBuilder:
                 f"A package has 1 to {MAX_SLOTS} recipients, {MAX_PASSWORD_SLOTS} at most with a password.",
             )
         info = package_slot_info(self._terms.package_id)
+        wrapped = self._key if self.halves is None else self.halves[0]
         return tuple(
-            PackageSlot(wrap_key(self._key, each.public_key, info), each.password_salt, each.argon2id)
+            PackageSlot(wrap_key(wrapped, each.public_key, info), each.password_salt, each.argon2id)
             for each in recipients
         )
 
@@ -272,6 +285,7 @@ class PackageBuilder:
             slots=tuple(slot.digest for slot in slots),
             manifest=_small_entry(MANIFEST, manifest),
             cameras=tuple(self._camera_entries(camera_id, sink.sealed) for camera_id, sink in sinks.items()),
+            activation=self._activation,
         ).seal(self._identity)
 
     def _camera_entries(self, camera_id: str, sealed: _SealedFile) -> CameraEntries:

@@ -252,7 +252,7 @@ def key_commitment(key: bytes | bytearray, context: bytes) -> bytes:
 def check_commitment(key: bytes, context: bytes, commitment_hex: str, where: str) -> None:
     """ALTERED unless `key` is the key that was committed to; compares in constant time."""
     if not bytes_eq(key_commitment(key, context), bytes.fromhex(commitment_hex)):
-        raise OrvaultError(ErrorKind.ALTERED, "The key slot gives another key than was signed.", where=where)
+        raise OrvaultError(ErrorKind.ALTERED, "This gives another key than was signed.", where=where)
 
 
 def encode_slots(slots: Sequence[KeySlot]) -> bytes:

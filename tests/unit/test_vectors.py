@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,14 @@ from typer.testing import CliRunner
 
 from orvault.clock import SystemClock
 from orvault.container import canonical
+from orvault.container.activation import (
+    Activation,
+    ActivationAnswer,
+    ActivationRequest,
+    Lease,
+    joined_key,
+    proof_key,
+)
 from orvault.container.chain import START, Head, check_run
 from orvault.container.enrolment import EnrolledNodes
 from orvault.container.frame_reader import read_frame
@@ -80,7 +89,7 @@ def test_each_failure_class_is_there() -> None:
         str(kind)
         for kind in (
             ErrorKind.ALTERED, ErrorKind.DAMAGED, ErrorKind.UNTRUSTED, ErrorKind.NOT_FOR_YOU, ErrorKind.EXPIRED,
-            ErrorKind.NOT_YET_VALID, ErrorKind.WRONG_PASSWORD, ErrorKind.NOT_A_PACKAGE,
+            ErrorKind.NOT_YET_VALID, ErrorKind.NOT_ACTIVATED, ErrorKind.WRONG_PASSWORD, ErrorKind.NOT_A_PACKAGE,
         )
     }  # fmt: skip
     for kind in ("segment/cut-", "package/cut-"):
@@ -95,6 +104,7 @@ def _expect(folder: Path, entry: dict[str, Any]) -> None:
         "run": _run,
         "package": _package,
         "gap": _gap,
+        "activation": _activated,
     }
     try:
         verdict = checks[entry["check"]](folder, entry)
@@ -159,6 +169,41 @@ def _gap(folder: Path, entry: dict[str, Any]) -> str:
     check_gap(Gap(**entry["told"], envelope=record), nodes, entry["seen_us"])
     assert read_gap(record, "record") == Gap(**entry["told"])
     return "good"
+
+
+@dataclass
+class _Lent:
+    """A share that may be used for ever."""
+
+    share: bytes
+
+    def check(self) -> None:
+        pass
+
+
+def _activated(folder: Path, entry: dict[str, Any]) -> str:
+    def activate(package_id: str, asked: Activation, half: bytes) -> Lease:
+        assert (package_id, asked.address) == ("pkg-vector", "https://127.0.0.1:9")
+        return _Lent(bytes.fromhex(entry["share"]))
+
+    with PackageReader.open(folder / entry["file"]) as reader:
+        reader.verify_label([_certificate("root")], SystemClock().now_us())
+        reader.unlock(_secret("password"), None if entry["share"] is None else activate)
+        reader.verify_all()
+    return "genuine"
+
+
+def test_what_follows_from_two_halves_is_what_is_written_down() -> None:
+    told = json.loads((FOLDER / "activation/keys.json").read_text())
+    half, share, package_id = bytes.fromhex(told["half"]), bytes.fromhex(told["share"]), told["package_id"]
+    assert joined_key(half, share, package_id).hex() == told["package_key"]
+    assert proof_key(half, package_id).hex() == told["proof_key"]
+    key = told["ephemeral_private_key"]
+    ephemeral = PrivateKey(Kem(key["kem"]), bytes.fromhex(key["raw"]))
+    request = ActivationRequest.make(package_id, ephemeral.public(), half)
+    assert (request.to_json(), request.digest) == (told["request"], told["request_digest"])
+    answer = ActivationAnswer.read(canonical.Fields(told["answer"], "answer"))
+    assert answer.open(request, ephemeral) == share
 
 
 @cache

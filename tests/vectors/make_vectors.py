@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from tests.vectors.activation import add_activated
 from tests.vectors.gaps import add_gaps
 from tests.vectors.packages import add_no_packages, add_packages
 from tests.vectors.segments import add_runs, add_segments
@@ -15,7 +16,7 @@ from tests.vectors.zip_tricks import add_zip_tricks
 
 def make_vectors(folder: Path) -> Path:
     """Everything, from good to bad; nothing older stays."""
-    for part in ("segment", "run", "gap", "package", "zip", "certificates"):
+    for part in ("segment", "run", "gap", "package", "zip", "activation", "certificates"):
         shutil.rmtree(folder / part, ignore_errors=True)
     vectors = Vectors(folder)
     add_segments(vectors)
@@ -24,6 +25,7 @@ def make_vectors(folder: Path) -> Path:
     add_no_packages(vectors)
     add_zip_tricks(vectors, good)
     add_gaps(vectors)
+    add_activated(vectors)
     vectors.finish()
     return folder
 

@@ -7,6 +7,7 @@ import json
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from orvault.clock import US_PER_S
 from orvault.container import canonical, dsse, frame
+from orvault.container.activation import Activation
 from orvault.container.frame_reader import read_frame
 from orvault.container.keys import Argon2idParams, Recipient, password_recipient
 from orvault.container.label import LABEL, LABEL_TYPE, MANIFEST, SLOTS
@@ -63,14 +65,26 @@ def terms(**changes: Any) -> PackageTerms:
     return PackageTerms(**(fields | changes))
 
 
-def build(salt: str = "", password: bool = True, by: Identity = SERVER, **changes: Any) -> Built:
-    """A package of two cameras for a password and a key file, by the product's own builder."""
+def build(
+    salt: str = "",
+    password: bool = True,
+    by: Identity = SERVER,
+    activation: Activation | None = None,
+    kept: Callable[[bytes], None] = lambda _share: None,
+    **changes: Any,
+) -> Built:
+    """A package of two cameras for a password and a key file, by the product's own builder.
+
+    With `activation`, `kept` is given the hospital's share.
+    """
     with repeatable(f"package {salt}"), tempfile.TemporaryDirectory() as folder:
         people = [Recipient("Court", RECIPIENT.public())]
         if password:
             people.insert(0, password_recipient("Kim 김", PASSWORD, CHEAP))
         out = Path(folder) / "package"
-        with PackageBuilder(Path(folder), by, terms(**changes), CHUNK_BYTES) as builder:
+        with PackageBuilder(Path(folder), by, terms(**changes), CHUNK_BYTES, activation) as builder:
+            if builder.halves is not None:
+                kept(builder.halves[1])
             for camera, size in VIDEO.items():
                 with builder.media_sink(camera) as sink:
                     sink.write(noise(f"video {camera} {salt}", size))
