@@ -31,6 +31,7 @@ from orvault.video.source import CameraAddress, open_source
 SOON_S = 2.0  # before a camera is asked again that sent something senseless
 FORGET_S = 1.0  # between two looks for pictures from before a start that have become too old
 LATER_S = 30.0  # before a camera is asked again whose trouble does not pass by itself (an unknown codec)
+NAP_S = 0.25  # twice as long as for who looks on; so much of the end may miss a stop
 _TROUBLES = {ErrorKind.CAMERA_REFUSED: "refused", ErrorKind.CAMERA_STALLED: "frozen"}
 
 log = logging.getLogger(__name__)
@@ -211,7 +212,7 @@ class CameraActor:
                 self._clock.sleep(LATER_S)
 
     def _open(self) -> PacketSource:
-        return open_source(self._feed.address(), self._clock)
+        return open_source(replace(self._feed.address(), nap_s=NAP_S), self._clock)
 
     def _failed(self, error: OrvaultError) -> None:
         with self._cutting:  # what came before the loss is made durable now, not when the camera is back

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import socket
 import time
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
@@ -19,9 +20,10 @@ from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video import demux
-from orvault.video.pacing import in_batches
+from orvault.video.connection import connected_since, let_wait, open_sockets
+from orvault.video.pacing import Nap, in_batches
 from orvault.video.packet import Packet, StreamInfo
-from orvault.video.silence import SilenceWatch, connected_since, open_sockets
+from orvault.video.silence import SilenceWatch
 
 DEFAULT_TIMEOUT_S = 5.0
 MAX_URL_CHARACTERS = 2_048
@@ -49,7 +51,7 @@ class RtspSource:
 
     `url` is rtsp:// or rtsps:// without user name and password; those are fields of their own, so that no
     message, log or representation ever shows them. `timeout_s` is how long the camera may take to answer, and
-    how long it may then send nothing.
+    how long it may then send nothing. Pictures may wait for `nap_s` before they are read, many at a time (`pacing`).
 
     Errors: BAD_SETTINGS (url), CAMERA_UNREACHABLE, CAMERA_REFUSED (password, unknown path),
     UNSUPPORTED_CODEC, BAD_MEDIA; while iterating also CAMERA_STALLED.
@@ -62,6 +64,7 @@ class RtspSource:
         password: str = "",
         timeout_s: float = DEFAULT_TIMEOUT_S,
         ca_file: Path | None = None,
+        nap_s: float = Nap.most_s,
     ) -> None:
         self.where = shown(url)
         self._timeout_s = timeout_s
@@ -70,7 +73,12 @@ class RtspSource:
         self._container = _open(
             _with_credentials(url, username, password), self.where, limit, _options(url, ca_file)
         )
-        self._watch = _watch(url, before, limit, self.where)
+        self._nap = Nap(nap_s)
+        self._watch: SilenceWatch | None = None
+        if (connection := _connection(url, before, self.where)) is not None:
+            self._nap = Nap(nap_s, let_wait(connection))
+            self._watch = SilenceWatch(connection, timeout_s)
+            limit.watched = True
         try:
             self._stream = demux.video_stream(self._container, self.where)
             self._info = demux.stream_info(self._stream, self.where)
@@ -94,7 +102,7 @@ class RtspSource:
         base = self._stream.time_base
         assert base is not None, "an RTSP stream always has a time base"
         try:
-            yield from demux.packets(in_batches(raw, float(base)), base, self._info, self.where)
+            yield from demux.packets(in_batches(raw, float(base), self._nap), base, self._info, self.where)
             failure = _ended(self.where)
         except (av.FFmpegError, OSError) as error:
             failure = _broken(error, self.where, self._timeout_s)
@@ -182,15 +190,13 @@ class _ReadLimit:
         return _NO_LIMIT if self.watched else self.timeout_s / 2
 
 
-def _watch(url: str, before: Container[int], limit: _ReadLimit, where: str) -> SilenceWatch | None:
-    """Who hangs up when the camera falls silent; None where its connection is not found, and PyAV's limit holds."""
+def _connection(url: str, before: Container[int], where: str) -> socket.socket | None:
+    """The camera's connection that FFmpeg has made; None where it is not found."""
     parts = urlsplit(url)
-    connection = connected_since(before, str(parts.hostname), parts.port or _PORTS[parts.scheme])
-    if connection is None:
+    found = connected_since(before, str(parts.hostname), parts.port or _PORTS[parts.scheme])
+    if found is None:
         log.info("%s: its connection is not known for certain, so reading it costs a little more", where)
-        return None
-    limit.watched = True
-    return SilenceWatch(connection, limit.timeout_s)
+    return found
 
 
 def _open(secret_url: str, where: str, limit: _ReadLimit, options: dict[str, str]) -> InputContainer:

@@ -3,24 +3,19 @@
 FFmpeg's own limit counts every byte, and a camera whose pictures have stopped may still report its time (RTCP).
 PyAV's counts pictures, but enters the interpreter at every network read, some 70 times a picture (docs/perf,
 recording). A thread that looks once in the limit costs nothing; what it needs is the connection, which FFmpeg keeps
-to itself.
+to itself (`connection`).
 """
 
 from __future__ import annotations
 
-import os
 import socket
-import stat
 import threading
 import time
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 
 P = TypeVar("P")
-
-_DESCRIPTORS = Path("/proc/self/fd")
 
 
 class SilenceWatch:
@@ -65,49 +60,3 @@ class SilenceWatch:
                     self._connection.shutdown(socket.SHUT_RDWR)
                 return
             wait_s = self._limit_s - silent_s
-
-
-def open_sockets() -> dict[int, int]:
-    """This process's sockets: inode, which is each one's own, to descriptor. Empty where the system lists none."""
-    found = {}
-    with suppress(FileNotFoundError):  # only Linux lists them
-        for entry in _DESCRIPTORS.iterdir():
-            with suppress(OSError):  # closed since it was listed, as the listing's own descriptor
-                status = os.fstat(int(entry.name))
-                if stat.S_ISSOCK(status.st_mode):
-                    found[status.st_ino] = int(entry.name)
-    return found
-
-
-def connected_since(before: Container[int], host: str, port: int) -> socket.socket | None:
-    """The one TCP connection to this address that is not among `before`, as a descriptor of our own.
-
-    None when there is none, or more than one: another thread may have connected to the same address meanwhile, and
-    hanging up on the wrong one would be worse than not knowing.
-    """
-    try:
-        peers = {info[4][:2] for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
-    except OSError:
-        return None
-    new = [number for inode, number in open_sockets().items() if inode not in before]
-    found = [made for number in new if (made := _connection(number, peers)) is not None]
-    if len(found) == 1:
-        return found[0]
-    for connection in found:
-        connection.close()
-    return None
-
-
-def _connection(number: int, peers: Container[object]) -> socket.socket | None:
-    """Another descriptor of this socket, if it is a TCP connection to one of these."""
-    try:
-        made = socket.socket(fileno=os.dup(number))
-    except OSError:  # closed since
-        return None
-    try:
-        if made.type == socket.SOCK_STREAM and made.getpeername()[:2] in peers:
-            return made
-    except OSError:  # not connected
-        pass
-    made.close()
-    return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from orvault.clock import Clock
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.file import PacedFile
+from orvault.video.pacing import Nap
 from orvault.video.packet import PacketSource
 from orvault.video.rtsp import DEFAULT_TIMEOUT_S, RtspSource, shown
 
@@ -21,7 +22,7 @@ class CameraAddress:
 
     `url` is rtsp://HOST:PORT/PATH, rtsps://..., or file:PATH (relative to the working directory, or
     absolute). User name and password never stand in it. `loop` and `speed` are for files only,
-    `ca_file` for rtsps.
+    `ca_file` for rtsps, `nap_s` for cameras: how long pictures may wait before they are read.
     """
 
     url: str
@@ -31,6 +32,7 @@ class CameraAddress:
     loop: bool = True
     speed: float = 1.0
     ca_file: Path | None = None
+    nap_s: float = Nap.most_s
 
     def __post_init__(self) -> None:
         if not self.url.startswith("file:"):
@@ -60,4 +62,11 @@ def open_source(address: CameraAddress, clock: Clock) -> PacketSource:
     """
     if address.url.startswith("file:"):
         return PacedFile(address._path(), clock, address.loop, address.speed)
-    return RtspSource(address.url, address.username, address.password, address.timeout_s, address.ca_file)
+    return RtspSource(
+        address.url,
+        address.username,
+        address.password,
+        address.timeout_s,
+        address.ca_file,
+        address.nap_s,
+    )

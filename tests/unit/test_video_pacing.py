@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from orvault.video.pacing import NAP_BYTES, NAP_S, in_batches
+from orvault.video.pacing import FRESH_BYTES, Nap, in_batches
 
 TICK_S = 1 / 90_000
 FRAME_S = 1 / 30
@@ -43,15 +43,15 @@ class Camera:
             self.now_s = max(self.now_s, number * FRAME_S) + self._read_s
             yield Picture(self._size, round(number * FRAME_S / TICK_S))
 
-    def read(self) -> list[Picture]:
-        return list(in_batches(self, TICK_S, now_s=self.clock, sleep=self.sleep))
+    def read(self, nap: Nap = Nap()) -> list[Picture]:  # noqa: B008 - it cannot be changed
+        return list(in_batches(self, TICK_S, nap, now_s=self.clock, sleep=self.sleep))
 
 
 def test_every_picture_comes_in_order_and_most_reads_find_theirs_waiting() -> None:
     camera = Camera(300)
     assert [each.pts for each in camera.read()] == [3_000 * number for number in range(300)]
     assert 50 < len(camera.naps_s) <= 75  # for 300 pictures: four or more at a time
-    assert max(camera.naps_s) == NAP_S
+    assert max(camera.naps_s) == Nap.most_s
     assert camera.now_s == pytest.approx(10, abs=0.2)
 
 
@@ -59,7 +59,16 @@ def test_a_nap_lasts_no_longer_than_what_fits_into_a_fresh_connection() -> None:
     camera = Camera(300, size=160_000)  # 38 Mbit/s
     camera.read()
     assert camera.naps_s
-    assert max(camera.naps_s) * 160_000 / FRAME_S <= NAP_BYTES * 1.1
+    assert max(camera.naps_s) * 160_000 / FRAME_S <= FRESH_BYTES
+
+
+def test_who_may_sleep_longer_does_where_more_can_wait() -> None:
+    camera = Camera(300)
+    assert len(camera.read(Nap(0.25, 8 * FRESH_BYTES))) == 300
+    assert max(camera.naps_s) == 0.25 and len(camera.naps_s) <= 40
+    narrow = Camera(300, size=40_000)  # 10 Mbit/s
+    narrow.read(Nap(0.25))
+    assert max(narrow.naps_s) * 40_000 / FRAME_S <= FRESH_BYTES
 
 
 def test_a_reader_that_cannot_keep_up_takes_no_naps() -> None:

@@ -1,4 +1,4 @@
-"""A reader whose camera has gone silent is woken, by the one connection that is certainly the camera's."""
+"""The camera's connection is found where it is certain, lets more wait than a fresh one, and ends in silence."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from orvault.video.silence import SilenceWatch, connected_since, open_sockets
+from orvault.video.connection import connected_since, let_wait, open_sockets
+from orvault.video.pacing import FRESH_BYTES
+from orvault.video.silence import SilenceWatch
 
-LIMIT_S = 0.3
 HOST = "127.0.0.1"
+LIMIT_S = 0.3
+BURST = 1_400
 
 
 class Camera:
@@ -107,3 +110,17 @@ def test_what_is_not_certainly_the_cameras_connection_is_not_taken(new_camera: C
         sockets = open_sockets()
         assert connected_since(before, HOST, made.port) is None, "two: which is it?"
         assert open_sockets() == sockets, "and none stays open"
+
+
+def test_more_waits_for_a_reader_than_in_a_fresh_connection(new_camera: Callable[[], Camera]) -> None:
+    reader, camera = new_camera().connect()
+    camera.setsockopt(
+        socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096
+    )  # what is under way waits at the reader, not here
+    room = let_wait(reader)
+    assert room > 2 * FRESH_BYTES
+    camera.settimeout(1)
+    sent = 0
+    while sent < room:
+        sent += camera.send(bytes(BURST))
+    assert len(reader.recv(BURST)) == BURST
