@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cluster.settings import CameraSettings, Settings
+from cluster.camera_settings import CameraSettings
+from cluster.settings import Settings
 from cluster.storage_settings import RetentionSettings
 from orvault.clock import US_PER_S
 from orvault.custody.rows import UnitsOfWork

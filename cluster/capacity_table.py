@@ -30,7 +30,7 @@ def assumed(settings: Settings) -> list[NodeForecast]:
 
 def _stores(settings: Settings) -> dict[str, Path]:
     """Where the nodes' disks lie here; before the first recording, where they will, if this is the only machine."""
-    from cluster.roster import SEGMENTS
+    from cluster.feeds import SEGMENTS
 
     folders = {node.name: settings.data / SEGMENTS / node.name for node in settings.nodes}
     if settings.cluster.address is not None:

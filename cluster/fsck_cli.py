@@ -76,7 +76,7 @@ def _check_of(settings: Settings) -> SiteCheck:
 
 
 def _stores(settings: Settings, nodes: list[str]) -> dict[str, Path]:
-    from cluster.roster import SEGMENTS
+    from cluster.feeds import SEGMENTS
 
     clients = [node.name for node in settings.nodes if "client" in node.roles]
     if unknown := sorted(set(nodes) - set(clients)):

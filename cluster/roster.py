@@ -5,11 +5,10 @@ Here the settings are taken apart: an actor gets the few plain values it needs, 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from actors import facades, handles, workers
-from actors.camera import CameraActor, CameraFeed
+from actors.camera import CameraActor
 from actors.control import ControlActor
 from actors.detection import DetectionActor
 from actors.encryption import EncryptionActor
@@ -22,25 +21,22 @@ from actors.notice_targets import Target
 from actors.notices import NoticeActor
 from actors.render_tools import RenderTools
 from actors.stored_views import StoredTools
-from actors.trigger import GesturePlan, TriggerActor, TriggerPlan
+from actors.trigger import TriggerActor
 from actors.viewing import ViewingActor, VisionPlan
 from actors.witnessing import WitnessingActor
 from cluster import services
 from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.destruction import start_retention
+from cluster.feeds import SEGMENTS, camera_feed, live_feed, trigger_plan
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
-from cluster.settings import CameraSettings, Settings
-from cluster.trigger_settings import GestureSettings, TriggerSettings
+from cluster.settings import Settings
 from orvault.clock import SystemClock
 from orvault.container.enrolment import WatchedEnrolment
-from orvault.custody.control import Confirmation
 
 FRAGMENT_THREADS = (
     4  # of an encryption actor: what one camera waits for on the disk does not keep the others waiting
 )
 SIGNAL_THREADS = 8  # of the control actor: a signal that waits for a camera must not hold up another room's
-GESTURE_THREADS = 1  # a model run takes some 20 ms on one core, five times a second
-SEGMENTS, ORDERS = "segments", "orders"  # folders below data
 
 
 def actor_names(settings: Settings) -> list[str]:
@@ -177,25 +173,9 @@ def _start_recording(settings: Settings, facts: list[NodeFacts]) -> list[Startin
         name, place = facades.camera_name(camera.id), _placed(on_node(camera.node, facts))
         sealer = facades.EncryptionHandle(camera.node)
         starting.append(
-            handles.start(name, CameraActor, place, 2, _feed(camera, settings), sealer, SystemClock())
+            handles.start(name, CameraActor, place, 2, camera_feed(camera, settings), sealer, SystemClock())
         )
     return starting
-
-
-def _feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
-    return CameraFeed(
-        camera_id=camera.id,
-        node_id=camera.node,
-        source=camera.source,
-        username=camera.username,
-        password_file=camera.password_file,
-        timeout_s=camera.timeout_s,
-        orders=settings.data / ORDERS / camera.node,
-        store=settings.data / SEGMENTS / camera.node,
-        room=settings.storage.limits(),
-        ca_file=camera.ca_file,
-        pre_event_s=settings.control.pre_event_s,
-    )
 
 
 def _start_triggers(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
@@ -205,35 +185,12 @@ def _start_triggers(settings: Settings, facts: list[NodeFacts]) -> list[Starting
             TriggerActor,
             _placed(on_node(trigger.home(settings.places()), facts)),
             1,
-            _trigger_plan(trigger, settings),
+            trigger_plan(trigger, settings),
             facades.ControlHandle(),
             SystemClock(),
         )
         for trigger in settings.triggers
     ]
-
-
-def _trigger_plan(trigger: TriggerSettings, settings: Settings) -> TriggerPlan:
-    pedal, gesture, feedback = trigger.pedal, trigger.gesture, trigger.feedback
-    policy = settings.control.policy()
-    ripens = policy.stop_by_pedal is Confirmation.DWELL
-    return TriggerPlan(
-        room=trigger.room,
-        pedal=None if pedal is None else pedal.wiring(),
-        pedal_name="pedal" if pedal is None else pedal.name,
-        gesture=None if gesture is None or not gesture.enabled else _gesture_plan(gesture, settings),
-        feedback=None if feedback is None else feedback.plan(),
-        dwell_us=policy.dwell_us if ripens else None,
-    )
-
-
-def _gesture_plan(gesture: GestureSettings, settings: Settings) -> GesturePlan:
-    (camera,) = (camera for camera in settings.cameras if camera.id == gesture.camera)
-    feed = _live_feed(camera, settings)
-    vision = settings.vision
-    return GesturePlan(
-        feed, gesture.rules(), vision.models, vision.provider, GESTURE_THREADS, gesture.pictures_per_s
-    )
 
 
 def _start_notices(settings: Settings, server: Placed) -> list[Starting]:
@@ -269,7 +226,7 @@ def _start_viewing(settings: Settings, server: Placed) -> Starting:
         server,
         2,
         partial(open_custody, *custody_at(settings)),
-        tuple(_live_feed(camera, settings) for camera in settings.cameras),
+        tuple(live_feed(camera, settings) for camera in settings.cameras),
         VisionPlan(vision.models, vision.provider, vision.threads, settings.masking.site()),
         StoredTools(facades.SegmentsHandle(), facades.KeysHandle(), services.enrolment_files(settings)),
         SystemClock(),
@@ -279,11 +236,6 @@ def _start_viewing(settings: Settings, server: Placed) -> Starting:
         api.viewing_port,
         services.tls_files(settings),
     )
-
-
-def _live_feed(camera: CameraSettings, settings: Settings) -> CameraFeed:
-    """The smaller stream where there is one: for people who look, and for gestures."""
-    return replace(_feed(camera, settings), source=camera.sub_source or camera.source)
 
 
 def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:

@@ -6,14 +6,14 @@ An environment variable ORVAULT_API__PORT=8500 overrides `api: {port: ...}`.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from cluster.access_settings import AccessSettings, RoomSettings, check_part
+from cluster.camera_settings import CameraSettings, Frozen, Name, holds_secret
 from cluster.control_settings import ControlSettings
 from cluster.directory_settings import DirectorySettings
 from cluster.event_settings import EventTargetSettings
@@ -30,23 +30,8 @@ from orvault.container.keys import Kem
 from orvault.errors import ErrorKind, OrvaultError
 
 Role = Literal["server", "client", "detection"]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Port = Annotated[int, Field(ge=0, le=65535)]
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-
-
-_SECRET_IN_QUERY = re.compile(r"[?&;][^=&;]*(?:pass|pwd|secret|token|credential)[^=&;]*=", re.IGNORECASE)
-
-
-def holds_secret(url: str) -> bool:
-    """Whether an address may hold credentials. Any @ counts: a password with a slash in it hides where they end."""
-    return "@" in url or _SECRET_IN_QUERY.search(url) is not None
-
-
-class Frozen(BaseModel):
-    """A group of settings; an unknown key in it is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class NodeSettings(Frozen):
@@ -54,42 +39,6 @@ class NodeSettings(Frozen):
 
     name: Name = Field(description="The node's name; its certificate carries it.")
     roles: frozenset[Role] = Field(min_length=1, description="server: export, keys, API. client: cameras.")
-
-
-class CameraSettings(Frozen):
-    """One camera feed."""
-
-    id: Name = Field(description="Stands in file names, the ledger and packages; never reuse one.")
-    title: str = Field(min_length=1, max_length=80, description="What people call it.")
-    room: str = Field(min_length=1, max_length=40, description="The operating room it looks at.")
-    node: Name = Field(description="The client node that records it.")
-    source: str = Field(
-        pattern=r"^(rtsp|rtsps|file):.+", description="rtsp://HOST/PATH, or file:PATH for a clip."
-    )
-    sub_source: str = Field(
-        default="",
-        pattern=r"^((rtsp|rtsps|file):.+)?$",
-        description="Its smaller stream, for gestures; empty: the same.",
-    )
-    username: str = Field(default="", description="The camera account's name.")
-    password_file: Path | None = Field(
-        default=None, description="A file that holds nothing but its password."
-    )
-    ca_file: Path | None = Field(
-        default=None, description="rtsps: PEM of its certificate or its authority; empty: the system's."
-    )
-    timeout_s: float = Field(
-        default=5.0, gt=0, le=60, description="No packet for so long: the camera is lost."
-    )
-
-    @model_validator(mode="after")
-    def _no_password_in_url(self) -> Self:
-        if any(holds_secret(url) for url in (self.source, self.sub_source) if not url.startswith("file:")):
-            raise ValueError(
-                "the address holds credentials; put them into username and password_file"
-                " (an @ that belongs to the path is written %40)"
-            )
-        return self
 
 
 class ClusterSettings(Frozen):

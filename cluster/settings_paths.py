@@ -11,7 +11,8 @@ from cluster.event_settings import EventTargetSettings
 from cluster.history_settings import HistorySettings, WitnessSettings
 
 if TYPE_CHECKING:
-    from cluster.settings import CameraSettings, Settings
+    from cluster.camera_settings import CameraSettings
+    from cluster.settings import Settings
 
 # Relative to `data`; the token's library is a path of the system.
 KEY_PATHS = (

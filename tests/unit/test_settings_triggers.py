@@ -9,7 +9,8 @@ import pytest
 
 from actors.feedback import HttpLamp, SerialLamp, Sign
 from actors.notice_targets import TcpLine, UdpLine, Webhook
-from cluster.roster import _trigger_plan, actor_names
+from cluster.feeds import trigger_plan
+from cluster.roster import actor_names
 from cluster.settings import Settings, load_settings
 from orvault.clock import SystemClock
 from orvault.errors import ErrorKind, OrvaultError
@@ -49,7 +50,7 @@ def test_a_rooms_triggers_become_a_plan_that_can_travel(tmp_path: Path) -> None:
     (trigger,) = settings.triggers
     assert trigger.home(settings.places()) == "client-1"
     assert "trigger:OR-1" in actor_names(settings) and "notices" in actor_names(settings)
-    plan = pickle.loads(pickle.dumps(_trigger_plan(trigger, settings)))
+    plan = pickle.loads(pickle.dumps(trigger_plan(trigger, settings)))
     assert plan.pedal.line is ModemLine.CTS and plan.pedal.rules.mode is PedalMode.MOMENTARY
     assert plan.pedal.port.usb == UsbIdentity(0x0403, 0x6001, "A50285BI")
     assert plan.gesture.feed.source == "rtsp://c/1s" and plan.gesture.feed.username == "u"
