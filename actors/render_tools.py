@@ -9,6 +9,7 @@ from typing import Protocol
 
 from actors.second_looking import LookAnswer, LookOrder
 from orvault.clock import Clock
+from orvault.container.activation import Activation
 from orvault.container.enrolment import NodeTrust
 from orvault.custody.recorded import SegmentLike
 from orvault.marks.keys import MarkKey
@@ -86,3 +87,4 @@ class RenderTools:
     preset: str
     crf: int
     masking: SiteMasking = field(default_factory=SiteMasking)
+    activation: Activation | None = None  # where packages that ask for it are activated

@@ -19,6 +19,7 @@ from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, work_folder
 from actors.watermarks import marks_of_copies
 from orvault import __version__
+from orvault.container.activation import Activation, proof_key
 from orvault.container.checkpoint import origin_of
 from orvault.container.history import HistoryProof
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
@@ -28,6 +29,7 @@ from orvault.custody.choice import WHOLE, DrawnRegion
 from orvault.custody.request import Copy
 from orvault.custody.second_look import MAX_KEPT, Finding, SecondLook, Trial, worst
 from orvault.custody.service import CustodyService, RenderJob
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import empty_range
 from orvault.vision.mask import MaskMode, MaskStyle
 from orvault.vision.site import SiteMasking
@@ -79,15 +81,39 @@ class Rendering:
         signer = LogSigner(origin_of(identity.chain_ders[-1]), identity)
         with ExitStack() as stack:
             builders = [
-                stack.enter_context(PackageBuilder(self._tools.packages, identity, self._terms(copy)))
+                stack.enter_context(
+                    PackageBuilder(
+                        self._tools.packages, identity, self._terms(copy), activation=self._activation
+                    )
+                )
                 for copy in self._copies
             ]
             media = [self._camera(builders, each) for each in footage if each.track.segments]
             self._report("sealing")
+            for builder, copy in zip(builders, self._copies, strict=True):
+                self._keep_share(builder, copy)
             return [
                 builder.finish(self._out(copy), media, copy.recipients, partial(self._prove, signer, copy))
                 for builder, copy in zip(builders, self._copies, strict=True)
             ]
+
+    @property
+    def _activation(self) -> Activation | None:
+        """What the packages carry of it. BAD_SETTINGS where they are to ask and nobody could answer."""
+        if not self._job.request.wish.activation.wanted:
+            return None
+        if self._tools.activation is None:
+            message = "The request asks for on-line activation, which this site does not offer any more."
+            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where="export.activation")
+        return self._tools.activation
+
+    def _keep_share(self, builder: PackageBuilder, copy: Copy) -> None:
+        """The hospital's half of the key is in the ledger before the package is."""
+        if builder.halves is None:
+            return
+        half, share = builder.halves
+        request_id, epoch = self._job.request.request_id, self._job.epoch
+        self._custody.keep_share(request_id, epoch, copy.package_id, share, proof_key(half, copy.package_id))
 
     def _prove(self, signer: LogSigner, copy: Copy, content: str) -> HistoryProof:
         """History has what a package holds before it is signed."""

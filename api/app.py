@@ -21,6 +21,7 @@ from api.docs_page import add_docs
 from api.middleware import BodyLimit, SecurityHeaders
 from api.routes import (
     accounts,
+    activations,
     cases,
     control,
     deciding,
@@ -112,6 +113,7 @@ def build_app(services: Services) -> FastAPI:
         control,
         search,
         exports,
+        activations,
         scans,
         deciding,
         papers,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -9,8 +10,9 @@ from pydantic import Field
 from api.models import Words
 from api.models_scans import ChoiceOut
 from api.models_watermarks import WatermarkOut
-from api.models_wishes import ConsentIn, Digest, MaskingIn
+from api.models_wishes import ActivationIn, ConsentIn, Digest, MaskingIn
 from api.types import Model, TimeOut
+from orvault.custody.activation import PackageShare
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.request import Answer, Approval, ExportRequest
@@ -45,6 +47,10 @@ class CopyOut(PackageOut):
 
     recipients: list[str] = Field(description="Who can open it.")
     delivered_at: TimeOut | None = Field(description="When it was first fetched.")
+    plays_used: int | None = Field(
+        default=None,
+        description="How often it was activated; null in lists, and where it opens without asking.",
+    )
 
 
 class ConsentOut(Model):
@@ -218,6 +224,7 @@ class ExportOut(Model):
     masking: MaskingIn
     masking_choice: ChoiceOut | None = Field(description="Null: everybody is masked.")
     watermark: WatermarkOut
+    activation: ActivationIn
     valid_from: TimeOut
     valid_until: TimeOut
     requested_by: str
@@ -238,8 +245,9 @@ class ExportOut(Model):
     revoked_by: str | None
 
     @classmethod
-    def of(cls, request: ExportRequest) -> ExportOut:
-        """From custody's request; recipients by name only."""
+    def of(cls, request: ExportRequest, shares: Sequence[PackageShare] = ()) -> ExportOut:
+        """From custody's request; recipients by name only. `shares`: what was counted of its packages."""
+        used = {share.package_id: share.used for share in shares}
         wish, package = request.wish, request.package
         return cls(
             id=request.request_id,
@@ -254,6 +262,7 @@ class ExportOut(Model):
             masking=MaskingIn(mode=wish.redaction.masking, style=wish.redaction.style),
             masking_choice=ChoiceOut.of(wish.redaction.choice) if wish.redaction.choice else None,
             watermark=WatermarkOut.of(wish.redaction),
+            activation=ActivationIn(wanted=wish.activation.wanted, plays=wish.activation.plays),
             valid_from=request.validity.from_us,
             valid_until=request.validity.until_us,
             requested_by=request.requested_by,
@@ -276,6 +285,7 @@ class ExportOut(Model):
                     sha256=copy.package.sha256,
                     recipients=[recipient.name for recipient in copy.recipients],
                     delivered_at=dict(request.delivered).get(copy.package_id),
+                    plays_used=used.get(copy.package_id),
                 )
                 for copy in request.copies
                 if copy.package is not None

@@ -12,6 +12,7 @@ from api.models import Words
 from api.models_watermarks import WatermarkIn
 from api.types import Model, TimeIn
 from orvault.container.keys import PublicKey, Recipient, password_recipient
+from orvault.custody.activation import MOST_PLAYS, ActivationWish
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.passwords import RECIPIENTS
@@ -88,6 +89,19 @@ class MaskingIn(Model):
     style: Style = Style.SOLID
 
 
+class ActivationIn(Model):
+    """Whether each copy asks the hospital before it opens, so that plays are counted and a revocation reaches it."""
+
+    wanted: bool = False
+    plays: Annotated[int, Field(ge=1, le=MOST_PLAYS)] | None = Field(
+        default=None, description="How often each copy may be opened; any number of times when left out."
+    )
+
+    def wish(self) -> ActivationWish:
+        """As custody takes it."""
+        return ActivationWish(self.wanted, self.plays)
+
+
 class DraftIn(Model):
     """An export request that need not be complete yet; how long it is valid is said at the submit."""
 
@@ -100,6 +114,7 @@ class DraftIn(Model):
     recipients: list[RecipientIn] = Field(default=[], max_length=MAX_RECIPIENTS)
     masking: MaskingIn = MaskingIn()
     watermark: WatermarkIn = WatermarkIn()
+    activation: ActivationIn = ActivationIn()
     terms: Annotated[str, Field(max_length=8000)] = Field(
         default="", description="Terms of use that the recipient accepts; the standing ones when left out."
     )
@@ -119,6 +134,7 @@ class DraftIn(Model):
             recipients=_keyed(self.recipients),
             redaction=self.watermark.redaction(self.masking.mode, self.masking.style),
             terms=self.terms,
+            activation=self.activation.wish(),
         )
 
 
@@ -147,6 +163,7 @@ class DraftChangeIn(Model):
     recipients: list[RecipientIn] | None = Field(default=None, max_length=MAX_RECIPIENTS)
     masking: MaskingIn | None = None
     watermark: WatermarkIn | None = None
+    activation: ActivationIn | None = None
     terms: Annotated[str, Field(max_length=8000)] | None = None
 
     def change(self) -> WishChange:
@@ -162,6 +179,7 @@ class DraftChangeIn(Model):
             masking=None if masking is None else (masking.mode, masking.style),
             watermark=None if watermark is None else watermark.redaction(Masking.HEAD, Style.SOLID),
             terms=self.terms,
+            activation=None if self.activation is None else self.activation.wish(),
         )
 
 

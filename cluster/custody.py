@@ -10,6 +10,7 @@ from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
 from orvault.custody.access import AccessPolicy
+from orvault.custody.activation import NO_ACTIVATION, ActivationKey
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
@@ -59,11 +60,13 @@ def open_custody(
     hospital: str = "",
     patients: PatientKey = NO_PATIENTS,
     factors: FactorKey = NO_FACTORS,
+    activation: ActivationKey = NO_ACTIVATION,
 ) -> CustodyService:
     """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names.
 
     `hospital` goes into watermarks: only who takes requests in needs it. `patients`:
-    who plans and finds cases alone. `factors`: who signs people in.
+    who plans and finds cases alone. `factors`: who signs people in. `activation`: who makes
+    packages, and who is asked for their activation.
     """
     ledger = open_ledger(address.resolve())
     cameras = CamerasHandle(camera_ids)
@@ -84,6 +87,7 @@ def open_custody(
         patients=patients,
         access=None if rules is None else rules.access,
         factors=factors,
+        activation=activation,
     )
 
 

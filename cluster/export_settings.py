@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from orvault.container.activation import MAX_CA_BYTES, Activation, is_address
+from orvault.container.certificates import MAX_PEM_BYTES, load_pem, to_der
+from orvault.container.files import read_bounded
 from orvault.custody.account import Role
+from orvault.custody.activation import MOST_PLAYS, ActivationMode, ActivationPolicy
 from orvault.custody.export_policy import ExportPolicy, RolePolicy
 from orvault.custody.terms import MAX_RECIPIENTS, Masking, Style
+from orvault.errors import ErrorKind, OrvaultError
 
 Fields = Literal["hospital", "case", "recipient", "request", "time"]
 
@@ -48,6 +54,53 @@ class RoleExportSettings(_Part):
         )
 
 
+class ActivationSettings(_Part):
+    """On-line activation of packages."""
+
+    mode: ActivationMode = Field(
+        default=ActivationMode.NEVER, description="never, offered, or always: whether packages are activated."
+    )
+    address: str | None = Field(
+        default=None,
+        description="Where players reach the API from outside: https://HOST or https://HOST:PORT.",
+    )
+    ca_file: Path | None = Field(
+        default=None, description="PEM of the authority that certifies it; empty: one that computers know."
+    )
+    hours: int = Field(default=12, ge=1, le=168, description="So long an activation lasts.")
+    plays: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_PLAYS,
+        description="Most plays that a request may allow; empty: any number.",
+    )
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.mode is not ActivationMode.NEVER and not is_address(self.address or ""):
+            raise ValueError("address: needed as https://HOST or https://HOST:PORT, in lower case")
+        return self
+
+    def policy(self) -> ActivationPolicy:
+        """The rules as custody takes them."""
+        return ActivationPolicy(self.mode, self.plays, self.hours)
+
+    def place(self) -> Activation | None:
+        """What packages carry; None where none is activated. Errors: NOT_FOUND, BAD_SETTINGS (`ca_file`)."""
+        if self.mode is ActivationMode.NEVER or self.address is None:
+            return None
+        return Activation(self.address, None if self.ca_file is None else _authority(self.ca_file))
+
+
+def _authority(path: Path) -> bytes:
+    certificates = load_pem(read_bounded(path, MAX_PEM_BYTES), path)
+    ders = [to_der(certificate) for certificate in certificates]
+    if len(ders) != 1 or len(ders[0]) > MAX_CA_BYTES:
+        message = f"It holds something else than one certificate of at most {MAX_CA_BYTES} bytes."
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"export.activation.ca_file {path}")
+    return ders[0]
+
+
 class ExportSettings(_Part):
     """Packages."""
 
@@ -70,6 +123,7 @@ class ExportSettings(_Part):
         default=(3, 1), max_length=10, description="Reminders so long before that; and once when it is over."
     )
     roles: tuple[RoleExportSettings, ...] = ()
+    activation: ActivationSettings = ActivationSettings()
 
     @model_validator(mode="after")
     def _each_role_once(self) -> Self:
@@ -85,4 +139,5 @@ class ExportSettings(_Part):
             self.answer_days,
             self.reminder_days,
             {rules.role: rules.policy() for rules in self.roles},
+            self.activation.policy(),
         )

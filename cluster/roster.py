@@ -133,7 +133,14 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
             60.0 * settings.ledger.anchor_minutes,
         ),
         handles.start(facades.CONTROL, ControlActor, server, SIGNAL_THREADS, custody, _triggers(settings)),
-        handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
+        handles.start(
+            facades.EXPORT,
+            ExportActor,
+            server,
+            2,
+            partial(custody, activation=services.activation_key(data)),
+            _render_tools(settings),
+        ),
         handles.start(
             facades.MEDIA,
             MediaActor,
@@ -267,6 +274,7 @@ def _render_tools(settings: Settings) -> RenderTools:
         preset=settings.export.encoder_preset,
         crf=settings.export.encoder_crf,
         masking=settings.masking.site(),
+        activation=settings.export.activation.place(),
     )
 
 

@@ -25,6 +25,7 @@ from orvault import __version__
 from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.access import AccessPolicy
+from orvault.custody.activation import ActivationKey
 from orvault.custody.evidence import Evidence
 from orvault.custody.patients import PatientKey
 from orvault.custody.ports import CameraInfo
@@ -34,6 +35,7 @@ from orvault.errors import ErrorKind, OrvaultError
 # files below data/keys
 TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"
 PATIENT_SECRET, FACTOR_SECRET = "patient-secret", "second-factor-secret"
+ACTIVATION_SECRET = "activation-secret"  # noqa: S105 - a file's name
 PACKAGES = "packages"  # a folder below data
 
 
@@ -156,7 +158,9 @@ def build_api(
     tokens = _secret(data, TOKEN_SECRET)
     return build_app(
         Services(
-            custody=open_custody(address, cameras, rules, hospital, _patients(data), _factors(data)),
+            custody=open_custody(
+                address, cameras, rules, hospital, _patients(data), _factors(data), activation_key(data)
+            ),
             links=_link_signer(data),
             tokens=TokenSigner(tokens, SystemClock()),
             media_base_url=media_url,
@@ -187,6 +191,11 @@ def _patients(data: Path) -> PatientKey:
 
 def _factors(data: Path) -> FactorKey:
     return FactorKey(partial(_secret, data, FACTOR_SECRET))
+
+
+def activation_key(data: Path) -> ActivationKey:
+    """What the hospital's halves of packages' keys are sealed with."""
+    return ActivationKey(partial(_secret, data, ACTIVATION_SECRET))
 
 
 def _secret(data: Path, name: str) -> bytes:

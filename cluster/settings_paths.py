@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from cluster.event_settings import EventTargetSettings
+from cluster.export_settings import ExportSettings
 from cluster.history_settings import HistorySettings, WitnessSettings
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def anchored(settings: Settings, base: Path) -> Settings:
         "directory": settings.directory.model_copy(
             update=_below(data, settings.directory, "client_secret_file", "ca_file")
         ),
+        "export": _anchored_export(settings.export, data),
         "events": tuple(_anchored_target(target, data) for target in settings.events),
         "ledger": ledger,
         "vision": vision,
@@ -79,6 +81,11 @@ def _anchored_history(history: HistorySettings, data: Path) -> HistorySettings:
         stamp = stamp.model_copy(update={"ca_file": data / stamp.ca_file})
     changes = {"folder": data / history.folder, "witnesses": witnesses, "time_stamp": stamp}
     return history.model_copy(update=changes)
+
+
+def _anchored_export(export: ExportSettings, data: Path) -> ExportSettings:
+    activation = export.activation.model_copy(update=_below(data, export.activation, "ca_file"))
+    return export.model_copy(update={"activation": activation})
 
 
 def _anchored_witness(witness: WitnessSettings, data: Path) -> WitnessSettings:

@@ -14,6 +14,7 @@ from actors.keys import read_secret
 from cluster.custody import open_custody
 from cluster.environment import write_token
 from cluster.services import (
+    ACTIVATION_SECRET,
     FACTOR_SECRET,
     LINK_SECRET,
     PATIENT_SECRET,
@@ -107,7 +108,7 @@ def set_up(
             folder = settings.keys.node_identities / node.name
             _identify(authority, node.name, CertificateRole.NODE, folder)
     _make_store(settings, secret)
-    for name in (TOKEN_SECRET, LINK_SECRET, PATIENT_SECRET, FACTOR_SECRET):
+    for name in (TOKEN_SECRET, LINK_SECRET, PATIENT_SECRET, FACTOR_SECRET, ACTIVATION_SECRET):
         if not (settings.data / "keys" / name).exists():
             write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
     if not settings.cluster.token_file.exists():

@@ -15,6 +15,7 @@ from orvault.clock import US_PER_S, FakeClock
 from orvault.container.keys import Kem, KeySlot, PublicKey, Recipient, generate_private_key, wrap_key
 from orvault.container.segment import SegmentHeader, SegmentMeta
 from orvault.custody.account import Account, Role
+from orvault.custody.activation import ActivationKey
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.case import Case, CasePlan
 from orvault.custody.consents import Consent, Scope, Subject
@@ -358,6 +359,7 @@ def world_over(ledger: Ledger) -> World:
         hospital="서울병원",
         patients=PatientKey(lambda: b"p" * 32),
         factors=FactorKey(lambda: b"f" * 32),
+        activation=ActivationKey(lambda: b"a" * 32),
     )
     custody.register_cameras(CAMERAS)
     accounts = {

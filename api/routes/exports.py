@@ -107,8 +107,10 @@ def list_exports(
     "/{request_id}", summary="Show an export request", **guarded(Right.EXPORT_VIEW, ErrorKind.NOT_FOUND)
 )
 def show_export(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> ExportOut:
-    """Its state and how far the rendering is."""
-    return ExportOut.of(services.custody.export(caller.account, request_id))
+    """Its state, how far the rendering is, and how often its packages were activated."""
+    request = services.custody.export(caller.account, request_id)
+    shares = services.custody.shares_of(caller.account, request_id) if request.wish.activation.wanted else ()
+    return ExportOut.of(request, shares)
 
 
 @router.post(

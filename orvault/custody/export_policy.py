@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from orvault.custody.account import Role
+from orvault.custody.activation import ActivationPolicy
 from orvault.custody.request import Approval, ExportRequest, Wish
 from orvault.custody.terms import DAY_US, MAX_RECIPIENTS, Masking, Style, Validity
 from orvault.errors import ErrorKind, OrvaultError
@@ -77,6 +78,7 @@ class ExportPolicy:
     answer_days: int = 10
     reminder_days: tuple[int, ...] = (3, 1)
     roles: Mapping[Role, RolePolicy] = field(default_factory=dict)
+    activation: ActivationPolicy = field(default_factory=ActivationPolicy)
 
     def approvals_needed(self, wish: Asked) -> int:
         """How many accounts have to approve; always two where people can be recognised."""
@@ -108,13 +110,16 @@ class ExportPolicy:
 
     def check_choice(self, role: Role, wish: Wish, validity: Validity) -> None:
         """FORBIDDEN, naming each rule that the wish breaks and what it allows."""
-        broken = self.roles.get(role, RolePolicy()).broken_rules(wish, validity)
+        of_role = self.roles.get(role, RolePolicy()).broken_rules(wish, validity)
+        of_site = self.activation.broken_rules(wish.activation)
+        broken = {f"roles.{role.value}.{name}": allowed for name, allowed in of_role.items()}
+        broken |= {f"activation.{name}": allowed for name, allowed in of_site.items()}
         if broken:
-            rules = "; ".join(f"{name} (allowed: {allowed})" for name, allowed in broken.items())
+            rules = "; ".join(f"{name.rpartition('.')[2]} (allowed: {of})" for name, of in broken.items())
             raise OrvaultError(
                 ErrorKind.FORBIDDEN,
                 f"The site's rules for {role.value} do not allow this request: {rules}.",
-                where=", ".join(f"export.roles.{role.value}.{name}" for name in broken),
+                where=", ".join(f"export.{name}" for name in broken),
                 advice="Choose what they allow, or have an account submit it whose role may.",
             )
 

@@ -99,6 +99,8 @@ class Act(StrEnum):
     RENDER_POSTPONED = "render-postponed"
     PACKAGE_SEALED = "package-sealed"
     PACKAGE_REMOVED = "package-removed"
+    PACKAGE_ACTIVATED = "package-activated"
+    ACTIVATION_REFUSED = "activation-refused"
     KEY_STORE_UNLOCKED = "key-store-unlocked"
     KEY_STORE_REFUSED = "key-store-refused"
     KEY_STORE_ROLLED = "key-store-rolled"

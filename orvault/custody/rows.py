@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
 from orvault.custody.account import AccountRows
+from orvault.custody.activation import ActivationRows
 from orvault.custody.api_key import ApiKeyRows
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.checkpoints import CheckpointRows
@@ -199,6 +200,8 @@ class UnitOfWork(Protocol):
     def second_factors(self) -> SecondFactorRows: ...  # noqa: D102
     @property
     def api_keys(self) -> ApiKeyRows: ...  # noqa: D102
+    @property
+    def activations(self) -> ActivationRows: ...  # noqa: D102
     @property
     def cameras(self) -> CameraRows: ...  # noqa: D102
     @property

@@ -5,6 +5,7 @@ It decides and records; recorders, keys and rendering are reached through the po
 
 from __future__ import annotations
 
+from orvault.custody.desks.activating import ActivationDesk
 from orvault.custody.desks.alarms import Alarm
 from orvault.custody.desks.cases import CaseDesk
 from orvault.custody.desks.control import SignalOutcome
@@ -19,7 +20,7 @@ from orvault.custody.desks.ordering import CameraProblem
 from orvault.custody.desks.recordings import CameraView, RecordingDesk
 from orvault.custody.desks.registers import RegisterDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
-from orvault.custody.desks.renders import RenderDesk, RenderJob
+from orvault.custody.desks.renders import RenderJob
 from orvault.custody.desks.retention import CaseRetention, Plan
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.scanning import ScanJob, ScanningDesk
@@ -43,7 +44,7 @@ class CustodyService(
     RegisterDesk,
     RoomDesk,
     RecordingDesk,
-    RenderDesk,
+    ActivationDesk,
     SealingDesk,
     ScanDesk,
     ScanningDesk,

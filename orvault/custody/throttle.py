@@ -93,10 +93,10 @@ class Keys:
     address: str
 
     @classmethod
-    def of(cls, name: str, client: str) -> Keys:
-        """Of an attempt with this cleaned name from this address."""
-        by_name, address = _digest("name", name), _digest("client", _network(client))
-        return cls(_digest("pair", by_name + address), by_name, address if client else "")
+    def of(cls, name: str, client: str, way: str = "sign-in") -> Keys:
+        """Of an attempt with this cleaned name from this address; failures of another way in do not count for it."""
+        by_name, address = _digest(way, "name", name), _digest(way, "client", _network(client))
+        return cls(_digest(way, "pair", by_name + address), by_name, address if client else "")
 
     def rules(self, *, at_home: bool = False) -> tuple[tuple[str, Rule], ...]:
         """Each key with its rule; or only what holds where the account is at home."""
@@ -121,7 +121,11 @@ class SignInRows(Protocol):
         ...
 
 
-def check_wait(waits_us: Sequence[int], now_us: int) -> None:
+def check_wait(
+    waits_us: Sequence[int],
+    now_us: int,
+    message: str = "Too many failed sign-ins for this account name, or from this computer.",
+) -> None:
     """Raise ThrottledError while one of these times (`Rule.free_us`) has not come."""
     free_us = max(waits_us, default=0)
     if now_us >= free_us:
@@ -129,7 +133,7 @@ def check_wait(waits_us: Sequence[int], now_us: int) -> None:
     wait_s = -(-(free_us - now_us) // US_PER_S)
     raise ThrottledError(
         ErrorKind.TOO_MANY_ATTEMPTS,
-        "Too many failed sign-ins for this account name, or from this computer.",
+        message,
         advice=f"Try again in {wait_s} seconds.",
         retry_after_s=wait_s,
     )
@@ -148,6 +152,6 @@ def _network(client: str) -> str:
     return str(ipaddress.ip_network((address.packed, _V6_SITE_BITS), strict=False))
 
 
-def _digest(what: str, text: str) -> str:
-    named = f"orvault sign-in {what}\0{text}".encode("utf-8", "replace")
+def _digest(way: str, what: str, text: str) -> str:
+    named = f"orvault {way} {what}\0{text}".encode("utf-8", "replace")
     return hashlib.sha256(named).hexdigest()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from orvault.clock import US_PER_S
 from orvault.container.keys import Recipient
+from orvault.custody.activation import OFF_LINE, ActivationWish
 from orvault.custody.basis import LegalBasis
 from orvault.custody.case import MAX_CAMERAS
 from orvault.custody.terms import Masking, Redaction, Style, check_recipients, check_terms
@@ -33,6 +34,7 @@ class Wish:
     recipients: tuple[Recipient, ...]
     redaction: Redaction
     terms: str = ""
+    activation: ActivationWish = OFF_LINE
 
     @property
     def clear(self) -> bool:
@@ -49,6 +51,7 @@ class Wish:
             recipients=check_recipients(self.recipients),
             redaction=self.redaction.checked(),
             terms=check_terms(self.terms),
+            activation=self.activation.checked(),
         )
 
     def checked_draft(self) -> Wish:
@@ -62,6 +65,7 @@ class Wish:
             recipients=check_recipients(self.recipients) if self.recipients else (),
             redaction=self.redaction.checked() if marked else replace(self.redaction, watermark=""),
             terms=check_terms(self.terms) if self.terms.strip() else "",
+            activation=self.activation.checked(),
         )
 
     def _check_scope(self) -> None:
@@ -76,7 +80,7 @@ class Wish:
             )
 
 
-_CHANGEABLE = ("camera_ids", "from_us", "to_us", "purpose", "basis", "recipients", "terms")
+_CHANGEABLE = ("camera_ids", "from_us", "to_us", "purpose", "basis", "recipients", "terms", "activation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class WishChange:
     masking: tuple[Masking, Style] | None = None
     watermark: Redaction | None = None  # its masking and style do not count
     terms: str | None = None
+    activation: ActivationWish | None = None
 
     def applied(self, wish: Wish) -> Wish:
         """The wish as it is then, unchecked."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orvault.container.keys import Recipient
+from orvault.custody.activation import OFF_LINE, ActivationWish
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.request import Answer, Approval, ExportRequest, PackageFile, Progress
@@ -37,6 +38,7 @@ def wish_values(request: ExportRequest) -> Values:
         "watermark_position": wish.redaction.position.value,
         "watermark_more": more_to_text(wish.redaction),
         "choice": choice_to_text(wish.redaction.choice),
+        "activation": to_text({"plays": wish.activation.plays}) if wish.activation.wanted else None,
         "terms": wish.terms,
         "valid_from_us": request.validity.from_us,
         "valid_until_us": request.validity.until_us,
@@ -170,7 +172,17 @@ def _wish(row: Row, cameras: list[Row], recipients: list[Row], consents: list[Ro
             where,
         ),
         terms=row["terms"],
+        activation=_activation(row["activation"], where),
     )
+
+
+def _activation(text: str | None, where: str) -> ActivationWish:
+    if text is None:
+        return OFF_LINE
+    plays = from_text(text, where).get("plays")
+    if plays is not None and not isinstance(plays, int):
+        raise unreadable(where)
+    return ActivationWish(True, plays)
 
 
 def _second_look(text: str | None, where: str) -> SecondLook | None:

@@ -49,6 +49,11 @@ requests = make_table(
         LONG,
         comment="who is left clear and what is covered besides, chosen by whom and when, JSON; NULL: all masked",
     ),
+    Column(
+        "activation",
+        String(64),
+        comment="how its copies are activated on line, JSON; NULL: they open without asking",
+    ),
     Column("terms", LONG, nullable=False, comment="terms of use that travel in the package"),
     moment("valid_from_us", "the package opens from"),
     moment("valid_until_us", "the package opens until; the request expires then"),

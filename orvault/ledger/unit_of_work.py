@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlch
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.accounts import Accounts
+from orvault.ledger.activations import Activations
 from orvault.ledger.api_keys import ApiKeys
 from orvault.ledger.cases import Cameras, Cases, Runs
 from orvault.ledger.checkpoints import Checkpoints
@@ -192,6 +193,11 @@ class SqlUnitOfWork:
     def second_factors(self) -> SecondFactors:
         """Second factors."""
         return SecondFactors(self._here)
+
+    @cached_property
+    def activations(self) -> Activations:
+        """Hospital's halves of packages' keys, and counted activations."""
+        return Activations(self._here)
 
     @cached_property
     def api_keys(self) -> ApiKeys:

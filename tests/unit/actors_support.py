@@ -27,6 +27,7 @@ from orvault.container.keystore import KeyStore
 from orvault.container.revocation import RevocationList, RevocationLists
 from orvault.container.segment import SealedContent, open_segment, seal_content, unwrap_dek, verify_segment
 from orvault.container.trust import Identity
+from orvault.custody.activation import ActivationKey
 from orvault.custody.case import Case
 from orvault.custody.ports import StartOrder
 from orvault.custody.request import ExportRequest
@@ -511,7 +512,13 @@ def make_site(folder: Path) -> Site:
     world = make_world(sqlite_url(folder))
     keys = KeyActor(folder / "keys", secret, lambda: world.custody)
     custody = CustodyService(
-        world.ledger.uow, world.clock, world.recorders, keys, world.renderers, cheap_passwords()
+        world.ledger.uow,
+        world.clock,
+        world.recorders,
+        keys,
+        world.renderers,
+        cheap_passwords(),
+        activation=ActivationKey(lambda: b"a" * 32),
     )
     world = replace(world, custody=custody)
     node = make_node(folder / "node-1")

@@ -121,10 +121,10 @@ def test_every_route_names_a_right(api: Api) -> None:
     assert len(_operations(api)) >= 20
 
 
-def test_only_sign_in_and_health_are_public(api: Api) -> None:
+def test_only_sign_in_activation_and_health_are_public(api: Api) -> None:
     public = {op["operationId"] for _, _, op in _operations(api) if op["x-right"] == PUBLIC}
     directory = {"begin_directory_sign_in", "finish_directory_sign_in", "open_directory_session"}
-    assert public == {"sign_in", "show_health"} | directory
+    assert public == {"sign_in", "show_health", "activate_package"} | directory
 
 
 def test_every_right_is_needed_somewhere(api: Api) -> None:

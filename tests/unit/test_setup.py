@@ -96,6 +96,7 @@ def whole(settings: Settings) -> None:
         services.LINK_SECRET,
         services.PATIENT_SECRET,
         services.FACTOR_SECRET,
+        services.ACTIVATION_SECRET,
     ):
         assert len(read_secret(settings.data / "keys" / name)) == 64
     assert settings.cluster.token_file.exists() and keys.revocation_list.exists()

@@ -8,6 +8,7 @@ from typing import Protocol
 from orvault.clock import Clock
 from orvault.custody.access import AccessPolicy, Right, may
 from orvault.custody.account import Account
+from orvault.custody.activation import NO_ACTIVATION, ActivationKey
 from orvault.custody.case import Case
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
@@ -65,6 +66,7 @@ class Desk:
         patients: PatientKey = NO_PATIENTS,
         access: AccessPolicy | None = None,
         factors: FactorKey = NO_FACTORS,
+        activation: ActivationKey = NO_ACTIVATION,
     ) -> None:
         self._uow = uow
         self._clock = clock
@@ -83,6 +85,7 @@ class Desk:
         self._evidence = evidence
         self._access = access or AccessPolicy()
         self._factors = factors
+        self._activation = activation
 
     def _place(self, room: str = "", camera_id: str = "") -> Place:
         """The place of an object, now: a camera, else a room, else the site as a whole."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
+from orvault.custody.activation import drop_shares
 from orvault.custody.basis import check_basis, missing_for
 from orvault.custody.consents import Consent
 from orvault.custody.desks.base import not_found
@@ -99,7 +100,8 @@ def settle_basis(uow: UnitOfWork, request: ExportRequest, actor: str, now: int) 
         uow.history.append(now, actor, Act.BASIS_SATISFIED, subject_of(request), {})
     elif missing and request.state in RESTS_ON_BASIS:
         check_step(request, RequestState.SUBMITTED)
-        detail = {"was": request.state.value, "missing": list(missing)}
+        detail: dict[str, object] = {"was": request.state.value, "missing": list(missing)}
+        detail |= drop_shares(uow.activations, request.request_id)
         uow.requests.void_approvals(request.request_id, now)
         uow.requests.drop_answers(request.request_id)
         request = _undecided(request)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orvault.container.receipt import DestroyedRun, Receipt, RemovedFiles, digests_root
+from orvault.custody.activation import drop_shares
 from orvault.custody.case import Run
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.retention import RetentionDesk, stopped_by, withdraw_stopped
@@ -113,6 +114,8 @@ class DestroyingDesk(RetentionDesk):
             uow.destructions.put(done)
             uow.destructions.drop_slots(case_id)  # they open for nobody; not even noise is kept
             uow.destructions.drop_scans(case_id)  # where people were in the pictures
+            for request in _requests(uow, case_id):
+                drop_shares(uow.activations, request.request_id)
             _tell(uow, now, Act.CASE_KEY_DESTROYED, case_id, {"key_thumbprint": _thumbprint(uow, case_id)})
             uow.commit()
         return done

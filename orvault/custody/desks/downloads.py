@@ -7,6 +7,7 @@ from dataclasses import replace
 from orvault.clock import US_PER_S
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
+from orvault.custody.activation import drop_shares
 from orvault.custody.desks.base import SYSTEM
 from orvault.custody.desks.watermarks import WatermarkDesk
 from orvault.custody.history import Act
@@ -90,7 +91,8 @@ class DownloadDesk(WatermarkDesk):
             for request in due:
                 ended = request.ended_us if request.ended_us is not None else now
                 uow.requests.put_state(replace(request, state=RequestState.EXPIRED, ended_us=ended))
-                uow.history.append(now, SYSTEM, Act.EXPORT_EXPIRED, subject_of(request), {})
+                dropped = drop_shares(uow.activations, request.request_id)
+                uow.history.append(now, SYSTEM, Act.EXPORT_EXPIRED, subject_of(request), dropped)
             uow.commit()
         return len(due)
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from orvault.custody.access import Right, require, sees_only_own
 from orvault.custody.account import Account
+from orvault.custody.activation import drop_shares
 from orvault.custody.desks.base import not_found, page_size
 from orvault.custody.desks.consents import check_complete, settle_basis
 from orvault.custody.desks.downloads import subject_of
@@ -125,7 +126,7 @@ class ExportDesk(ReviewDesk):
                 ended_us=now,
             )
             uow.requests.put_state(refused)
-            detail = {"reason": reason}
+            detail: dict[str, object] = {"reason": reason} | drop_shares(uow.activations, request_id)
             if request.state is RequestState.REVIEW:
                 detail["second_look"] = _looked(request)
             uow.history.append(now, by.actor, Act.EXPORT_REFUSED, subject_of(request), detail)
@@ -136,7 +137,8 @@ class ExportDesk(ReviewDesk):
         """Take back what was approved: no download any more, and its packages are removed. Errors: FORBIDDEN,
         NOT_FOUND, CONFLICT, BAD_REQUEST without a reason.
 
-        Copies that recipients hold already go on opening off line until their validity ends.
+        Copies that recipients hold already go on opening off line until their validity ends; those that ask for
+        activation open nowhere any more: the hospital's half of their keys is deleted.
         """
         require(by, Right.EXPORT_REVOKE)
         return self._revoke(by, request_id, reason, Act.EXPORT_REVOKED)
@@ -168,7 +170,8 @@ class ExportDesk(ReviewDesk):
                 ended_us=now,
             )
             uow.requests.put_state(revoked)
-            detail = {"reason": reason, "was": request.state.value}
+            detail: dict[str, object] = {"reason": reason, "was": request.state.value}
+            detail |= drop_shares(uow.activations, request_id)
             uow.history.append(now, by.actor, act, subject_of(request), detail)
             uow.commit()
         if not early:

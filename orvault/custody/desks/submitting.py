@@ -233,4 +233,4 @@ def wish_detail(wish: Wish) -> dict[str, object]:
         "recipients": [recipient.name for recipient in wish.recipients],
         "masking": wish.redaction.masking_summary(),
         "watermark": wish.redaction.watermark_summary(),
-    }
+    } | ({"activation": wish.activation.summary()} if wish.activation.wanted else {})

@@ -1,0 +1,166 @@
+"""On-line activation: keeping the hospital's halves of packages' keys, and lending them to who proves to be meant.
+
+Nobody signs in for it: the proof is the recipients' half. Source: docs/format/package-v1.md section 6, docs/adr/0037.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from orvault.container.activation import PROOF_BYTES, ActivationAnswer, ActivationRequest
+from orvault.custody.access import Right, require
+from orvault.custody.account import Account
+from orvault.custody.activation import PackageShare, Play
+from orvault.custody.desks.proving import origin_of
+from orvault.custody.desks.renders import RenderDesk, held
+from orvault.custody.desks.retention import check_not_destroyed
+from orvault.custody.history import Act
+from orvault.custody.request import ExportRequest
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.steps import RequestState
+from orvault.custody.throttle import ADDRESS, PAIR, Keys, Rule, check_wait
+from orvault.errors import ErrorKind, OrvaultError
+
+NOBODY = "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: from where, when (UTC microseconds), and what its failures count under."""
+
+    request: ActivationRequest
+    client: str
+    at_us: int
+
+    @property
+    def rules(self) -> tuple[tuple[str, Rule], ...]:
+        # Never the package from wherever it is asked for: a stranger who knows its name would keep its recipient out.
+        keys = Keys.of(self.request.package_id, self.client, "activation")
+        return tuple((key, rule) for key, rule in ((keys.pair, PAIR), (keys.address, ADDRESS)) if key)
+
+
+class ActivationDesk(RenderDesk):
+    """Shares of packages' keys, from the rendering to the last play."""
+
+    def keep_share(
+        self, request_id: str, epoch: int, package_id: str, share: bytes, proof_key: bytes
+    ) -> None:
+        """Keep the hospital's half of the key of a package that is being made. CONFLICT as for progress."""
+        with self._uow() as uow:
+            request = held(uow, request_id, epoch)
+            if (
+                package_id not in {copy.package_id for copy in request.copies}
+                or not request.wish.activation.wanted
+            ):
+                message = "This is no package of the request, or it asks for no activation."
+                raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="package_id")
+            sealed, plays = self._activation.seal(share, package_id), request.wish.activation.plays
+            uow.activations.put(PackageShare(package_id, request_id, sealed, proof_key.hex(), plays))
+            uow.commit()
+
+    def shares_of(self, by: Account, request_id: str) -> Sequence[PackageShare]:
+        """What is kept and counted of a request's packages. NOT_FOUND also for one that the account may not see."""
+        require(by, Right.EXPORT_VIEW)
+        with self._uow(read_only=True) as uow:
+            self._visible(uow, by, request_id)
+            return uow.activations.of_request(request_id)
+
+    def activate(self, request: ActivationRequest, client: str = "") -> ActivationAnswer:
+        """Lend the hospital's half to who has the recipients'; counted, and in history, before it is out.
+
+        The same question again is answered as before, and not counted.
+        Errors: NOT_ACTIVATED (no such package, or no proof: one answer; or revoked, no plays left, asked before and
+        over), TOO_MANY_ATTEMPTS; with a proof NOT_YET_VALID, EXPIRED, DESTROYED, BAD_REQUEST (no key to answer to).
+        """
+        with self._uow() as uow:
+            asked = _Asked(request, client, self._clock.now_us())
+            _check_wait(uow, asked)
+            share = uow.activations.get(request.package_id)
+            # Without a share the proof is held against a key that nobody knows: the answer takes as long.
+            key = os.urandom(PROOF_BYTES) if share is None else bytes.fromhex(share.proof_key)
+            if not request.is_proven(key) or share is None:
+                _refuse(uow, asked, share, _no_proof())
+            try:
+                export = self._activatable(uow, share, asked.at_us)
+                answer, play = self._answer(uow, export, share, asked)
+            except OrvaultError as error:
+                _refuse(uow, asked, share, error)
+            if play is not None:
+                uow.activations.add_play(play)
+                detail = {
+                    "package": share.package_id,
+                    "plays_left": play.plays_left,
+                    "until_us": play.until_us,
+                }
+                subject = f"export:{share.request_id}"
+                told = detail | origin_of(client)
+                uow.history.append(asked.at_us, NOBODY, Act.PACKAGE_ACTIVATED, subject, told)
+            for pair, _ in asked.rules[:1]:
+                uow.sign_ins.clear_failures(pair)
+            uow.commit()
+        return answer
+
+    def _activatable(self, uow: UnitOfWork, share: PackageShare, now: int) -> ExportRequest:
+        """The request, if its packages may be opened now; else why not."""
+        export = uow.requests.get(share.request_id)
+        assert export is not None, "a foreign key holds it"
+        check_not_destroyed(uow, export.wish.case_id)
+        if export.state is RequestState.EXPIRED or export.due_to_expire(now):
+            raise OrvaultError(ErrorKind.EXPIRED, "The validity of this package is over.")
+        if export.state not in {RequestState.READY, RequestState.DELIVERED}:
+            raise OrvaultError(ErrorKind.NOT_ACTIVATED, "The hospital has taken this package back.")
+        if now < export.validity.from_us:
+            raise OrvaultError(ErrorKind.NOT_YET_VALID, "The package may not be opened yet.")
+        return export
+
+    def _answer(
+        self, uow: UnitOfWork, export: ExportRequest, share: PackageShare, asked: _Asked
+    ) -> tuple[ActivationAnswer, Play | None]:
+        """The answer, and the play to count it as; None: it was counted."""
+        digest, now = asked.request.digest, asked.at_us
+        known = uow.activations.play(share.package_id, digest)
+        if known is not None and now >= known.until_us:
+            raise OrvaultError(ErrorKind.NOT_ACTIVATED, "This question was answered, and the answer is over.")
+        if known is None and share.plays_left == 0:
+            raise OrvaultError(
+                ErrorKind.NOT_ACTIVATED,
+                f"This package was opened as often as its hospital allowed ({share.plays}).",
+                advice="Ask the hospital for another copy.",
+            )
+        if share.sealed is None:
+            raise OrvaultError(ErrorKind.NOT_ACTIVATED, "The hospital has deleted what opens this package.")
+        left = None if share.plays_left is None else share.plays_left - 1
+        until_us = self._exports.activation.until_us(now, export.validity.until_us)
+        play = known or Play(share.package_id, digest, now, until_us, left)
+        opened = self._activation.open(share.sealed, share.package_id)
+        answer = ActivationAnswer.make(asked.request, opened, play.until_us, play.plays_left)
+        return answer, None if known is not None else play
+
+
+def _check_wait(uow: UnitOfWork, asked: _Asked) -> None:
+    now = asked.at_us
+    waits = [rule.free_us(uow.sign_ins.failures(key, now - rule.reach_us)) for key, rule in asked.rules]
+    check_wait(waits, now, "Too many activations from this computer were refused.")
+
+
+def _refuse(uow: UnitOfWork, asked: _Asked, share: PackageShare | None, error: OrvaultError) -> NoReturn:
+    """Count and tell the refusal, and raise it. A name that no package has is not written down."""
+    for key, _ in asked.rules:
+        uow.sign_ins.add_failure(key, asked.at_us)
+    known = {} if share is None else {"package": share.package_id}
+    subject = "package:unknown" if share is None else f"export:{share.request_id}"
+    detail = known | {"reason": error.message} | origin_of(asked.client)
+    uow.history.append(asked.at_us, NOBODY, Act.ACTIVATION_REFUSED, subject, detail)
+    uow.commit()
+    raise error
+
+
+def _no_proof() -> OrvaultError:
+    return OrvaultError(
+        ErrorKind.NOT_ACTIVATED,
+        "There is no such package here, or the question was not asked by who can open it.",
+        advice="Ask the hospital that gave you the package.",
+    )
