@@ -19,6 +19,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
 from player import revocations, roots, show
 from player import secrets as secret_input
+from player.activation import Activator
 from player.session import Session
 from player.verdict import Verdict, of_error, of_history, of_issuer
 
@@ -44,6 +45,13 @@ PasswordOption = Annotated[
 ]
 KeyOption = Annotated[
     Path | None, typer.Option("--key", help="Your key file (see keygen).", show_default=False)
+]
+UnknownOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unknown-issuer",
+        help="Ask the server that the package names for its activation, even where nobody knows who issued it.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.")]
 
@@ -76,6 +84,7 @@ def verify(
     without_key: Annotated[
         bool, typer.Option("--without-key", help="Check all that needs no secret, and ask for none.")
     ] = False,
+    allow_unknown: UnknownOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every byte: issuer, signature, validity, papers and video."""
@@ -84,7 +93,9 @@ def verify(
         if not as_json:
             show.label_lines(session.reader, session.issuer)
         if not without_key:
-            manifest = session.unlock(_secret(password_file, key, session))
+            manifest = session.unlock(
+                _secret(password_file, key, session), _activator(session, allow_unknown)
+            )
             facts |= show.manifest_facts(manifest) | show.history_facts(session.reader.proven)
             if not as_json:
                 show.manifest_lines(manifest)
@@ -110,6 +121,7 @@ def play(
     accept_terms: Annotated[
         bool, typer.Option("--accept-terms", help="Accept the terms of use that the package carries.")
     ] = False,
+    allow_unknown: UnknownOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Play a package from end to end, once its terms are accepted; pictures exist in memory only."""
@@ -121,7 +133,9 @@ def play(
                 advice="With --headless every frame is decoded and counted.",
             )
         with _opened(file, root) as session:
-            manifest = session.unlock(_secret(password_file, key, session))
+            manifest = session.unlock(
+                _secret(password_file, key, session), _activator(session, allow_unknown)
+            )
             if not as_json:
                 show.manifest_lines(manifest)
             _check_accepted(accept_terms, may_ask=not as_json)
@@ -217,6 +231,13 @@ def _secret(password_file: Path | None, key: Path | None, session: Session) -> s
     if secret is None:
         raise typer.BadParameter("A secret is needed: --password-file or --key.")
     return secret
+
+
+def _activator(session: Session, allow_unknown: bool) -> Activator:
+    """Who asks the hospital, where the package wants that."""
+    return Activator(
+        session.issuer, SystemClock(), lambda words: show.ERR.print(f"Activation: {words}"), allow_unknown
+    )
 
 
 def _verify_video(session: Session) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 
 from orvault.clock import Clock
+from orvault.container.activation import Activate
 from orvault.container.certificates import Revocations
 from orvault.container.keys import PrivateKey
 from orvault.container.package import Manifest, MediaInfo, PackageReader
@@ -61,9 +62,9 @@ class Session:
         """What is missing of a package opened with `partial`."""
         return self.reader.damage
 
-    def unlock(self, secret: str | PrivateKey) -> Manifest:
-        """Steps 7 and 8; WRONG_PASSWORD, NOT_FOR_YOU, ALTERED."""
-        return self.reader.unlock(secret)
+    def unlock(self, secret: str | PrivateKey, activate: Activate | None = None) -> Manifest:
+        """Steps 7 and 8; WRONG_PASSWORD, NOT_FOR_YOU, ALTERED; NOT_ACTIVATED, and what `activate` raises."""
+        return self.reader.unlock(secret, activate)
 
     def cameras(self, only: str | None = None) -> list[MediaInfo]:
         """What the manifest says of each camera, or of one; NOT_FOUND if the package has none of that id."""
