@@ -7,8 +7,6 @@ custody's; the sign-in's own secrets are `attempts`'.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,13 +23,12 @@ from api.directory.tokens import Expected, keys_of, read_id_token
 from api.directory.wire import Wire, away
 from orvault.clock import US_PER_S, Clock
 from orvault.custody.directory import Identity, identity_of
-from orvault.custody.throttle import ThrottledError
+from orvault.custody.gate import Gate
 from orvault.errors import ErrorKind, OrvaultError
 
 _FRESH_S = 3600  # a document or a set of keys is asked for again after it
 _AGAIN_S = 60  # and the keys no sooner than this, however many tokens name one that is unknown
 _AT_ONCE = 6  # requests wait for the directory in threads that also start and stop recordings
-_RETRY_S = 5
 _MAX_TOKEN_CHARACTERS = 128 << 10
 _SET_UP_WRONGLY = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 
@@ -55,13 +52,13 @@ class Provider:
         self._clock = clock
         self._wire = Wire(place.ca_file, place.timeout_s)
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(_AT_ONCE)
+        self._gate = Gate(_AT_ONCE, 0, "Too many sign-ins wait for the hospital's directory at this moment.")
         self._document: tuple[int, _Document] | None = None
         self._keys: tuple[int, KeySet] | None = None
 
     def sign_in_address(self, attempt: Attempt) -> str:
         """Where the browser goes to sign in. Errors: UNAVAILABLE, BAD_SETTINGS, TOO_MANY_ATTEMPTS."""
-        with self._a_place():
+        with self._gate.place():
             document = self._read_document()
         more: dict[str, Any] = {"nonce": attempt.nonce}
         if self._place.max_age_s is not None:
@@ -78,7 +75,7 @@ class Provider:
 
         Errors: UNAUTHENTICATED for what is not believed; UNAVAILABLE, BAD_SETTINGS, TOO_MANY_ATTEMPTS.
         """
-        with self._a_place():
+        with self._gate.place():
             document = self._read_document()
             if issuer != self._place.issuer and (issuer or document.names_itself):
                 raise _not_believed("it came back from another directory")
@@ -163,20 +160,6 @@ class Provider:
 
     def _now_s(self) -> int:
         return self._clock.now_us() // US_PER_S
-
-    @contextmanager
-    def _a_place(self) -> Iterator[None]:
-        if not self._places.acquire(blocking=False):
-            raise ThrottledError(
-                ErrorKind.TOO_MANY_ATTEMPTS,
-                "Too many sign-ins wait for the hospital's directory at this moment.",
-                advice="Try again in a few seconds.",
-                retry_after_s=_RETRY_S,
-            )
-        try:
-            yield
-        finally:
-            self._places.release()
 
 
 def _not_believed(why: str) -> OrvaultError:

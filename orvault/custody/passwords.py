@@ -10,14 +10,13 @@ import os
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from orvault.custody.throttle import ThrottledError
+from orvault.custody.gate import Gate
 from orvault.errors import ErrorKind, OrvaultError
 
 MIN_CHARACTERS = 12
@@ -29,44 +28,12 @@ _SEPARATORS = re.compile(r"[\s._@()-]+")
 _SALT_BYTES = 16
 _HASH_BYTES = 32
 _AT_ONCE, _WAITING = 2, 4
-_RETRY_S = 5
-
-
-class Gate:
-    """Before work that takes memory and time: so many at once, so many waiting, and nobody else.
-
-    Whoever waits holds a thread of the API, and the same threads start and stop recordings: so few may wait.
-    """
-
-    def __init__(self, at_once: int, waiting: int) -> None:
-        self._working = threading.BoundedSemaphore(at_once)
-        self._places = threading.BoundedSemaphore(at_once + waiting)
-
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """A place at the gate, or TOO_MANY_ATTEMPTS at once."""
-        if not self._places.acquire(blocking=False):
-            raise ThrottledError(
-                ErrorKind.TOO_MANY_ATTEMPTS,
-                "Too many passwords are being worked on at this moment.",
-                advice="Try again in a few seconds.",
-                retry_after_s=_RETRY_S,
-            )
-        try:
-            yield
-        finally:
-            self._places.release()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The work itself, for whoever has a place; waits for those before."""
-        with self._working:
-            yield
+_BUSY = "Too many passwords are being worked on at this moment."
 
 
 _estimating = threading.Lock()
 # One at once for the whole process: each recipient's password takes 128 MiB and a third of a second.
-RECIPIENTS = Gate(1, _WAITING)
+RECIPIENTS = Gate(1, _WAITING, _BUSY)
 
 
 class Passwords:
@@ -81,7 +48,7 @@ class Passwords:
         self._memory_kib = memory_kib
         self._iterations = iterations
         self._lanes = lanes
-        self.gate = Gate(_AT_ONCE, _WAITING)
+        self.gate = Gate(_AT_ONCE, _WAITING, _BUSY)
         # Checked in place of a hash that does not exist, so that an unknown name costs what a known one does.
         self._nobody = self.hash(os.urandom(_SALT_BYTES).hex())
 
