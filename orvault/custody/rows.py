@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -66,8 +66,13 @@ class CaseRows(Protocol):
         """Those in reach with this hash of the patient reference, the newest first."""
         ...
 
+    def those(self, case_ids: Collection[str]) -> Mapping[str, Case]: ...  # noqa: D102
     def in_room(self, room: str) -> Case | None:
         """The room's armed or recording case; without one, the case closed there last."""
+        ...
+
+    def in_rooms(self, rooms: Sequence[str]) -> Mapping[str, Case]:
+        """The same by room, of those that have one."""
         ...
 
     def armed(self) -> Sequence[Case]:
@@ -82,6 +87,7 @@ class RunRows(Protocol):
     def get(self, run_id: str) -> Run | None: ...  # noqa: D102
     def put(self, run: Run) -> None: ...  # noqa: D102
     def of_case(self, case_id: str) -> Sequence[Run]: ...  # noqa: D102
+    def of_cases(self, case_ids: Collection[str]) -> Mapping[str, Sequence[Run]]: ...  # noqa: D102
     def open_on(self, camera_id: str) -> Run | None: ...  # noqa: D102
     def recording(self) -> Sequence[Run]: ...  # noqa: D102
     def stopping(self) -> Sequence[Run]: ...  # noqa: D102
@@ -167,6 +173,10 @@ class HistoryRows(Protocol):
         self, before_seq: int | None, limit: int, *, subject: str | None, actor: str | None, act: str | None
     ) -> Sequence[Entry]:
         """The newest first."""
+        ...
+
+    def newest(self, subjects: Collection[str]) -> Mapping[str, Entry]:
+        """The newest entry about each of these, where there is one."""
         ...
 
     def seq_at(self, at_us: int) -> int:

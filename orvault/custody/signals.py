@@ -5,7 +5,7 @@ What a signal does is decided in `control`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
@@ -94,12 +94,14 @@ class SignalRows(Protocol):
 
     def add(self, signal: KeptSignal) -> None: ...  # noqa: D102 - repositories: names say it
     def get(self, signal_id: str) -> KeptSignal | None: ...  # noqa: D102
-    def newest_start(self, case_id: str) -> int | None:
-        """When the newest start that counts was given."""
+    def newest_starts(self, case_ids: Collection[str]) -> Mapping[str, int]:
+        """When the newest start that counts was given under each of these cases, where there is one."""
         ...
 
-    def stops(self, case_id: str, after_us: int, since_us: int) -> Sequence[KeptSignal]:
-        """Stops that count, given after `after_us`: from `since_us` on, and older ones that wait or took effect."""
+    def stops(self, after_us: Mapping[str, int], since_us: int) -> Sequence[KeptSignal]:
+        """Stops that count under these cases, each given after its case's time: from `since_us` on, and older ones
+        that wait or took effect.
+        """
         ...
 
     def waiting(self) -> Sequence[KeptSignal]:

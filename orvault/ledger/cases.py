@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, func, insert, select, union_all, update
 
 from orvault.custody.case import Case, CaseState, Run
 from orvault.custody.ports import CameraInfo
@@ -16,6 +17,7 @@ from orvault.ledger.reaching import in_rooms
 from orvault.ledger.rows import Row, Values
 
 _PAGES = Order(t.cases, (t.cases.c.id,), (t.cases.c.id,))
+_ROOMS_AT_ONCE = 100  # SQLite takes 500 parts of a union
 _ARMED = (CaseState.ARMED.value, CaseState.RECORDING.value)
 
 
@@ -116,17 +118,30 @@ class Cases:
         rows = _PAGES.rows(_PAGES.keys(branches, (), behind, limit))
         return self.with_participants(list(self._db.execute(rows).mappings()))
 
+    def those(self, case_ids: Collection[str]) -> Mapping[str, Case]:
+        """The cases with these ids, by id."""
+        if not case_ids:
+            return {}
+        rows = self._db.execute(select(t.cases).where(t.cases.c.id.in_(sorted(case_ids)))).mappings()
+        return {case.case_id: case for case in self.with_participants(list(rows))}
+
     def in_room(self, room: str) -> Case | None:
-        """The room's armed or recording case; without one, the case closed there last."""
+        """As `in_rooms`, of one."""
+        return self.in_rooms([room]).get(room)
+
+    def in_rooms(self, rooms: Sequence[str]) -> Mapping[str, Case]:
+        """By room: its armed or recording case; without one, the case closed there last."""
         c = t.cases.c
-        query = select(t.cases).where(c.room == room).limit(1)
+        armed = select(t.cases).where(c.room.in_(rooms), c.state.in_(_ARMED))
+        found: dict[str, Row] = {}
         # A ledger from before a room had one armed case at most may hold two: the one that records goes first.
-        armed = query.where(c.state.in_(_ARMED)).order_by(c.state.desc(), c.armed_us.desc())
-        closed = query.where(c.state == CaseState.CLOSED.value).order_by(c.closed_us.desc())
-        for chosen in (armed, closed):
-            if row := self._db.execute(chosen).mappings().first():
-                return self.with_participants([row])[0]
-        return None
+        for row in self._db.execute(armed.order_by(c.state.desc(), c.armed_us.desc())).mappings():
+            found.setdefault(row["room"], row)
+        idle = [room for room in rooms if room not in found]
+        for first in range(0, len(idle), _ROOMS_AT_ONCE):
+            closed = _closed_last(idle[first : first + _ROOMS_AT_ONCE])
+            found |= {row["room"]: row for row in self._db.execute(closed).mappings()}
+        return {case.room: case for case in self.with_participants(list(found.values()))} if found else {}
 
     def of_patient(self, reach: Reach, digest: str) -> Sequence[Case]:
         """Those in reach with this hash of the patient reference, the newest first, at most 200."""
@@ -185,6 +200,15 @@ class Runs:
         query = select(t.runs).where(t.runs.c.case_id == case_id).order_by(t.runs.c.id)
         return [_run(row) for row in self._db.execute(query).mappings()]
 
+    def of_cases(self, case_ids: Collection[str]) -> Mapping[str, Sequence[Run]]:
+        """The runs of each of these cases in order of their start."""
+        found: dict[str, list[Run]] = {case_id: [] for case_id in case_ids}
+        if case_ids:
+            query = select(t.runs).where(t.runs.c.case_id.in_(sorted(case_ids))).order_by(t.runs.c.id)
+            for row in self._db.execute(query).mappings():
+                found[row["case_id"]].append(_run(row))
+        return found
+
     def open_on(self, camera_id: str) -> Run | None:
         """The camera's run that is not confirmed to have stopped."""
         row = self._db.execute(select(t.runs).where(t.runs.c.open_camera_id == camera_id)).mappings().first()
@@ -207,6 +231,21 @@ class Runs:
         """The camera's highest epoch, 0 before its first run."""
         query = select(func.max(t.runs.c.epoch)).where(t.runs.c.camera_id == camera_id)
         return int(self._db.execute(query).scalar() or 0)
+
+
+def _closed_last(rooms: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The case closed last in each of these rooms; one step into the index for each."""
+    c = t.cases.c
+    last = (
+        select(c.id)
+        .where(c.room == room, c.state == CaseState.CLOSED.value)
+        .order_by(c.closed_us.desc())
+        .limit(1)
+        .subquery()
+        for room in rooms
+    )
+    ids = union_all(*(select(one) for one in last)).subquery()
+    return select(t.cases).join(ids, c.id == ids.c.id)
 
 
 def _camera(row: Row) -> CameraInfo:

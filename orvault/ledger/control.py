@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from orvault.custody.control import Action, SignalKind, SignalSource
 from orvault.custody.signals import UNCOUNTED, KeptSignal, Standing, StopReason
@@ -42,22 +42,28 @@ class Signals:
         row = self._db.execute(select(t.signals).where(t.signals.c.id == signal_id)).mappings().first()
         return None if row is None else _signal(row)
 
-    def newest_start(self, case_id: str) -> int | None:
-        """When the newest start that counts was given."""
+    def newest_starts(self, case_ids: Collection[str]) -> Mapping[str, int]:
+        """When the newest start that counts was given under each of these cases."""
+        if not case_ids:
+            return {}
         s = t.signals.c
-        query = select(func.max(s.at_us)).where(
-            s.case_id == case_id, s.kind == SignalKind.START.value, s.standing.not_in(UNCOUNTED)
+        query = select(s.case_id, func.max(s.at_us)).where(
+            s.case_id.in_(sorted(case_ids)), s.kind == SignalKind.START.value, s.standing.not_in(UNCOUNTED)
         )
-        found = self._db.execute(query).scalar()
-        return None if found is None else int(found)
+        return {case_id: int(at_us) for case_id, at_us in self._db.execute(query.group_by(s.case_id))}
 
-    def stops(self, case_id: str, after_us: int, since_us: int) -> Sequence[KeptSignal]:
-        """Stops that count, given after `after_us`: from `since_us` on, and older ones that wait or took effect."""
+    def stops(self, after_us: Mapping[str, int], since_us: int) -> Sequence[KeptSignal]:
+        """Stops that count, each given after its case's time: from `since_us` on, and older ones that wait or took
+        effect.
+        """
+        if not after_us:
+            return []
         s = t.signals.c
         lasting = [Standing.WAITING.value, Standing.EFFECTIVE.value]
+        later = or_(*(and_(s.case_id == case_id, s.at_us > at) for case_id, at in after_us.items()))
         query = (
             select(t.signals)
-            .where(s.case_id == case_id, s.kind == SignalKind.STOP.value, s.at_us > after_us)
+            .where(later, s.kind == SignalKind.STOP.value)
             .where(s.standing.not_in(UNCOUNTED), or_(s.at_us >= since_us, s.standing.in_(lasting)))
             .order_by(s.at_us, s.id)
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from orvault.custody.history import Act, Detail, Entry, make_entry
 from orvault.errors import ErrorKind, OrvaultError
@@ -56,6 +56,16 @@ class History:
         if before_seq is not None:
             query = query.where(history.c.seq < before_seq)
         return [_entry(row) for row in self._db.execute(query).mappings()]
+
+    def newest(self, subjects: Collection[str]) -> Mapping[str, Entry]:
+        """The newest entry about each of these, where there is one."""
+        if not subjects:
+            return {}
+        c = history.c
+        last = select(func.max(c.seq).label("seq")).where(c.subject.in_(sorted(subjects))).group_by(c.subject)
+        chosen = last.subquery()
+        query = select(history).join(chosen, c.seq == chosen.c.seq)
+        return {row["subject"]: _entry(row) for row in self._db.execute(query).mappings()}
 
     def seq_at(self, at_us: int) -> int:
         """The number of the first entry that is not older than this; the size if all are. Reads some dozens of rows.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pymysql
@@ -24,6 +25,14 @@ def rows_read(ledger: Ledger, act: Callable[[], object]) -> int:
     return work_of(ledger, act).rows
 
 
+def statements_of(ledger: Ledger, act: Callable[[], object]) -> int:
+    """How many statements `act` made; on any database."""
+    statements: list[str] = []
+    with _listening(ledger, {"before_cursor_execute": _noting(statements)}):
+        act()
+    return len(statements)
+
+
 def work_of(ledger: Ledger, act: Callable[[], object]) -> Work:
     """The rows as `rows_read` has them, and how many statements were made."""
     counts: list[int] = []
@@ -35,18 +44,29 @@ def work_of(ledger: Ledger, act: Callable[[], object]) -> Work:
     def end(connection: pymysql.Connection, *_rest: object) -> None:
         counts.append(_handled(connection))
 
+    with _listening(
+        ledger, {"checkout": begin, "checkin": end, "before_cursor_execute": _noting(statements)}
+    ):
+        act()
+    return Work(sum(counts), len(statements))
+
+
+def _noting(statements: list[str]) -> Callable[..., None]:
     def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
         statements.append(statement)
 
-    listeners = {"checkout": begin, "checkin": end, "before_cursor_execute": note}
+    return note
+
+
+@contextmanager
+def _listening(ledger: Ledger, listeners: Mapping[str, Callable[..., None]]) -> Iterator[None]:
     for name, listener in listeners.items():
         event.listen(ledger.engine, name, listener)
     try:
-        act()
+        yield
     finally:
         for name, listener in listeners.items():
             event.remove(ledger.engine, name, listener)
-    return Work(sum(counts), len(statements))
 
 
 def _handled(connection: pymysql.Connection) -> int:

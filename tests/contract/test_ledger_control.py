@@ -56,17 +56,17 @@ def test_a_signal_comes_back_as_it_was_kept(world: World) -> None:
     with world.ledger.uow(read_only=True) as uow:
         assert uow.signals.get("s1") == kept and uow.signals.get("S1") is None
         assert uow.signals.waiting() == [kept]
-        assert uow.signals.stops(case.case_id, 0, world.clock.us + 1) == [kept]  # old, but it waits
-        assert uow.signals.newest_start(case.case_id) is None
+        assert uow.signals.stops({case.case_id: 0}, world.clock.us + 1) == [kept]  # old, but it waits
+        assert uow.signals.newest_starts([case.case_id]) == {}
     with world.ledger.uow() as uow:
         uow.signals.settle(["s1"], Standing.LAPSED)
         uow.signals.settle([], Standing.REFUSED)
         uow.commit()
     with world.ledger.uow(read_only=True) as uow:
         assert uow.signals.get("s1") == replace(kept, standing=Standing.LAPSED)
-        assert uow.signals.waiting() == [] == uow.signals.stops(case.case_id, 0, world.clock.us + 1)
-        assert uow.signals.stops(case.case_id, 0, 0) == [replace(kept, standing=Standing.LAPSED)]
-        assert uow.signals.stops(case.case_id, kept.at_us, 0) == []
+        assert uow.signals.waiting() == [] == uow.signals.stops({case.case_id: 0}, world.clock.us + 1)
+        assert uow.signals.stops({case.case_id: 0}, 0) == [replace(kept, standing=Standing.LAPSED)]
+        assert uow.signals.stops({case.case_id: kept.at_us}, 0) == []
 
 
 def test_a_reason_comes_back_with_its_runs(world: World) -> None:

@@ -5,14 +5,14 @@ When a case is late or a reason is due, `rooms` says; here are the devices: came
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from orvault.clock import US_PER_S
 from orvault.container.canonical import Fields, decode
 from orvault.custody.desks.base import SYSTEM
-from orvault.custody.history import Act, Detail
+from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.ports import CameraInfo, CameraStatus, TriggerReport, Trouble, TroubleKind
 from orvault.custody.rows import UnitOfWork
 from orvault.text import printable
@@ -80,24 +80,39 @@ def rooms_of(uow: UnitOfWork) -> list[str]:
     return sorted({camera.room for camera in uow.cameras.all() if not camera.removed})
 
 
-def camera_news(uow: UnitOfWork, statuses: Mapping[str, CameraStatus], rooms: set[str]) -> list[News]:
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """The cameras of some rooms, and what history was last told of them and of the rooms' triggers, by subject."""
+
+    cameras: tuple[CameraInfo, ...]
+    noted: Mapping[str, Entry]
+
+
+def devices_in(uow: UnitOfWork, rooms: Collection[str]) -> Devices:
+    """The devices of these rooms."""
+    cameras = tuple(camera for camera in uow.cameras.all() if camera.room in rooms)
+    subjects = {*map(_camera_subject, cameras), *map(_trigger_subject, rooms)}
+    return Devices(cameras, uow.history.newest(subjects))
+
+
+def camera_news(here: Devices, statuses: Mapping[str, CameraStatus], rooms: Collection[str]) -> list[News]:
     """Cameras of these rooms that were lost, or came back, since history was last told."""
     news = []
-    for camera in uow.cameras.all():
+    for camera in here.cameras:
         if camera.room not in rooms:
             continue
         state = _camera_trouble(statuses.get(camera.camera_id))
-        if state != _noted_camera(uow, camera)[0]:
+        if state != _noted_camera(here, camera)[0]:
             act, detail = (Act.CAMERA_LOST, {"state": state}) if state else (Act.CAMERA_BACK, {})
             news.append(News(act, _camera_subject(camera), detail))
     return news
 
 
-def lost_cameras(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
+def lost_cameras(here: Devices, room: str, case_id: str) -> list[Alarm]:
     """Alarms for the cameras of a room that were lost when history was last told."""
     alarms = []
-    for camera in uow.cameras.all():
-        state, since_us = _noted_camera(uow, camera) if camera.room == room else ("", 0)
+    for camera in here.cameras:
+        state, since_us = _noted_camera(here, camera) if camera.room == room else ("", 0)
         if state:
             words = _CAMERA_WORDS.get(state, "cannot be reached")
             text = f"The camera {camera.title} {words}. What it misses is lost."
@@ -105,14 +120,18 @@ def lost_cameras(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
     return alarms
 
 
-def trigger_news(uow: UnitOfWork, reports: Sequence[TriggerReport], now_us: int) -> list[News]:
-    """Rooms whose pedal or gestures fail otherwise than history was last told; one without a report has none."""
+def trigger_news(
+    here: Devices, rooms: Collection[str], reports: Sequence[TriggerReport], now_us: int
+) -> list[News]:
+    """Which of these rooms' pedals or gestures fail otherwise than history was last told; a room without a report has
+    no trouble.
+    """
     reported = {report.room: report.troubles for report in reports}
     news = []
-    for room in sorted({*rooms_of(uow), *reported}):
+    for room in sorted(rooms):
         troubles = [one for one in reported.get(room, ()) if _lasts(one, now_us)]
         if {(one.kind, one.device) for one in troubles} == {
-            (one.kind, one.device) for one in _noted_troubles(uow, room)
+            (one.kind, one.device) for one in _noted_troubles(here, room)
         }:
             continue
         act = Act.TRIGGERS_LOST if troubles else Act.TRIGGERS_BACK
@@ -121,7 +140,7 @@ def trigger_news(uow: UnitOfWork, reports: Sequence[TriggerReport], now_us: int)
     return news
 
 
-def lost_triggers(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
+def lost_triggers(here: Devices, room: str, case_id: str) -> list[Alarm]:
     """Alarms for the pedal and the gestures of a room, as history was last told; also while no case is armed."""
     return [
         Alarm(
@@ -131,7 +150,7 @@ def lost_triggers(uow: UnitOfWork, room: str, case_id: str) -> list[Alarm]:
             one.since_us,
             _TRIGGER_WORDS[one.kind].format(device=one.device, why=one.detail),
         )
-        for one in _noted_troubles(uow, room)
+        for one in _noted_troubles(here, room)
     ]
 
 
@@ -142,20 +161,20 @@ def _camera_trouble(status: CameraStatus | None) -> str:
     return "" if status.state in _WELL else status.state[:_WORD_CHARS]
 
 
-def _noted_camera(uow: UnitOfWork, camera: CameraInfo) -> tuple[str, int]:
+def _noted_camera(here: Devices, camera: CameraInfo) -> tuple[str, int]:
     """What history says is wrong with the camera (empty: nothing), and since when."""
-    entries = uow.history.page(None, 1, subject=_camera_subject(camera), actor=None, act=None)
-    if not entries or entries[0].act != Act.CAMERA_LOST.value:
+    entry = here.noted.get(_camera_subject(camera))
+    if entry is None or entry.act != Act.CAMERA_LOST.value:
         return "", 0
-    return _read(entries[0].detail, entries[0].seq).text("state", _WORD_CHARS), entries[0].at_us
+    return _read(entry.detail, entry.seq).text("state", _WORD_CHARS), entry.at_us
 
 
-def _noted_troubles(uow: UnitOfWork, room: str) -> list[Trouble]:
+def _noted_troubles(here: Devices, room: str) -> list[Trouble]:
     """What history says is wrong with the room's pedal and gestures."""
-    entries = uow.history.page(None, 1, subject=_trigger_subject(room), actor=None, act=None)
-    if not entries or entries[0].act != Act.TRIGGERS_LOST.value:
+    entry = here.noted.get(_trigger_subject(room))
+    if entry is None or entry.act != Act.TRIGGERS_LOST.value:
         return []
-    written = _read(entries[0].detail, entries[0].seq)
+    written = _read(entry.detail, entry.seq)
     return [_trouble(Fields(item, written.where)) for item in written.items("troubles", 1, _TROUBLES)]
 
 

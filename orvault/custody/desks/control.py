@@ -27,7 +27,7 @@ from orvault.custody.control import (
 from orvault.custody.desks.alarms import rooms_of
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.ordering import CameraProblem, OrderDesk
-from orvault.custody.desks.rooms import Room, room_in
+from orvault.custody.desks.room_state import Room, room_in, rooms_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.ports import CameraInfo, StartOrder
@@ -112,7 +112,7 @@ class ControlDesk(OrderDesk):
         """Start rooms whose start no camera could follow, because each had yet to end its last run."""
         with self._uow(read_only=True) as uow:
             now_us = self._clock.now_us()
-            rooms = [room_in(uow, case.room, self._control, now_us) for case in uow.cases.armed()]
+            rooms = rooms_in(uow, [case.room for case in uow.cases.armed()], self._control, now_us)
             late = [h.name for h in rooms if ripen(h.state, self._control, now_us).action is Action.START]
         return tuple(problem for name in late for problem in self._ripen(name))
 

@@ -11,7 +11,7 @@ from orvault.custody.case import Case
 from orvault.custody.control import Signal, SignalKind, SignalSource, decide
 from orvault.custody.desks.base import SYSTEM
 from orvault.custody.desks.control import Cause, ControlDesk, detail_of, kept_signal, subject_of
-from orvault.custody.desks.rooms import room_in
+from orvault.custody.desks.room_state import room_in
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork

@@ -10,21 +10,19 @@ from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.case import Case, CaseState, Run, check_stop_reason
+from orvault.custody.case import Case, CaseState, check_stop_reason
 from orvault.custody.control import (
-    ControlPolicy,
     Phase,
-    RoomState,
-    Stop,
     Waiting,
     late_since,
-    phase_of,
     unconfirmed,
 )
 from orvault.custody.desks.alarms import (
     Alarm,
     AlarmKind,
+    Devices,
     camera_news,
+    devices_in,
     lost_cameras,
     lost_triggers,
     rooms_of,
@@ -32,10 +30,11 @@ from orvault.custody.desks.alarms import (
 )
 from orvault.custody.desks.base import SYSTEM, Desk, not_found
 from orvault.custody.desks.ordering import case_in, case_subject
+from orvault.custody.desks.room_state import Room, room_in, rooms_in
 from orvault.custody.history import Act
 from orvault.custody.ports import TriggerReport
 from orvault.custody.rows import UnitOfWork
-from orvault.custody.signals import Standing, StopReason
+from orvault.custody.signals import StopReason
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -45,16 +44,6 @@ class DueReason:
 
     reason: StopReason
     case: Case
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """A room with its case (the armed one, else the one closed last) and what was heard under it."""
-
-    name: str
-    case: Case | None
-    runs: tuple[Run, ...]
-    state: RoomState
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,7 @@ class RoomDesk(Desk):
             here = room_in(uow, room, self._control, self._clock.now_us())
             if here.case is None and room not in rooms_of(uow):
                 raise not_found("room", room)
-            return self._view(uow, here, _due(uow))
+            return self._view(here, devices_in(uow, {room}), _due(uow))
 
     def room_states(self, by: Account) -> tuple[RoomView, ...]:
         """Every room in reach that has a camera, by name."""
@@ -90,7 +79,10 @@ class RoomDesk(Desk):
         with self._uow(read_only=True) as uow:
             now_us, due = self._clock.now_us(), _due(uow)
             names = [name for name in rooms_of(uow) if self._reaches(by, Right.CASE_VIEW, name)]
-            return tuple(self._view(uow, room_in(uow, name, self._control, now_us), due) for name in names)
+            devices = devices_in(uow, set(names))
+            return tuple(
+                self._view(here, devices, due) for here in rooms_in(uow, names, self._control, now_us)
+            )
 
     def records(self, room: str) -> bool:
         """Whether a camera of this room records; for devices, who are told nothing else."""
@@ -136,13 +128,13 @@ class RoomDesk(Desk):
         self._note_devices(triggers)
         with self._uow(read_only=True) as uow:
             now_us = self._clock.now_us()
-            armed = [room_in(uow, case.room, self._control, now_us) for case in uow.cases.armed()]
+            armed = rooms_in(uow, [case.room for case in uow.cases.armed()], self._control, now_us)
+            known = rooms_of(uow)
+            devices = devices_in(uow, {*known, *(here.name for here in armed)})
             alarms = [alarm for here in armed for alarm in self._alarms(here, now_us)]
-            lost = [alarm for here in armed for alarm in _lost_cameras(uow, here)]
+            lost = [alarm for here in armed for alarm in _lost_cameras(devices, here)]
             cases = {here.name: here.case.case_id for here in armed if here.case is not None}
-            unheard = [
-                alarm for name in rooms_of(uow) for alarm in lost_triggers(uow, name, cases.get(name, ""))
-            ]
+            unheard = [alarm for name in known for alarm in lost_triggers(devices, name, cases.get(name, ""))]
             due = _due(uow)
             unsaid = [
                 alarm for alarm in alarms if alarm.kind is AlarmKind.LATE_START and not _said(uow, alarm)
@@ -160,9 +152,14 @@ class RoomDesk(Desk):
         except OrvaultError:
             states = {}  # none answers: each counts as lost
         with self._uow(read_only=True) as uow:
-            rooms = {case.room for case in uow.cases.armed()}
+            armed = {case.room for case in uow.cases.armed()}
             now_us = self._clock.now_us()
-            news = [*camera_news(uow, states, rooms), *trigger_news(uow, triggers, now_us)]
+            rooms = {*rooms_of(uow), *(report.room for report in triggers)}
+            devices = devices_in(uow, rooms | armed)
+            news = [
+                *camera_news(devices, states, armed),
+                *trigger_news(devices, rooms, triggers, now_us),
+            ]
         if not news:
             return
         with self._uow() as uow:
@@ -186,10 +183,10 @@ class RoomDesk(Desk):
                 uow.history.append(now, SYSTEM, Act.STOP_REASON_REMINDED, case_subject(one.case), reminded)
             uow.commit()
 
-    def _view(self, uow: UnitOfWork, here: Room, all_due: Iterable[DueReason]) -> RoomView:
+    def _view(self, here: Room, devices: Devices, all_due: Iterable[DueReason]) -> RoomView:
         now_us = self._clock.now_us()
         due = tuple(one for one in all_due if one.case.room == here.name)
-        unheard = lost_triggers(uow, here.name, _open_case_id(here))
+        unheard = lost_triggers(devices, here.name, _open_case_id(here))
         return RoomView(
             here.name,
             here.state.phase,
@@ -197,7 +194,12 @@ class RoomDesk(Desk):
             tuple(run.camera_id for run in here.runs if run.recording),
             tuple(w for w in unconfirmed(here.state, self._control, now_us) if not w.lapsed),
             due,
-            (*self._alarms(here, now_us), *_lost_cameras(uow, here), *unheard, *self._overdue(due, now_us)),
+            (
+                *self._alarms(here, now_us),
+                *_lost_cameras(devices, here),
+                *unheard,
+                *self._overdue(due, now_us),
+            ),
         )
 
     def _alarms(self, here: Room, now_us: int) -> list[Alarm]:
@@ -227,38 +229,20 @@ class RoomDesk(Desk):
         ]
 
 
-def room_in(uow: UnitOfWork, name: str, policy: ControlPolicy, now_us: int) -> Room:
-    """The room as the ledger has it; its state names no ids heard, because the ledger is asked for each."""
-    case = uow.cases.in_room(name)
-    if case is None:
-        return Room(name, None, (), RoomState())
-    runs = tuple(uow.runs.of_case(case.case_id))
-    armed_us = case.armed_us or 0
-    if case.state is CaseState.CLOSED:
-        return Room(name, case, runs, RoomState(Phase.CLOSED, armed_us))
-    started_us = uow.signals.newest_start(case.case_id)
-    if started_us is None:  # recording since before the ledger kept signals
-        started_us = min((run.started_us for run in runs if run.recording), default=None)
-    after_us = armed_us - 1 if started_us is None else started_us
-    kept = uow.signals.stops(case.case_id, after_us, now_us - policy.memory_us)
-    stops = tuple(
-        Stop(one.signal_id, one.at_us, one.source, one.standing is Standing.EFFECTIVE) for one in kept
-    )
-    return Room(name, case, runs, RoomState(phase_of(case, runs), armed_us, started_us, stops))
-
-
 def _open_case_id(here: Room) -> str:
     return "" if here.case is None or here.case.state is CaseState.CLOSED else here.case.case_id
 
 
-def _lost_cameras(uow: UnitOfWork, here: Room) -> list[Alarm]:
+def _lost_cameras(devices: Devices, here: Room) -> list[Alarm]:
     """Nobody needs the cameras of a room without an armed case."""
     case_id = _open_case_id(here)
-    return lost_cameras(uow, here.name, case_id) if case_id else []
+    return lost_cameras(devices, here.name, case_id) if case_id else []
 
 
 def _due(uow: UnitOfWork) -> list[DueReason]:
-    return [DueReason(reason, case_in(uow, reason.case_id)) for reason in uow.reasons.due()]
+    reasons = uow.reasons.due()
+    cases = uow.cases.those({reason.case_id for reason in reasons})
+    return [DueReason(reason, cases[reason.case_id]) for reason in reasons]
 
 
 def _asked_us(reason: StopReason) -> int:
