@@ -30,15 +30,8 @@ from orvault.ledger.engine import Ledger, open_ledger
 from orvault.ledger.migrate import migrate
 from tests.contract.mariadb import MariaDb
 from tests.contract.rows_read import Work, work_of
-from tests.fakes import (
-    PASSWORD,
-    AnyNode,
-    FakeCaseKeys,
-    FakeRecorders,
-    FakeRenderers,
-    cheap_passwords,
-    make_segment,
-)
+from tests.fake_parts import AnyNode, FakeCaseKeys, FakeRecorders, FakeRenderers, make_segment
+from tests.fakes import PASSWORD, cheap_passwords
 
 BATCH = 64  # what a node offers at once while it catches up (actors/outbox.py)
 _UP_S = 20

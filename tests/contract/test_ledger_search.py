@@ -14,7 +14,8 @@ from orvault.custody.recorded import LONGEST_STRETCH_US, StoredGap, Stretch
 from orvault.ledger.migrate import downgrade, migrate
 from orvault.ledger.stretches import stretch_of
 from orvault.ledger.tables_search import events, stretches
-from tests.fakes import World, make_segment
+from tests.fake_parts import make_segment
+from tests.fakes import World
 
 SEGMENT_US = 2 * US_PER_S
 

@@ -21,7 +21,8 @@ from orvault.container.gap import Gap, signed_gap
 from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.unconfirmed import Landmark
-from tests.fakes import CAMERAS, AnyNode, World, make_segment, make_world, sqlite_url
+from tests.fake_parts import AnyNode, make_segment
+from tests.fakes import CAMERAS, World, make_world, sqlite_url
 from tests.unit.actors_support import Enrolled, eventually
 from tests.unit.container_support import hospital
 

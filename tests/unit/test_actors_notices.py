@@ -23,15 +23,8 @@ from orvault.custody.notices import LineTemplate, Notice, NoticeKind
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
-from tests.fakes import (
-    FakeCaseKeys,
-    FakeRecorders,
-    FakeRenderers,
-    World,
-    cheap_passwords,
-    make_world,
-    sqlite_url,
-)
+from tests.fake_parts import FakeCaseKeys, FakeRecorders, FakeRenderers
+from tests.fakes import World, cheap_passwords, make_world, sqlite_url
 from tests.unit.actors_support import CalmClock, eventually
 from tests.unit.listeners import HttpRecorder, TcpRecorder, UdpRecorder
 

@@ -9,7 +9,8 @@ import pytest
 
 from orvault.clock import US_PER_S, utc_iso
 from orvault.custody.account import Role
-from tests.fakes import PASSWORD, make_segment
+from tests.fake_parts import make_segment
+from tests.fakes import PASSWORD
 from tests.unit.api_support import MEDIA, Api, export_body, is_problem, make_api
 
 MANAGER, OFFICER, CLINICIAN = Role.RECORDS_MANAGER, Role.PRIVACY_OFFICER, Role.CLINICAL_STAFF

@@ -13,7 +13,8 @@ from orvault.custody.anchors import anchor_heads, anchors_of
 from orvault.custody.request import ExportRequest
 from orvault.custody.stretches import FirstSeen, Track, check_track, track_of
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_segment, make_world, sqlite_url
+from tests.fake_parts import make_segment
+from tests.fakes import World, make_world, sqlite_url
 
 SPAN = (0, 100)  # seconds from the beginning; five segments of 2 s lie in its first ten
 

@@ -13,7 +13,8 @@ from orvault.custody.case import CasePlan, CaseState
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.recorder import RecordingOrder
-from tests.fakes import World, make_segment, make_world, sqlite_url
+from tests.fake_parts import make_segment
+from tests.fakes import World, make_world, sqlite_url
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from orvault.recording.destroying import DestroyedCases, Erased
 from orvault.recording.store import SegmentStore
-from tests.fakes import FakeRecorders, FakeRenderers, cheap_passwords, sqlite_url
+from tests.fake_parts import FakeRecorders, FakeRenderers
+from tests.fakes import cheap_passwords, sqlite_url
 from tests.unit.actors_support import PASSPHRASE, START_US, Site, away, make_site
 from tests.unit.container_support import hospital
 from tests.unit.fsck_support import Recorded, named
