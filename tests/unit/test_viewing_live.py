@@ -374,6 +374,7 @@ def through(cover: PeopleCover, finder: Finder, first: int, looks: int) -> list[
         at += 1
         eventually(lambda: cover._under_way is None, f"look {before} is done")
     plans += [each.plan for each in cover.take(PICTURE.copy(), at * EVERY_90K)]
+    eventually(lambda: cover._under_way is None, "nothing looks that would find what comes next")
     return plans
 
 
