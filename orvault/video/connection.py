@@ -12,6 +12,8 @@ from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
+from orvault.video.pacing import FRESH_BYTES
+
 _DESCRIPTORS = Path("/proc/self/fd")
 _ASKED_BYTES = 208 * 1024  # what Linux grants everybody (net.core.rmem_max)
 _TCP_WINDOW_CLAMP = 10  # of linux/tcp.h; Python does not name it
@@ -19,19 +21,21 @@ _TCP_WINDOW_CLAMP = 10  # of linux/tcp.h; Python does not name it
 
 def let_wait(connection: socket.socket) -> int:
     """Let more of a camera's pictures wait in the system than in a fresh connection; how many bytes can."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ASKED_BYTES)
-    granted = (
-        connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
-    )  # the other half is for overhead
-    # Before Linux 6 a connection kept to the window it had begun with, however large its buffer.
-    connection.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, granted)
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _ASKED_BYTES)
+        # Half of what it tells is for overhead.
+        granted = connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+        # Before Linux 6 a connection kept to the window it had begun with, however large its buffer.
+        connection.setsockopt(socket.IPPROTO_TCP, _TCP_WINDOW_CLAMP, granted)
+    except OSError:  # whatever is wrong with it, its reader finds it out
+        return FRESH_BYTES
     return granted
 
 
 def open_sockets() -> dict[int, int]:
     """This process's sockets: inode, which is each one's own, to descriptor. Empty where the system lists none."""
     found = {}
-    with suppress(FileNotFoundError):  # only Linux lists them
+    with suppress(OSError):  # only Linux lists them; and a process may have no descriptor left to look with
         for entry in _DESCRIPTORS.iterdir():
             with suppress(OSError):  # closed since it was listed, as the listing's own descriptor
                 status = os.fstat(int(entry.name))
