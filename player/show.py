@@ -86,6 +86,7 @@ def label_facts(reader: PackageReader, issuer: Issuer | None) -> dict[str, objec
     """What the clear label says, for `--json`."""
     label = reader.label
     return {
+        "activation": None if label.activation is None else label.activation.address,
         "package_id": label.package_id,
         "issued": utc_iso(label.issued_us),
         "not_before": utc_iso(label.not_before_us),
@@ -119,6 +120,8 @@ def label_lines(reader: PackageReader, issuer: Issuer | None) -> None:
     line("Issued", utc_iso(label.issued_us))
     line("Opens from", utc_iso(label.not_before_us))
     line("Opens until", utc_iso(label.not_after_us))
+    if label.activation is not None:
+        line("Activation", f"{label.activation.address} is asked before it opens")
     passwords = sum(slot.password_salt is not None for slot in reader.slots)
     line("Recipients", f"{passwords} by password, {len(reader.slots) - passwords} by key file")
     for camera in label.cameras:

@@ -81,7 +81,7 @@ class PackageReader:
 
     def close(self) -> None:
         """Close the file and drop the key; readers from `media` stop working."""
-        self._key = b""
+        self._key, self._lease = b"", None
         self._file.close()
 
     def __enter__(self) -> PackageReader:

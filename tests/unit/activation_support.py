@@ -45,10 +45,11 @@ def allow(world: World, policy: ActivationPolicy = OFFERED) -> None:
     world.custody._exports = replace(world.custody._exports or ExportPolicy(), activation=policy)
 
 
-def handed_out(world: World, plays: int | None = None, number: str = "2026-1") -> Held:
+def handed_out(world: World, plays: int | None = None, number: str = "2026-1", **changes: object) -> Held:
     """A package that was made and is ready, with so many plays."""
     allow(world)
-    wish = world.wish(world.recorded_case(number=number), activation=ActivationWish(True, plays))
+    wanted = ActivationWish(True, plays)
+    wish = world.wish(world.recorded_case(number=number), activation=wanted, **changes)
     request = world.custody.submit_export(world.manager, wish)
     world.custody.approve_export(world.officer, request.request_id)
     job = world.claimed()

@@ -19,8 +19,9 @@ from orvault.custody.activation import (
     ActivationPolicy,
     ActivationWish,
 )
+from orvault.custody.destruction import Destruction, Step
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World, consents_of, make_world, sqlite_url
 from tests.unit.activation_support import Held, allow, handed_out
 
 HOUR_US = 3600 * US_PER_S
@@ -120,8 +121,6 @@ def test_guesses_at_packages_do_not_make_sign_ins_wait(world: World) -> None:
         key = generate_private_key().public()
         _refused(held, ActivationRequest.make(f"pkg-{number}", key, held.half), "198.51.100.9")
     assert _refused(held, client="198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
-    from tests.fakes import PASSWORD
-
     world.custody.sign_in(world.manager.name, PASSWORD, "198.51.100.9")
 
 
@@ -147,6 +146,26 @@ def test_an_expired_package_is_refused_and_its_half_deleted(world: World) -> Non
     world.custody.expire_due()
     assert _last(world)[2] == {"activation_shares_deleted": 1}
     assert _refused(held).kind is ErrorKind.EXPIRED
+
+
+def test_a_consent_withdrawn_before_delivery_reaches_a_copy_that_left(world: World) -> None:
+    held = handed_out(world, basis=consents_of("Lee", "Park"))
+    held.ask()
+    world.custody.withdraw_consent(world.manager, held.request.request_id, 1, "He thought it over.")
+    (kept,) = world.custody.shares_of(world.officer, held.request.request_id)
+    assert kept.sealed is None and _refused(held).kind is ErrorKind.NOT_ACTIVATED
+
+
+def test_the_destruction_of_its_case_ends_a_package_that_asks(world: World) -> None:
+    held = handed_out(world)
+    case_id, now = held.request.wish.case_id, world.clock.now_us()
+    with world.ledger.uow() as uow:
+        uow.destructions.add(Destruction(case_id, Step.BEGUN, now, "a rule", now, begun_us=now))
+        uow.commit()
+    assert _refused(held).kind is ErrorKind.DESTROYED
+    world.custody.key_destroyed(case_id, world.custody.take_up(case_id).epoch)
+    (kept,) = world.custody.shares_of(world.officer, held.request.request_id)
+    assert kept.sealed is None
 
 
 def test_a_package_that_is_not_valid_yet_costs_no_play(world: World) -> None:

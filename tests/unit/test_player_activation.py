@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from typer.testing import CliRunner
 
 from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.container.activation import Activation, proof_key
@@ -20,6 +21,7 @@ from orvault.container.package import PackageBuilder
 from orvault.custody.activation import ActivationWish
 from orvault.custody.request import ExportRequest
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
+from player.__main__ import app
 from player.activation import Activator, HospitalLease
 from player.session import Session
 from tests.unit.activation_server import Served, make_authority, proxy, served
@@ -166,6 +168,8 @@ def test_a_package_of_an_unknown_issuer_asks_nobody(vault: Vault) -> None:
 
 
 def test_what_needs_no_key_asks_nobody(vault: Vault) -> None:
+    shown = CliRunner().invoke(app, ["info", str(vault.package), "--json"])
+    assert json.loads(shown.stdout)["activation"] == vault.address
     with Session.open(vault.package, [hospital()[0].certificate_der], SystemClock()) as session:
         session.reader.verify_all()
     assert vault.server.requests == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ from pydantic import ValidationError
 
 from cluster.services import ledger_address
 from cluster.settings import Settings, load_settings
+from orvault.container.activation import Activation
 from orvault.container.note import COSIGNATURE, ED25519, NoteKey
+from orvault.custody.activation import ActivationMode, ActivationPolicy
 from orvault.errors import ErrorKind, OrvaultError
+from tests.unit.activation_server import make_authority
 
 PROJECT = Path(__file__).parents[2]
 GOOD = """\
@@ -187,3 +191,26 @@ def test_witnesses_are_named_once_with_their_own_keys_and_https(tmp_path: Path) 
         with pytest.raises(OrvaultError) as caught:
             load(*bad)
         assert caught.value.kind is ErrorKind.BAD_SETTINGS
+
+
+def test_activation_names_where_it_is_asked_for_and_who_certifies_that(tmp_path: Path) -> None:
+    for wrong in (
+        "{mode: always}",
+        "{mode: offered, address: 'http://vault.test'}",
+        "{hours: 0}",
+        "{plays: 0}",
+    ):
+        assert "export.activation" in refused(tmp_path, GOOD + f"export: {{activation: {wrong}}}\n")
+    never = load(tmp_path, GOOD)
+    assert never.export.activation.place() is None  # type: ignore[attr-defined]
+    ca, _, _ = make_authority(tmp_path)
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var/ca.pem").write_text(ssl.DER_cert_to_PEM_cert(ca))
+    mode = "mode: always, address: 'https://vault.test:8443', ca_file: ca.pem, hours: 3, plays: 5"
+    settings = load(tmp_path, GOOD + f"export: {{activation: {{{mode}}}}}\n").export  # type: ignore[attr-defined]
+    assert settings.activation.place() == Activation("https://vault.test:8443", ca)
+    assert settings.policy().activation == ActivationPolicy(ActivationMode.ALWAYS, 5, 3)
+    (tmp_path / "var/ca.pem").write_text("no certificate")
+    with pytest.raises(OrvaultError) as caught:
+        settings.activation.place()
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS
