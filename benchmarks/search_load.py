@@ -45,7 +45,7 @@ _TABLES: dict[str, str] = {
     "cases": "id, number, room, planned_us, recording_request, state, created_us, created_by, closed_us, closed_by",
     "case_participants": "case_id, position, name",
     "runs": "id, case_id, camera_id, epoch, started_us, started_by, stop_ordered_us, stop_ordered_by, stop_reason,"
-    " stopped_us",
+    " stopped_us, destroyed_us",
     "segments": "id, case_id, camera_id, run_id, sequence, start_us, end_us, frames, bytes, digest, path, header,"
     " slots, indexed_us",
     "stretches": "run_id, first_sequence, last_sequence, case_id, camera_id, room, start_us, end_us, frames, bytes",
@@ -61,9 +61,10 @@ _Rows = Callable[[Iterable["LoadedCase"], str, int], Iterator[str]]
 
 @dataclass(frozen=True, slots=True)
 class LoadedCase:
-    """The case number `n` of a ledger; everything about it follows from that."""
+    """The case number `n` of a ledger; everything about it follows from that, but whether it is kept still."""
 
     n: int
+    destroyed: bool = False
 
     @property
     def begin_us(self) -> int:
@@ -131,7 +132,7 @@ def load(server: MariaDb, database: str, cases: int, account_id: str, folder: Pa
         size = int(cursor.fetchone()[0])
         for table in steps(list(_TABLES), f"Loading {cases} cases"):
             loaded = cases - KEPT_CASES if table == "destructions" else cases
-            some = (LoadedCase(n) for n in range(loaded))
+            some = (LoadedCase(n, destroyed=n < cases - KEPT_CASES) for n in range(loaded))
             _load_table(cursor, table, _ROWS[table](some, account_id, size), folder)
         cursor.execute("UPDATE history_head SET size = %s", (size + cases * len(_ACTS),))
         cursor.execute(f"ANALYZE TABLE {', '.join(_TABLES)}")
@@ -174,7 +175,8 @@ def _run(case: LoadedCase, camera: int, account_id: str) -> str:
     at = case.begin_us
     end = at + case.segments * SEGMENT_US
     which = (case.run_id(camera), case.case_id, case.cameras[camera], case.n + 1)
-    return _line(*which, at, account_id, end, "system", "the case was closed", end)
+    gone = _destroyed_us(case) if case.destroyed else _NULL
+    return _line(*which, at, account_id, end, "system", "the case was closed", end, gone)
 
 
 def _segments(case: LoadedCase, camera: int) -> Iterator[str]:
@@ -229,8 +231,12 @@ def _history(case: LoadedCase, seq: int) -> Iterator[str]:
 
 
 def _destruction(case: LoadedCase) -> str:
-    at = case.begin_us + KEPT_CASES * CASE_EVERY_US
+    at = _destroyed_us(case)
     return _line(case.case_id, "destroyed", at, "The time is over.", at, at, at, at, at, 1, "{}")
+
+
+def _destroyed_us(case: LoadedCase) -> int:
+    return case.begin_us + KEPT_CASES * CASE_EVERY_US
 
 
 def _line(*values: object) -> str:

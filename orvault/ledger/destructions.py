@@ -31,6 +31,11 @@ class Destructions:
         """Write how far it is."""
         here = t.destructions.c.case_id == destruction.case_id
         self._db.execute(update(t.destructions).where(here).values(**_values(destruction)))
+        if destruction.destroyed_us is not None:
+            # So that what is kept is found without a walk by all that ever was (`Retention.undestroyed`).
+            of_case = base.runs.c.case_id == destruction.case_id
+            gone: Values = {"destroyed_us": destruction.destroyed_us}
+            self._db.execute(update(base.runs).where(of_case).values(**gone))
 
     def withdraw(self, case_id: str) -> None:
         """Forget one that has not begun."""

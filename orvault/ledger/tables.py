@@ -254,6 +254,7 @@ runs = make_table(
         "stop_reason", String(500), comment="why; the law asks for it when it is before the end of the case"
     ),
     moment("stopped_us", "when the recorder confirmed; NULL: not yet", nullable=True),
+    moment("destroyed_us", "when the case's destruction was certified; NULL: kept", nullable=True),
     UniqueConstraint("camera_id", "epoch"),
     UniqueConstraint("open_camera_id"),
     CheckConstraint("epoch >= 1", "epoch"),
@@ -262,6 +263,7 @@ runs = make_table(
     CheckConstraint("(stop_ordered_us IS NULL) = (stop_reason IS NULL)", "stop_has_reason"),
     CheckConstraint("stopped_us IS NULL OR stop_ordered_us IS NOT NULL", "stop_was_ordered"),
     Index(None, "case_id"),
+    Index(None, "destroyed_us", "case_id"),
 )
 
 segments = make_table(

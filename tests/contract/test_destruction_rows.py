@@ -52,6 +52,13 @@ def test_a_case_goes_from_due_to_destroyed(world: World) -> None:
     assert custody.outstanding_files() == []
     left = custody.retention_plan(officer)
     assert left.due == () and [item.recorded.case_id for item in left.stopped] == [held.case_id]
+    with world.ledger.engine.connect() as connection:
+        gone = (
+            connection.execute(text("SELECT case_id FROM runs WHERE destroyed_us IS NOT NULL"))
+            .scalars()
+            .all()
+        )
+    assert set(gone) == {case.case_id}
     assert custody.verify_history().intact
 
 

@@ -194,3 +194,28 @@ def test_no_list_asks_again_for_each_of_its_rows(large: World) -> None:
     for name, ask in lists.items():
         few, many = (work_of(large.ledger, partial(ask, manager, limit=limit)) for limit in (2, 100))
         assert few.statements == many.statements, name
+
+
+def test_what_is_destroyed_costs_the_plan_of_destruction_nothing(large: World) -> None:
+    ledger, custody = large.ledger, large.custody
+    with ledger.engine.begin() as connection:
+        gone = "id <= :last"
+        values = {"last": f"{2899:036d}"}
+        connection.execute(text(f"UPDATE runs SET destroyed_us = 5 WHERE {gone}"), values)
+        connection.execute(
+            text(
+                "INSERT INTO destructions (case_id, step, due_us, rule, noticed_us, begun_us, key_destroyed_us,"
+                " packages_removed_us, destroyed_us, epoch, receipt)"
+                f" SELECT id, 'destroyed', 1, 'r', 2, 3, 4, 5, 5, 1, 'R' FROM cases WHERE {gone}"
+            ),
+            values,
+        )
+    try:
+        plan = custody.retention_plan(large.manager, limit=50)
+        assert len(plan.due) + len(plan.stopped) >= 50
+        read = rows_read(ledger, lambda: custody.retention_plan(large.manager, limit=50))
+        assert read <= 2500  # fewer than cases that are destroyed
+    finally:
+        with ledger.engine.begin() as connection:
+            connection.execute(text("DELETE FROM destructions"))
+            connection.execute(text("UPDATE runs SET destroyed_us = NULL"))
