@@ -1,6 +1,6 @@
 """orvault-player: looks into, verifies and plays export packages. Needs neither server nor database nor Ray.
 
-Clear pictures and keys stay in memory. There is no window yet: `play --headless` decodes every frame.
+Clear pictures and keys stay in memory. `open` shows the window (player.window); a bare file name does too.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from orvault.text import grouped
 from player import revocations, roots, show
 from player import secrets as secret_input
 from player.activation import Activator
+from player.seen import SeenClock
 from player.session import Session
 from player.verdict import Verdict, of_error, of_history, of_issuer
+from player.window.launch import open_window
 
 if TYPE_CHECKING:
     from player.reel import Played
@@ -35,6 +37,7 @@ app = typer.Typer(
 trust_app = typer.Typer(help="The hospitals' root certificates that you believe.", no_args_is_help=True)
 app.add_typer(trust_app, name="trust")
 
+SUFFIX = ".orvault"
 FileArgument = Annotated[Path, typer.Argument(help="The package, *.orvault.", show_default=False)]
 RootOption = Annotated[
     list[Path] | None,
@@ -124,14 +127,10 @@ def play(
     allow_unknown: UnknownOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Play a package from end to end, once its terms are accepted; pictures exist in memory only."""
+    """Play a package in the window, or without one from end to end; pictures exist in memory only."""
     with show.errors_shown(as_json):
         if not headless:
-            raise OrvaultError(
-                ErrorKind.UNAVAILABLE,
-                "This version has no window yet.",
-                advice="With --headless every frame is decoded and counted.",
-            )
+            raise typer.Exit(open_window(file, root or [], key))
         with _opened(file, root) as session:
             manifest = session.unlock(
                 _secret(password_file, key, session), _activator(session, allow_unknown)
@@ -156,6 +155,17 @@ def play(
                     show.line("Played", f"{each.camera_id}: {each.frames} frames, {each.seconds:.1f} s")
             checked = f"no byte was altered and every frame played; {of_history(session.reader.proven)}"
             _end(of_issuer(session.issuer, checked), facts, as_json)
+
+
+@app.command("open")
+def open_(
+    file: Annotated[Path | None, typer.Argument(help="The package, *.orvault.", show_default=False)] = None,
+    root: RootOption = None,
+    key: KeyOption = None,
+) -> None:
+    """Open the window; the password is asked for there."""
+    with show.errors_shown(as_json=False):
+        raise typer.Exit(open_window(file, root or [], key))
 
 
 @app.command()
@@ -221,7 +231,7 @@ def _check_accepted(accepted: bool, *, may_ask: bool) -> None:
 
 def _opened(file: Path, root: list[Path] | None) -> Session:
     believed = roots.believed(root or [], show.skipped)
-    return Session.open(file, believed, SystemClock(), revocations.held(believed))
+    return Session.open(file, believed, SeenClock(SystemClock()), revocations.held(believed))
 
 
 def _secret(password_file: Path | None, key: Path | None, session: Session) -> str | PrivateKey:
@@ -278,7 +288,15 @@ def _no_core_dump() -> None:
 def main() -> None:
     """The program `orvault-player`."""
     _no_core_dump()
-    app(prog_name="orvault-player")
+    app(_with_command(sys.argv[1:]), prog_name="orvault-player")
+
+
+def _with_command(arguments: list[str]) -> list[str]:
+    """A double click gives a file name alone, or nothing to the packed program: both mean the window."""
+    packed = getattr(sys, "frozen", False)
+    if (packed and not arguments) or (len(arguments) == 1 and arguments[0].endswith(SUFFIX)):
+        return ["open", *arguments]
+    return arguments
 
 
 if __name__ == "__main__":

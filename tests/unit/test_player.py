@@ -243,11 +243,6 @@ FAILURES: dict[str, tuple[int, str, Act]] = {
         "none",
         lambda p: p.run("verify", p.made.path, "--password-file", p.folder / "none"),
     ),
-    "no window": (
-        1,
-        "Failed: This version has no window yet.",
-        lambda p: p.run("play", p.made.path, *p.password()),
-    ),
 }
 
 

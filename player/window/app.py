@@ -1,0 +1,60 @@
+"""The application round the window: font and colours, language, and what happens when it has a fault of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QLocale, QTimer
+from PySide6.QtWidgets import QApplication
+
+from orvault.clock import SystemClock
+from player import revocations, roots, show
+from player.seen import SeenClock
+from player.session import Session
+from player.window import look
+from player.window.window import Setup, Window
+from player.window.words import Language
+
+LANGUAGE_VARIABLE = "ORVAULT_PLAYER_LANGUAGE"  # "ko" or "en"; else the system's language decides
+FAULT = 70  # exit code: the program itself is broken (sysexits.h, EX_SOFTWARE)
+
+
+def run(file: Path | None, extra_roots: list[Path], key: Path | None) -> int:
+    """Show the window until it is closed."""
+    app = QApplication(sys.argv[:1])
+    app.setApplicationName("OR Vault Player")
+    look.dress(app)
+    _die_on_faults(app)
+
+    def open_session(path: Path, clock: SeenClock) -> Session:
+        believed = roots.believed(extra_roots, show.skipped)
+        return Session.open(path, believed, clock, revocations.held(believed), partial=True)
+
+    window = Window(Setup(open_session, SeenClock(SystemClock()), language(), key))
+    window.show()
+    if file is not None:
+        QTimer.singleShot(0, lambda: window.door.open_file(file))
+    return app.exec()
+
+
+def language() -> Language:
+    """Korean where the system is, English elsewhere; the window can be switched."""
+    wish = os.environ.get(LANGUAGE_VARIABLE, "") or QLocale.system().name()[:2]
+    return Language.KOREAN if wish == Language.KOREAN else Language.ENGLISH
+
+
+def _die_on_faults(app: QApplication) -> None:
+    """A window that goes on after a fault of its own might show a verdict that no longer holds."""
+
+    def die(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        os._exit(FAULT) if threading.current_thread() is not threading.main_thread() else app.exit(FAULT)
+
+    sys.excepthook = die
+    threading.excepthook = lambda told: die(
+        told.exc_type, told.exc_value or told.exc_type(), told.exc_traceback
+    )

@@ -1,0 +1,131 @@
+"""A package in the window from its opening to its closing: session, verdict so far, playback, verification behind it.
+
+Decides what the verdict is at any moment; shows nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from orvault.clock import SystemClock
+from orvault.container.keys import PrivateKey
+from orvault.errors import OrvaultError
+from player.activation import Activator
+from player.session import Session
+from player.window import overlay, verdicts
+from player.window.checker import Checker
+from player.window.facts import Known
+from player.window.marks import Mark, marks_of
+from player.window.playback import Playback
+from player.window.verdicts import Shown
+from player.window.words import Language
+
+
+class Opened(QObject):
+    """`changed()` says that the verdict, or how far it is, is another one."""
+
+    changed = Signal()
+    _progressed = Signal(float)
+    _checked = Signal(object)
+
+    def __init__(self, file: Path, session: Session) -> None:
+        super().__init__()
+        self.file, self.session = file, session
+        self.share: float | None = None  # how much has been verified; None: it is not going on
+        self.error = session.damage  # what is there of a file without its end is played all the same
+        self.playback: Playback | None = None
+        self.unlocked = False
+        self._whole = False
+        self._thumbprint = ""
+        self._checker: Checker | None = None
+        self._progressed.connect(self._on_progress)
+        self._checked.connect(self._on_checked)
+
+    def unlocking(self, secret: str | PrivateKey) -> Callable[[], str]:
+        """The work of trying a secret, for a thread; gives the thumbprint of the key file, if it was one."""
+
+        def work() -> str:
+            issuer = self.session.issuer
+            # Whom it asks, the page said before the secret was typed.
+            self.session.unlock(secret, Activator(issuer, SystemClock(), lambda words: None))
+            return "" if isinstance(secret, str) else secret.public().thumbprint
+
+        return work
+
+    def unlock_done(self, thumbprint: str) -> None:
+        """The secret was right: the rest is verified from here on, whatever is watched."""
+        self.unlocked, self._thumbprint = True, thumbprint
+        self.share = 0.0
+        self._checker = Checker(self.session, self._progressed.emit, self._checked.emit)
+        self.changed.emit()
+
+    def play(self) -> Playback:
+        """The terms were accepted: decoders start."""
+        self.playback = Playback(self.session, self.session.cameras())
+        self.playback.stopped.connect(self._on_stopped)
+        return self.playback
+
+    @property
+    def who(self) -> str:
+        """Whom the overlay names."""
+        return overlay.who(self.session.reader.manifest.terms.recipients, self._thumbprint)
+
+    @property
+    def marks(self) -> list[Mark]:
+        """What the time line can jump to."""
+        return marks_of(self.session.reader.manifest)
+
+    def shown(self, language: Language) -> Shown:
+        """The verdict by now."""
+        issuer, reader = self.session.issuer, self.session.reader
+        if self.error is not None:
+            return verdicts.failed(self.error, reader.label, language)
+        if self._whole:
+            return verdicts.verified(issuer, reader.proven, language)
+        if self.share is None:
+            return verdicts.locked(issuer, language)
+        return verdicts.checking(issuer, self.share, language)
+
+    def known(self, language: Language) -> Known:
+        """What details and report tell."""
+        reader = self.session.reader
+        return Known(
+            file=self.file,
+            shown=self.shown(language),
+            label=reader.label,
+            issuer=self.session.issuer,
+            manifest=reader.manifest if self.unlocked else None,
+            proven=reader.proven,
+        )
+
+    def close(self) -> None:
+        """End every thread, drop the key, close the file."""
+        if self.playback is not None:
+            self.playback.close()
+        if self._checker is not None:
+            self._checker.close()
+        self.session.reader.close()
+
+    def _on_progress(self, share: float) -> None:
+        if self._checker is not None and not self._whole and self.error is None:
+            self.share = share
+            self.changed.emit()
+
+    def _on_checked(self, error: OrvaultError | None) -> None:
+        self.share = None
+        if error is None:
+            self._whole = self.error is None
+            self.changed.emit()
+        else:
+            self._on_stopped(-1, error)
+
+    def _on_stopped(self, _camera: int, error: OrvaultError) -> None:
+        """The first thing that was found wrong is the verdict; playing stands still so that nobody overlooks it."""
+        if self.error is None:
+            self.error = error
+        if self.playback is not None:
+            self.playback.pause()
+        self.changed.emit()

@@ -1,0 +1,107 @@
+"""Details, report and pinned roots, as the window offers them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from orvault import __version__
+from orvault.clock import SystemClock
+from orvault.errors import OrvaultError
+from orvault.text import grouped, printable
+from player import roots
+from player.window import facts, report
+from player.window import words as w
+from player.window.facts import Known, Section
+from player.window.overlay import computer_user
+from player.window.times import date_time
+from player.window.words import Text
+
+if TYPE_CHECKING:
+    from player.window.window import Window
+
+
+class Papers:
+    """What is said about the package outside its pictures."""
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+
+    def here(self) -> tuple[tuple[Text, str], ...]:
+        """What details say of this computer."""
+        window, language = self._window, self._window.language
+        back_us = window.clock.turned_back_from_us
+        told = w.CLOCK_FINE.of(language)
+        if back_us is not None:
+            told = w.CLOCK_BACK.of(language, seen=date_time(back_us))
+        elif window.clock_problem is not None:
+            told = str(window.clock_problem)
+        capture = w.CAPTURE_ASKED if window.capture_asked else w.CAPTURE_NONE
+        who = window.opened.who if window.opened is not None and window.opened.unlocked else computer_user()
+        return ((w.VIEWER, who), (w.CLOCK, told), (w.CAPTURE, capture.of(language)))
+
+    def sections(self, known: Known) -> list[Section]:
+        """What details and report consist of."""
+        return facts.sections(known, self._window.language)
+
+    def pdf(self, known: Known) -> bytes:
+        """The report."""
+        language = self._window.language
+        foot = w.REPORT_FOOT.of(
+            language, computer=computer_user(), time=date_time(SystemClock().now_us()), version=__version__
+        )
+        return report.pdf(w.REPORT.of(language), self.sections(known), foot, self._window.font())
+
+    def save_report(self) -> None:
+        """Ask where, and write it there."""
+        known, language = self._window.known(), self._window.language
+        if known is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, w.SAVE_REPORT.of(language), f"{known.file.stem}.pdf", w.PDF_FILES.of(language)
+        )
+        if not name:
+            return
+        path = Path(name).with_suffix(".pdf")
+        try:
+            report.save(path, self.pdf(known))
+        except OrvaultError as error:
+            self._tell(self._window, str(error))
+            return
+        self._tell(self._window, w.REPORT_SAVED.of(language, path=path))
+
+    def trust_root(self, parent: QWidget) -> None:
+        """Pin a hospital's root after its fingerprint was compared with paper; then judge the package anew."""
+        language = self._window.language
+        name, _ = QFileDialog.getOpenFileName(
+            parent, w.TRUST_ROOT.of(language), "", w.CERTIFICATES.of(language)
+        )
+        if not name:
+            return
+        try:
+            root = roots.read_root(Path(name))
+            if self._compared(parent, root):
+                roots.add(Path(name))
+        except OrvaultError as error:
+            self._tell(parent, str(error))
+
+    def _compared(self, parent: QWidget, root: roots.Root) -> bool:
+        language = self._window.language
+        box = QMessageBox(parent)
+        box.setWindowTitle(w.TRUST_ROOT.of(language))
+        box.setText(
+            w.TRUST_ASK.of(language, name=printable(root.name), fingerprint=grouped(root.fingerprint))
+        )
+        yes = box.addButton(w.TRUST_YES.of(language), QMessageBox.ButtonRole.AcceptRole)
+        no = box.addButton(w.TRUST_NO.of(language), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(no)
+        box.exec()
+        return box.clickedButton() is yes
+
+    @staticmethod
+    def _tell(parent: QWidget, text: str) -> None:
+        box = QMessageBox(parent)
+        box.setText(printable(text, lines=True))
+        box.exec()

@@ -1,0 +1,155 @@
+"""All cameras of an open package in step: one clock, a thread for each camera, small pictures beside.
+
+Belongs to the window's thread; what the others find comes here through signals, one picture per camera at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from PySide6.QtCore import QObject, Signal
+
+from orvault.container.package import MediaInfo
+from player.reel import Picture, Reel
+from player.session import Session
+from player.window.clockwork import PlayClock
+from player.window.follower import Follower
+from player.window.marks import span_of
+from player.window.thumbnails import ThumbnailMaker
+from player.window.timeline import THUMBNAIL_PX
+
+
+class Mailbox:
+    """Holds the newest picture of a camera until the window takes it: none pile up while it is busy."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: tuple[Picture, bool] | None = None
+
+    def put(self, picture: Picture, stepped: bool) -> bool:
+        """Replace what is held; whether nothing was, so that somebody is to be told."""
+        with self._lock:
+            was_empty = self._held is None
+            self._held = (picture, stepped or (self._held is not None and self._held[1]))
+            return was_empty
+
+    def take(self) -> tuple[Picture, bool] | None:
+        """The newest, once."""
+        with self._lock:
+            held, self._held = self._held, None
+            return held
+
+
+class Playback(QObject):
+    """Signals: `shown(camera, picture)`, `stopped(camera, error)`, `small(asked_us, picture)` and `moved()`."""
+
+    shown = Signal(int, object)
+    stopped = Signal(int, object)
+    small = Signal(object, object)
+    moved = Signal()
+    _arrived = Signal(int)
+
+    def __init__(self, session: Session, media: Sequence[MediaInfo]) -> None:
+        super().__init__()
+        self.media = list(media)
+        self.clock = PlayClock(*span_of(media))
+        self.lead = 0  # the camera that is stepped, and of which small pictures are made
+        self._session = session
+        self._mail = [Mailbox() for _ in media]
+        self._arrived.connect(self._deliver)
+        self._followers = [self._follow(number, info) for number, info in enumerate(media)]
+        self._small = self._thumbnails()
+
+    def toggle(self) -> None:
+        """Play or pause."""
+        if self.clock.running:
+            self.pause()
+        else:
+            self._play()
+            self._nudge()
+
+    def pause(self) -> None:
+        """Stand still, all cameras at the same time: one may have been late."""
+        if self.clock.running:
+            self.clock.pause()
+            self.seek(self.clock.position_us)
+
+    def seek(self, at_us: int) -> None:
+        """All cameras jump there."""
+        taken = self.clock.seek(at_us)
+        for follower in self._followers:
+            follower.seek(taken)
+        self.moved.emit()
+
+    def seek_by(self, us: int) -> None:
+        """Jump on, or back."""
+        self.seek(self.clock.position_us + us)
+
+    def step(self, forward: bool) -> None:
+        """Stand, and show the lead camera's neighbouring picture; the others follow to its time."""
+        self.clock.pause()
+        self._followers[self.lead].step(forward)
+
+    def change_speed(self, change: Callable[[PlayClock], None]) -> None:
+        """Faster, slower, or as it was."""
+        change(self.clock)
+        self._nudge()
+
+    def set_lead(self, number: int) -> None:
+        """Choose the camera that is stepped and hovered over."""
+        if number != self.lead:
+            self.lead = number
+            self._small.close()
+            self._small = self._thumbnails()
+
+    def ask_small(self, at_us: int) -> None:
+        """A small picture of the lead camera is wanted."""
+        self._small.ask(at_us)
+
+    def close(self) -> None:
+        """End every thread; nothing is read from the package afterwards."""
+        self._arrived.disconnect(self._deliver)
+        self._small.close()
+        for follower in self._followers:
+            follower.close()
+        for box in self._mail:
+            box.take()
+
+    def _play(self) -> None:
+        before = self.clock.position_us
+        self.clock.play()
+        if self.clock.position_us < before:  # it stood at the end
+            self.seek(self.clock.first_us)
+
+    def _nudge(self) -> None:
+        for follower in self._followers:
+            follower.nudge()
+        self.moved.emit()
+
+    def _follow(self, number: int, info: MediaInfo) -> Follower:
+        def arrived(picture: Picture, stepped: bool) -> None:
+            if self._mail[number].put(picture, stepped):
+                self._arrived.emit(number)
+
+        make = partial(Reel, self._session, info)
+        return Follower(info.camera_id, make, self.clock, arrived, partial(self.stopped.emit, number))
+
+    def _thumbnails(self) -> ThumbnailMaker:
+        make = partial(Reel, self._session, self.media[self.lead])
+        return ThumbnailMaker(make, THUMBNAIL_PX, self.small.emit)
+
+    def _deliver(self, number: int) -> None:
+        held = self._mail[number].take()
+        if held is None:
+            return
+        picture, stepped = held
+        if stepped:
+            self.clock.seek(picture.at_us)
+            for other, follower in enumerate(self._followers):
+                if other != number:
+                    follower.seek(picture.at_us)
+        self.shown.emit(number, picture)
+        if stepped:
+            self.moved.emit()

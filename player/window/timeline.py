@@ -1,0 +1,174 @@
+"""The time line: where the clock is, gaps and other marks, a small picture of what lies below the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QEnterEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
+
+from player.window import words as w
+from player.window.look import ACCENT, CLEAR, COVERED, GAP, LINE
+from player.window.marks import Mark, MarkKind
+from player.window.times import clock_time
+from player.window.words import Language, Text
+
+THUMBNAIL_PX = 200
+_EDGE, _TRACK, _KNOB = 10, 6, 7
+_COLOURS = {MarkKind.GAP: GAP, MarkKind.CLEAR: CLEAR, MarkKind.COVERED: COVERED}
+KIND_WORDS: dict[MarkKind, Text] = {
+    MarkKind.GAP: w.GAP,
+    MarkKind.CLEAR: w.LEFT_CLEAR,
+    MarkKind.COVERED: w.COVERED,
+}
+
+
+class Peek(QWidget):
+    """The small picture over the time line, with its time."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, Qt.WindowType.ToolTip)
+        self.setObjectName("page")
+        self.picture, self.told = QLabel(), QLabel()
+        self.told.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.picture.setFixedWidth(THUMBNAIL_PX)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(5, 5, 5, 4)
+        box.setSpacing(3)
+        box.addWidget(self.picture)
+        box.addWidget(self.told)
+
+
+class TimeLine(QSlider):
+    """`sought(us)`: a person chose a time; `peeked(us)`: a small picture of it is wanted.
+
+    A slider to screen readers; its value is milliseconds from the beginning.
+    """
+
+    sought = Signal(object)
+    peeked = Signal(object)
+
+    def __init__(self) -> None:
+        super().__init__(Qt.Orientation.Horizontal)
+        self.setMouseTracking(True)
+        self.setMinimumHeight(34)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys work everywhere in the window
+        self._first_us, self._last_us, self._position_us = 0, 1, 0
+        self._marks: Sequence[Mark] = ()
+        self._language = Language.KOREAN
+        self._peek = Peek(self)
+        self._hover_us: int | None = None
+
+    def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark]) -> None:
+        """What it stands for."""
+        self._first_us, self._last_us, self._marks = first_us, max(last_us, first_us + 1), marks
+        self.setRange(0, (self._last_us - first_us) // 1000)
+        self.set_position(first_us)
+
+    def set_position(self, at_us: int) -> None:
+        """Move the knob."""
+        self._position_us = at_us
+        self.setValue((at_us - self._first_us) // 1000)
+        self.update()
+
+    def speak(self, language: Language) -> None:
+        """Word what screen readers say."""
+        self._language = language
+        self.setAccessibleName(w.TIME_LINE.of(language))
+        now = clock_time(self._position_us)
+        self.setAccessibleDescription(w.TIME_LINE_SAYS.of(language, now=now, marks=len(self._marks)))
+
+    def show_thumbnail(self, asked_us: int, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+        """The small picture that was wanted, if it still is."""
+        if self._hover_us is None or asked_us != self._hover_us:
+            return
+        height, width, _ = pixels.shape
+        image = QImage(
+            np.ascontiguousarray(pixels).data, width, height, 3 * width, QImage.Format.Format_BGR888
+        )
+        self._peek.picture.setPixmap(QPixmap.fromImage(image))
+        self._peek.picture.setFixedSize(QSize(width, height))
+        self._place_peek()
+
+    def hide_peek(self) -> None:
+        """Drop the small picture."""
+        self._hover_us = None
+        self._peek.picture.clear()
+        self._peek.hide()
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw track, marks and knob."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        middle, here = self.height() / 2, self._x_of(self._position_us)
+        top = middle - _TRACK / 2
+        painter.setBrush(QColor(LINE))
+        painter.drawRoundedRect(QRectF(_EDGE, top, self.width() - 2 * _EDGE, _TRACK), 3, 3)
+        painter.setBrush(QColor(ACCENT))
+        painter.drawRoundedRect(QRectF(_EDGE, top, here - _EDGE, _TRACK), 3, 3)
+        for mark in self._marks:
+            self._draw_mark(painter, mark, middle)
+        painter.setPen(QColor("white"))
+        painter.setBrush(QColor(ACCENT))
+        painter.drawEllipse(QRectF(here - _KNOB, middle - _KNOB, 2 * _KNOB, 2 * _KNOB))
+        painter.end()
+
+    def _draw_mark(self, painter: QPainter, mark: Mark, middle: float) -> None:
+        left = self._x_of(mark.from_us)
+        wide = max(self._x_of(mark.to_us) - left, 3.0)
+        painter.setBrush(QColor(_COLOURS[mark.kind]))
+        if mark.kind is MarkKind.GAP:
+            painter.drawRect(QRectF(left, middle - 7, wide, 14))
+        else:
+            painter.drawRoundedRect(QRectF(left, middle - 13, wide, 4), 2, 2)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Jump there."""
+        if event.button() is Qt.MouseButton.LeftButton:
+            self.sought.emit(self._us_at(event.position().x()))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Show what is there; with the button held, go along."""
+        at_us = self._us_at(event.position().x())
+        if event.buttons() & Qt.MouseButton.LeftButton:
+            self.sought.emit(at_us)
+        self._hover_us = at_us
+        named = [KIND_WORDS[mark.kind].of(self._language) for mark in self._marks if self._near(mark, at_us)]
+        self._peek.told.setText("\n".join([clock_time(at_us), *dict.fromkeys(named)]))
+        self._place_peek()
+        self.peeked.emit(at_us)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
+        """Nothing is left to do: it jumped when it was pressed."""
+
+    def enterEvent(self, event: QEnterEvent) -> None:  # noqa: N802 - Qt's name
+        """The pointer came."""
+        self._peek.show()
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """The pointer went."""
+        self.hide_peek()
+
+    def _near(self, mark: Mark, at_us: int) -> bool:
+        slack = (self._last_us - self._first_us) * 4 // max(self.width(), 1)
+        return mark.from_us - slack <= at_us <= mark.to_us + slack
+
+    def _place_peek(self) -> None:
+        if self._hover_us is None:
+            return
+        self._peek.adjustSize()
+        half = self._peek.width() // 2
+        x = min(max(int(self._x_of(self._hover_us)), half), max(self.width() - half, half))
+        self._peek.move(self.mapToGlobal(QPoint(x - half, -self._peek.height() - 6)))
+        self._peek.show()
+
+    def _x_of(self, at_us: int) -> float:
+        share = (at_us - self._first_us) / (self._last_us - self._first_us)
+        return _EDGE + min(max(share, 0.0), 1.0) * (self.width() - 2 * _EDGE)
+
+    def _us_at(self, x: float) -> int:
+        share = min(max((x - _EDGE) / max(self.width() - 2 * _EDGE, 1), 0.0), 1.0)
+        return self._first_us + round(share * (self._last_us - self._first_us))

@@ -1,0 +1,147 @@
+"""The verdict as the window shows it: colour and symbol by its level, a word, and one sentence, in both languages.
+
+English sentences are player.verdict's; only what goes on behind the playing ("checking") is worded here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from orvault.container.history import Proven
+from orvault.container.package import Label
+from orvault.container.trust import Issuer
+from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import grouped, printable
+from player.verdict import of_error, of_history, of_issuer
+from player.window.times import date, date_time
+from player.window.words import Language, Text
+
+
+class Level(Enum):
+    """How good it is; colour and symbol follow (look.py)."""
+
+    CHECKING = "checking"
+    GENUINE = "genuine"
+    UNKNOWN = "unknown"
+    ALTERED = "altered"
+    CLOSED = "closed"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What stands in the banner."""
+
+    level: Level
+    word: str
+    sentence: str
+    name: str  # for programs: the verdict's, or "checking"
+
+
+_GENUINE = Text("진본", "Genuine")
+_UNKNOWN = Text("변조 없음 · 발급자 미확인", "Intact, issuer unknown")
+_CHECKING = Text("확인 중: 지금까지 이상 없음", "Checking: so far intact")
+_FAILED = Text("열 수 없음", "Failed")
+_WORDS: dict[ErrorKind, tuple[Level, Text]] = {
+    ErrorKind.ALTERED: (Level.ALTERED, Text("변조됨", "Altered")),
+    ErrorKind.UNTRUSTED: (Level.ALTERED, Text("신뢰할 수 없음", "Untrusted")),
+    ErrorKind.DAMAGED: (Level.DAMAGED, Text("손상됨", "Damaged")),
+    ErrorKind.NOT_A_PACKAGE: (Level.DAMAGED, Text("패키지가 아님", "Not a package")),
+    ErrorKind.NOT_FOUND: (Level.DAMAGED, Text("찾을 수 없음", "Not found")),
+    ErrorKind.BAD_MEDIA: (Level.DAMAGED, Text("재생할 수 없음", "Cannot be played")),
+    ErrorKind.EXPIRED: (Level.CLOSED, Text("열람 기간 만료", "Expired")),
+    ErrorKind.NOT_YET_VALID: (Level.CLOSED, Text("열람 기간 전", "Not yet valid")),
+    ErrorKind.NOT_ACTIVATED: (Level.CLOSED, Text("활성화되지 않음", "Not activated")),
+    ErrorKind.NOT_FOR_YOU: (Level.CLOSED, Text("수령인이 아님", "Not for you")),
+    ErrorKind.WRONG_PASSWORD: (Level.CLOSED, Text("비밀번호 틀림", "Wrong password")),
+}
+_KOREAN: dict[ErrorKind, str] = {
+    ErrorKind.ALTERED: "{where}: 내용이 서명된 것과 다릅니다.",
+    ErrorKind.UNTRUSTED: "{where}: 발급자의 인증서를 믿을 수 없습니다.",
+    ErrorKind.DAMAGED: "{where}: 파일의 일부가 없거나 읽을 수 없습니다.",
+    ErrorKind.NOT_A_PACKAGE: "OR Vault 패키지 파일이 아닙니다.",
+    ErrorKind.NOT_FOUND: "파일을 찾을 수 없습니다.",
+    ErrorKind.BAD_MEDIA: "{where}: 영상을 해독할 수 없습니다.",
+    ErrorKind.EXPIRED: "이 패키지는 {until}까지만 열 수 있었습니다. 병원에 문의하십시오.",
+    ErrorKind.NOT_YET_VALID: "이 패키지는 {since}부터 열 수 있습니다.",
+    ErrorKind.NOT_ACTIVATED: "병원의 온라인 활성화가 필요합니다: {told}",
+    ErrorKind.NOT_FOR_YOU: "이 패키지는 다른 키의 소유자에게 발급되었습니다.",
+    ErrorKind.WRONG_PASSWORD: "비밀번호가 맞지 않습니다.",
+}
+_SO_FAR = Text(
+    "{percent} % 확인함. 발급자: {issuer}{pin}",
+    "{percent} % of the video verified. Issued by {issuer}{pin}",
+)
+_LOCKED = Text(
+    "겉면은 서명된 그대로입니다. 발급자: {issuer}{pin}. 영상은 잠금을 푼 뒤 확인합니다.",
+    "The label is as it was signed. Issued by {issuer}{pin}. The video is verified once it is unlocked.",
+)
+_NOT_PINNED = Text(" (등록되지 않은 발급자)", " (not pinned here)")
+
+
+def locked(issuer: Issuer, language: Language) -> Shown:
+    """Before the secret: the label and the papers fit."""
+    return _checking(_LOCKED, issuer, language)
+
+
+def checking(issuer: Issuer, share: float, language: Language) -> Shown:
+    """While the rest is being verified; `share` from 0 to 1."""
+    return _checking(_SO_FAR, issuer, language, percent=int(share * 100))
+
+
+def _checking(text: Text, issuer: Issuer, language: Language, **fields: object) -> Shown:
+    pin = "" if issuer.pinned else _NOT_PINNED.of(language)
+    sentence = text.of(language, issuer=printable(issuer.name), pin=pin, **fields)
+    return Shown(Level.CHECKING, _CHECKING.of(language), sentence, "checking")
+
+
+def verified(issuer: Issuer, proven: Proven | None, language: Language) -> Shown:
+    """Everything was verified and nothing was wrong."""
+    verdict = of_issuer(issuer, f"no byte was altered; {of_history(proven)}")
+    level, word = (Level.GENUINE, _GENUINE) if issuer.pinned else (Level.UNKNOWN, _UNKNOWN)
+    if language is Language.ENGLISH:
+        rest = verdict.sentence.removeprefix(f"{word.en}: ")  # the word stands before it in larger letters
+        return Shown(level, word.en, rest[:1].upper() + rest[1:], verdict.name)
+    name = printable(issuer.name)
+    if issuer.pinned:
+        sentence = (
+            f"{name} 발급, 루트 인증서가 이 컴퓨터에 등록되어 있으며 모든 바이트가 서명된 그대로입니다."
+            f" {_history(proven)}"
+        )
+        if issuer.revoked_us is not None:
+            sentence += (
+                f" 병원은 이 발급자의 인증서를 {date_time(issuer.revoked_us)}부터 취소했습니다."
+                " 이 패키지는 그보다 먼저 발급된 것으로 되어 있으니, 중요하면 병원에 문의하십시오."
+            )
+    else:
+        sentence = (
+            f"모든 바이트가 서명된 그대로이나, {name}이(가) 발급했는지는 알 수 없습니다. 루트 인증서"
+            f" {grouped(issuer.fingerprint)} 이(가) 등록되어 있지 않습니다. 병원의 종이와 비교한 뒤 등록하십시오."
+        )
+    return Shown(level, word.ko, sentence, verdict.name)
+
+
+def _history(proven: Proven | None) -> str:
+    if proven is None:
+        return "병원 이력의 증명은 들어 있지 않습니다."
+    return f"승인({date(proven.approved_us)})과 봉인이 병원 이력에 있음이 증명되었습니다."
+
+
+def failed(error: OrvaultError, label: Label | None, language: Language) -> Shown:
+    """What an error says of the package; `label` where it could be read."""
+    verdict = of_error(error)
+    level, word = _WORDS.get(error.kind, (Level.DAMAGED, _FAILED))
+    if language is Language.ENGLISH:
+        return Shown(level, word.en, verdict.sentence.removeprefix(f"{word.en}: "), verdict.name)
+    template = _KOREAN.get(error.kind)
+    where = printable(error.where) or "패키지"
+    times = {"until": "-", "since": "-"}
+    if label is not None:
+        times = {"until": date_time(label.not_after_us), "since": date_time(label.not_before_us)}
+    told = (
+        printable(str(error))
+        if template is None
+        else template.format(where=where, told=printable(error.message), **times)
+    )
+    return Shown(level, word.ko, told, verdict.name)

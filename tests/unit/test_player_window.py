@@ -1,0 +1,350 @@
+"""The player's window without a screen: every verdict, terms before pictures, several cameras in step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded
+
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider
+
+from orvault.clock import US_PER_S, FakeClock, SystemClock
+from orvault.container.keyfiles import read_public_key, write_key_pair
+from orvault.container.keys import Recipient
+from player.window import facts
+from player.window.dialogs import Details, Help
+from player.window.keys import Act
+from player.window.verdicts import Level
+from player.window.words import Language
+
+from .container_support import DAY_US, Made
+from .window_support import TITLES, Desk, case
+
+SECOND = US_PER_S
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return case(tmp_path_factory.mktemp("case"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.leave()
+
+
+def _level(desk: Desk) -> Level:
+    known = desk.window.known()
+    assert known is not None
+    return known.shown.level
+
+
+def _start(made: Made, desk: Desk) -> int:
+    assert desk.window.opened is not None and desk.window.opened.playback is not None
+    return desk.window.opened.playback.clock.first_us
+
+
+def test_from_the_file_to_the_picture(desk: Desk, made: Made) -> None:
+    desk.shot("01-welcome")
+    desk.open(made.path)
+    assert "Checking: so far intact" in desk.title and _level(desk) is Level.CHECKING
+    desk.shot("02-password")
+    desk.unlock("not the right one")
+    assert "try again" in desk.window.unlock.wrong.text() and desk.window.unlock.password.text() == ""
+    desk.shot("03-wrong-password")
+    desk.unlock()
+    assert desk.window.pages.currentWidget() is desk.window.terms and desk.window.stage is None
+    desk.shot("04-terms")
+    QTest.mouseClick(desk.window.terms.accept, Qt.MouseButton.LeftButton)
+    desk.wait(lambda: desk.window.stage is not None and all(desk.times()))
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    assert desk.title == "case.orvault · Genuine · OR Vault Player"
+    assert desk.times() == [_start(made, desk)] * 2
+    desk.shot("05-watching")
+
+
+def test_terms_that_are_declined_show_nothing_and_close_the_package(desk: Desk, made: Made) -> None:
+    desk.open(made.path)
+    desk.unlock()
+    assert (
+        desk.window.terms.area.widget()
+        .findChildren(type(desk.window.terms.hint))[0]
+        .text()
+        .startswith("For the")
+    )
+    QTest.mouseClick(desk.window.terms.decline, Qt.MouseButton.LeftButton)
+    assert desk.window.opened is None and desk.window.pages.currentWidget() is desk.window.welcome
+
+
+def test_two_cameras_play_in_step_and_stand_at_the_end(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    start_us = _start(made, desk)
+    for _ in range(2):
+        desk.window.act(Act.FASTER)
+    desk.press(Qt.Key.Key_Space)
+    desk.wait(lambda: all((at or 0) > start_us + 2 * SECOND for at in desk.times()))
+    desk.press(Qt.Key.Key_Space)
+    desk.wait(lambda: len({at for at in desk.times()}) == 1)
+    assert desk.window.opened is not None and desk.window.opened.playback is not None
+    clock = desk.window.opened.playback.clock
+    assert clock.speed == 4.0 and not clock.running
+    desk.press(Qt.Key.Key_End)
+    desk.wait(lambda: all((at or 0) > start_us + 9 * SECOND for at in desk.times()))
+    assert clock.position_us == clock.last_us
+
+
+def test_seeking_stepping_and_gaps(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    start_us, stage = _start(made, desk), desk.window.stage
+    assert stage is not None
+    desk.press(Qt.Key.Key_N)  # to the gap
+    desk.wait(lambda: stage.line._position_us == start_us + 4 * SECOND)
+    assert "Recorded gap" in stage.screens[0]._message and stage.screens[1]._message == ""
+    desk.shot("06-gap")
+    desk.press(Qt.Key.Key_Right)
+    desk.wait(lambda: desk.times() == [start_us + 9 * SECOND] * 2)
+    before = desk.times()[0] or 0
+    desk.press(Qt.Key.Key_Period)
+    desk.wait(lambda: all((at or 0) > before for at in desk.times()))
+    desk.press(Qt.Key.Key_Comma)
+    desk.wait(lambda: desk.times() == [before] * 2)
+    QTest.mouseClick(stage.line, Qt.MouseButton.LeftButton, pos=QPoint(stage.line.width() // 2, 17))
+    desk.wait(lambda: abs((desk.times()[1] or 0) - start_us - 6 * SECOND) < SECOND // 5)
+
+
+def test_a_small_picture_stands_over_the_time_line(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    assert desk.window.stage is not None
+    line = desk.window.stage.line
+    QTest.mouseMove(line, QPoint(line.width() // 4, 17))
+    QTest.mouseMove(line, QPoint(line.width() // 3, 17))
+    desk.wait(lambda: not line._peek.picture.pixmap().isNull())
+    assert line._peek.isVisible() and line._peek.picture.pixmap().width() == 200
+    desk.shot("07-thumbnail", line._peek)
+    line.hide_peek()
+    assert line._peek.picture.pixmap().isNull()
+
+
+def test_an_altered_package_says_what_and_stops_that_camera(desk: Desk, made: Made, tmp_path: Path) -> None:
+    data = bytearray(made.data)
+    data[-5000] ^= 1  # in the last chunks of the second camera
+    path = tmp_path / "altered.orvault"
+    path.write_bytes(data)
+    desk.watch(path)
+    desk.wait(lambda: _level(desk) is Level.ALTERED)
+    assert desk.title.startswith("altered.orvault · Altered")
+    assert "media/or2.mp4.enc" in desk.window.banner.sentence.text()
+    desk.press(Qt.Key.Key_End)
+    assert desk.window.stage is not None
+    screens = desk.window.stage.screens
+    desk.wait(lambda: "stopped" in screens[1]._message)
+    assert screens[1].at_us is None and "no pictures at this time" in screens[0]._message
+    desk.shot("08-altered")
+    desk.window.speak(Language.KOREAN)
+    assert "변조됨" in desk.title and "서명된 것과 다릅니다" in desk.window.banner.sentence.text()
+    desk.shot("08-altered-ko")
+
+
+def test_an_unknown_issuer_is_never_called_genuine(tmp_path: Path, made: Made) -> None:
+    desk = Desk(tmp_path, pinned=False)
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.UNKNOWN)
+    assert "Intact, issuer unknown" in desk.title and "Genuine" not in desk.title
+    desk.shot("09-unknown-issuer")
+    desk.leave()
+
+
+NOW_US = SystemClock().now_us()
+SHUT: dict[str, tuple[dict[str, int], str, str]] = {
+    "expired": ({"not_after_us": NOW_US - DAY_US // 2}, "Expired", "만료"),
+    "not-yet-valid": ({"not_before_us": NOW_US + DAY_US // 2}, "Not yet valid", "열람 기간 전"),
+}
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_outside_its_time_a_package_stays_shut(desk: Desk, tmp_path: Path, name: str) -> None:
+    changes, words, korean = SHUT[name]
+    desk.open(case(tmp_path, **changes).path)
+    assert desk.window.pages.currentWidget() is desk.window.refusal and words in desk.title
+    desk.shot(f"10-{name}")
+    desk.window.speak(Language.KOREAN)
+    assert korean in desk.title and "+09:00" in desk.window.refusal.sentence.text()
+
+
+def test_what_is_no_package_stays_shut(desk: Desk) -> None:
+    desk.open(Path(__file__))
+    assert "Not a package" in desk.title and desk.window.pages.currentWidget() is desk.window.refusal
+
+
+def test_a_package_without_its_end_plays_what_is_there(desk: Desk, made: Made, tmp_path: Path) -> None:
+    cut, size = tmp_path / "cut.orvault", len(made.data) - 200_000
+    cut.write_bytes(made.data[:size])
+    desk.watch(cut)
+    assert "Damaged" in desk.title and f"ends after {size}" in desk.window.banner.sentence.text()
+    assert desk.window.stage is not None
+    stage, start_us = desk.window.stage, _start(made, desk)
+    desk.press(Qt.Key.Key_End)
+    desk.wait(lambda: "stopped" in stage.screens[1]._message)
+    desk.press(Qt.Key.Key_Home)
+    desk.wait(lambda: desk.times()[0] == start_us)
+    desk.shot("15-damaged")
+
+
+def test_a_package_that_expires_while_it_is_watched_is_shut(tmp_path: Path) -> None:
+    clock = FakeClock(us=NOW_US)
+    made = case(tmp_path, now_us=NOW_US)
+    desk = Desk(tmp_path, clock=clock)
+    desk.watch(made.path)
+    clock.us = NOW_US + 2 * DAY_US
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.refusal)
+    assert "Expired" in desk.title and desk.window.opened is None and desk.window.stage is None
+    clock.us = NOW_US  # the clock is turned back: what was seen counts
+    desk.open(made.path)
+    assert "Expired" in desk.title
+    known = desk.window.known()
+    assert known is not None
+    told = dict(desk.window.papers.sections(known)[-1].rows)
+    assert "behind a time" in told["Clock"]
+    desk.leave()
+
+
+def test_a_key_file_opens_it_and_a_foreign_one_does_not(desk: Desk, tmp_path: Path) -> None:
+    mine, foreign = tmp_path / "mine.key", tmp_path / "foreign.key"
+    for path in (mine, foreign):
+        write_key_pair(path)
+    public = read_public_key(tmp_path / "mine.key.pub")
+    made = case(tmp_path, recipients=(Recipient("Lee", public),))
+    desk.open(made.path)
+    assert not desk.window.unlock.password.isVisible()
+    desk.window.door.try_key_file(foreign)
+    desk.wait(lambda: "made for another key" in desk.window.unlock.wrong.text())
+    desk.shot("11-key-file")
+    desk.window.door.try_key_file(mine)
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.terms)
+    assert desk.window.opened is not None and f"key {public.thumbprint[:8].upper()}" in desk.window.opened.who
+
+
+def test_a_dropped_file_is_opened(desk: Desk, made: Made) -> None:
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(made.path))])
+    event = QDropEvent(
+        QPointF(5, 5),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    desk.window.dropEvent(event)
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.unlock)
+
+
+def test_no_control_is_without_a_name_in_either_language(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    for language in Language:
+        desk.window.speak(language)
+        for kind in (QAbstractButton, QLineEdit, QComboBox, QSlider):
+            for widget in desk.window.findChildren(kind):
+                name = widget.accessibleName() or (
+                    widget.text() if isinstance(widget, QAbstractButton) else ""
+                )
+                assert name or widget.parent() in desk.window.findChildren(QComboBox), widget
+        assert desk.window.stage is not None
+        for screen, title in zip(desk.window.stage.screens, TITLES.values(), strict=True):
+            assert title in screen.accessibleName()
+    desk.shot("12-korean" if desk.window.language is Language.KOREAN else "12-english")
+
+
+def test_details_and_report_tell_all_in_both_languages(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    for language, word in ((Language.ENGLISH, "Genuine"), (Language.KOREAN, "진본")):
+        desk.window.speak(language)
+        known = desk.window.known()
+        assert known is not None
+        told = "\n".join(
+            f"{name}: {value}" for part in facts.sections(known, language) for name, value in part.rows
+        )
+        for expected in (
+            word,
+            "req-1",
+            "Kim 김, Court",
+            "court",
+            "head, solid",
+            "OR Vault req-1 환자",
+            "seg-0",
+            "ABAB",
+        ):
+            assert expected in told
+        dialog = Details(desk.window, desk.window.papers.sections(known), language)
+        dialog.show()
+        desk.shot(f"13-details-{language}", dialog)
+        dialog.close()
+        keys = Help(desk.window, language)
+        keys.show()
+        desk.shot(f"14-keys-{language}", keys)
+        keys.close()
+        pdf = desk.window.papers.pdf(known)
+        assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF") and b"NanumBarunGothic" in pdf
+
+
+def test_nothing_of_a_package_stays_when_another_is_opened(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    opened, stage = desk.window.opened, desk.window.stage
+    assert opened is not None and stage is not None
+    desk.open(Path(__file__))
+    assert opened.session.reader._key == b"" and opened.session.reader._file.closed
+    assert all(screen._image is None for screen in stage.screens)
+
+
+def test_no_words_can_be_copied_and_no_menu_opens(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    assert desk.window.contextMenuPolicy() is Qt.ContextMenuPolicy.NoContextMenu
+    labels = desk.window.findChildren(type(desk.window.banner.sentence))
+    assert labels and all(
+        label.textInteractionFlags() & Qt.TextInteractionFlag.TextSelectableByMouse
+        == Qt.TextInteractionFlag.NoTextInteraction
+        for label in labels
+    )
+    QApplication.clipboard().setText("before")
+    for key in (Qt.Key.Key_C, Qt.Key.Key_X, Qt.Key.Key_A):
+        QTest.keyClick(desk.window, key, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.clipboard().text() == "before"
+
+
+def test_what_a_package_says_is_shown_as_text_only(desk: Desk, tmp_path: Path) -> None:
+    made = case(tmp_path, terms_text="<b>bold</b> <img src=x>\nGenuine", legal_basis="<h1>Genuine</h1>")
+    desk.watch(made.path)
+    known = desk.window.known()
+    assert known is not None
+    told = [value for part in desk.window.papers.sections(known) for _, value in part.rows]
+    assert "<h1>Genuine</h1>" in told
+    assert b"%PDF-" in desk.window.papers.pdf(known)[:8]
+
+
+def test_without_qt_the_command_line_says_so_plainly(made: Made) -> None:
+    code = (
+        "import sys; sys.modules['PySide6'] = None\n"
+        "import importlib.util as u; real = u.find_spec\n"
+        "u.find_spec = lambda name, *more: None if name == 'PySide6' else real(name, *more)\n"
+        f"import player.__main__ as m; sys.argv[1:] = [{str(made.path)!r}]; m.main()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (
+        result.returncode == 1 and "The window needs Qt" in result.stderr and "Traceback" not in result.stderr
+    )
+
+
+def test_the_command_line_loads_no_qt() -> None:
+    code = "import sys, player.__main__; print('PySide6' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"
