@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import ssl
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -34,6 +35,13 @@ _AWAY = frozenset({502, 503, 504})
 _KEPT = {str(kind): kind for kind in (ErrorKind.EXPIRED, ErrorKind.NOT_YET_VALID)}
 
 
+def _elapsed_s() -> float:
+    """Seconds on a clock that nobody sets back, and that goes on while the computer sleeps."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()  # Windows' counts sleep, too
+
+
 @dataclass
 class HospitalLease:
     """The hospital's half; it is dropped once its time is over, on a clock that nobody sets back."""
@@ -42,11 +50,11 @@ class HospitalLease:
     until_us: int
     plays_left: int | None
     ends_s: float
-    monotonic: Callable[[], float] = field(default=time.monotonic, repr=False)
+    elapsed_s: Callable[[], float] = field(default=_elapsed_s, repr=False)
 
     def check(self) -> None:
         """EXPIRED once it is over."""
-        if self.monotonic() < self.ends_s:
+        if self.elapsed_s() < self.ends_s:
             return
         self.share = b""
         raise OrvaultError(
@@ -98,10 +106,10 @@ class Activator:
         return lease
 
     def _answer(self, asked: Activation, question: ActivationRequest) -> tuple[ActivationAnswer, float, int]:
-        """The answer; when it was asked for (monotonic seconds) and what time it was there (UTC microseconds)."""
+        """The answer; when it was asked for (`_elapsed_s`) and what time it was there (UTC microseconds)."""
         opener = _opener(asked)
         for left in reversed(range(TRIES)):
-            asked_s = time.monotonic()
+            asked_s = _elapsed_s()
             try:
                 body, date = _post(opener, asked.address + PATH, question)
                 return _read_answer(body, asked), asked_s, self._time_there(date)

@@ -166,13 +166,15 @@ class ActivationAnswer:
         return cls(slot.sealed, until_us, plays_left)
 
     def open(self, request: ActivationRequest, ephemeral: PrivateKey) -> bytes:
-        """The share; ALTERED unless it is the answer to this request, with this end and these plays."""
+        """The share; NOT_ACTIVATED unless it is the answer to this request, with this end and these plays."""
         info = _bound(request, self.until_us, self.plays_left)
         slot = KeySlot(request.ephemeral.thumbprint, request.ephemeral.kem, self.sealed, info)
         try:
             return unwrap_key(slot, ephemeral, info)
         except OrvaultError as error:
-            raise OrvaultError(ErrorKind.ALTERED, "The hospital's answer is to another question.") from error
+            raise OrvaultError(
+                ErrorKind.NOT_ACTIVATED, "The hospital's answer is to another question."
+            ) from error
 
     def to_json(self) -> dict[str, object]:
         """Canonical JSON fields."""

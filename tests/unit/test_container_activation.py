@@ -129,7 +129,7 @@ def test_an_answer_opens_as_it_was_given_and_not_otherwise() -> None:
     ):
         with pytest.raises(OrvaultError) as caught:
             answer.open(question, ephemeral)
-        assert caught.value.kind is ErrorKind.ALTERED
+        assert caught.value.kind is ErrorKind.NOT_ACTIVATED
 
 
 @pytest.mark.parametrize(
