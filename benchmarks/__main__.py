@@ -14,6 +14,8 @@ import benchmarks
 
 HELPERS = {"__main__", "report", "recording_idle", "recording_load", "recording_readers", "recording_site"}
 HELPERS |= {
+    "playback_child",
+    "playback_footage",
     "search_load",
     "search_site",
     "search_questions",

@@ -11,3 +11,4 @@ compile --extra server --extra cpu --extra player --extra dev -o requirements-de
 compile --extra server --extra cpu -c requirements-dev.txt -o requirements.txt
 compile --extra server --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
 compile --extra player -c requirements-dev.txt -o requirements-player.txt
+compile --extra player --extra player-build -c requirements-dev.txt -o requirements-player-build.txt
