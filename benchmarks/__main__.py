@@ -14,6 +14,7 @@ import benchmarks
 
 HELPERS = {"__main__", "report", "recording_idle", "recording_load", "recording_readers", "recording_site"}
 HELPERS |= {
+    "fuzz_targets",
     "playback_child",
     "playback_footage",
     "search_load",

@@ -45,12 +45,12 @@ class Footage:
 def clip() -> bytes:
     """1080p at 30 pictures a second: a camera that moves over blurred noise; H.264 at CRF 23, about 6 Mbit/s."""
     noise = np.random.default_rng(1).integers(0, 255, (HEIGHT + _MARGIN, WIDTH + _MARGIN, 3), dtype=np.uint8)
-    texture = cv2.GaussianBlur(noise, (0, 0), 3)
+    texture = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3), dtype=np.uint8)
     out = io.BytesIO()
     encoder = Mp4Encoder(out, WIDTH, HEIGHT, FPS, preset="ultrafast")
     for number in range(CLIP_S * FPS):
         down, right = number % (_MARGIN // 2), 2 * number % _MARGIN
-        picture = np.ascontiguousarray(texture[down : down + HEIGHT, right : right + WIDTH])
+        picture = texture[down : down + HEIGHT, right : right + WIDTH].copy()
         cv2.putText(picture, str(number), (100, 200), cv2.FONT_HERSHEY_SIMPLEX, 5, (255, 255, 255), 10)
         encoder.write(picture, number * CLOCK_90K // FPS)
     encoder.close()

@@ -16,6 +16,7 @@ from orvault.errors import ErrorKind, OrvaultError
 CLOCK_90K = 90_000
 MAX_DESCRIPTION_BYTES = 1 << 20  # ftyp and moov; a few hundred bytes are usual
 MAX_FRAGMENT_HEADER_BYTES = 1 << 20  # moof; a thousand bytes are usual
+MAX_BOXES_BETWEEN = 16  # that are passed over before the description, and before each fragment
 MAX_SAMPLES = 10_000  # pictures of a fragment; 60 are usual
 MAX_SAMPLE_BYTES = 32 << 20  # of one coded picture
 MAX_PIXELS = 4096 * 2304  # of one picture: what a server takes of a camera
@@ -26,6 +27,7 @@ _CODECS = {
     b"hvc1": ("hevc", b"hvcC"),
     b"hev1": ("hevc", b"hvcC"),
 }
+_PASSED_OVER = (b"free", b"sidx", b"styp", b"mfra", b"emsg", b"prft")
 _ENTRY_BYTES = 78  # of a visual sample entry before its boxes
 _NOT_SYNC = 0x10000
 _LARGEST_TIME = 1 << 48  # in a track's own units: a hundred years and more
@@ -96,17 +98,15 @@ def read_track(stream: Stream) -> Track:
     Raises:
         OrvaultError: BAD_MEDIA if it is no fragmented MP4 of one H.264 or H.265 track; what reading raises.
     """
-    at, moov = 0, None
-    while moov is None:
+    at = 0
+    for _ in range(MAX_BOXES_BETWEEN):
         name, size, header = _header(stream, at)
         if name not in (b"ftyp", b"free", b"moov") or size > MAX_DESCRIPTION_BYTES:
-            bad("It does not begin as a fragmented MP4 does.")
+            break
         if name == b"moov":
-            moov = read_exactly(stream, at + header, size - header)
+            return _track(read_exactly(stream, at + header, size - header), at + size)
         at += size
-        if at > 2 * MAX_DESCRIPTION_BYTES:
-            bad("Its description is too large.")
-    return _track(moov, at)
+    bad("It does not begin as a fragmented MP4 does.")
 
 
 def _track(moov: bytes, begin: int) -> Track:
@@ -145,15 +145,15 @@ def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
     Raises:
         OrvaultError: BAD_MEDIA if something else lies there; what reading raises.
     """
-    while True:
+    for _ in range(MAX_BOXES_BETWEEN):
         if offset >= stream.size:
             return None
         name, size, header = _header(stream, offset)
-        if name == b"moof":
+        if name not in _PASSED_OVER:
             break
-        if name not in (b"free", b"sidx", b"styp", b"mfra", b"emsg", b"prft"):
-            bad("Something else lies where a fragment was expected.")
         offset += size
+    if name != b"moof":
+        bad("Something else lies where a fragment was expected.")
     if size > MAX_FRAGMENT_HEADER_BYTES:
         bad("A fragment's header is too large.")
     moof = read_exactly(stream, offset + header, size - header)

@@ -75,7 +75,7 @@ class Shown:
 def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int = 0) -> Iterator[Shown]:
     """Every picture, in the order of showing; `first_90k` is when the first of them is shown.
 
-    `threads`: how many decode, 0 for as many as there are processors.
+    `threads`: how many decode; 0: one more than there are processors, as a picture gets its colours meanwhile.
 
     Raises:
         OrvaultError: BAD_MEDIA if it cannot be decoded, or has another size than was said; what `coded` raises, after
@@ -84,7 +84,9 @@ def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int =
     file = CodedFile(track, coded)
     try:
         # OpenCV's types ask for an interface of its own; what it takes is any io.BufferedIOBase.
-        capture = cv2.VideoCapture(cast(Any, file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
+        capture = cv2.VideoCapture(
+            cast(Any, file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads or (os.cpu_count() or 1) + 1]
+        )
     except cv2.error as error:
         bad(f"The video cannot be decoded: {error.err or 'it is not understood'}.")
     count = 0

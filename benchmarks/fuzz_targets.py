@@ -1,0 +1,98 @@
+"""What a hostile package can reach in the player, as targets for a fuzzer: each takes bytes and gives nothing.
+
+Only OrvaultError may come out of them, and that is caught here. The signer is a thief with an identity of their own:
+labels and manifests are signed as they are, so that what lies behind a signature is reached too.
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+from collections.abc import Callable
+from functools import cache
+
+from orvault.clock import US_PER_S, FakeClock
+from orvault.container import canonical, dsse
+from orvault.container.canonical import Fields
+from orvault.container.frame_reader import read_frame
+from orvault.container.label import LABEL, LABEL_TYPE, MAX_LABEL_BYTES, read_label, read_slots
+from orvault.container.manifest import Manifest
+from orvault.container.package_reader import PackageReader
+from orvault.container.trust import Identity, create_root, issue
+from orvault.errors import OrvaultError
+from player.decoding import decoded
+from player.film import Film
+
+MAX_PICTURES = 12  # decoded of one input: what a bad one does, it does early
+EARLY = FakeClock(us=1_700_000_000 * US_PER_S)
+
+
+class Clear(io.BytesIO):
+    """A video as the sealed stream gives it."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return len(self.getbuffer())
+
+
+@cache
+def thief() -> Identity:
+    """Somebody who signs what they like."""
+    return issue(create_root("Thief root", EARLY, years=40), "Thief", "export-server", EARLY, 12_000)
+
+
+def package(data: bytes) -> None:
+    """A file that says it is a package, whole and with its tail missing; the papers too if it gets so far."""
+    for partial in (False, True):
+        file = io.BytesIO(data)
+        with PackageReader(file, read_frame(file, partial=partial)) as reader:
+            reader.verify_label([], reader.label.not_before_us)
+            reader.verify_all()
+
+
+def label(data: bytes) -> None:
+    """A label's payload, signed; then what a label says of sizes and chunks."""
+    found = read_label(dsse.seal_envelope(data, LABEL_TYPE, thief()))
+    for camera in found.cameras:
+        assert 0 < camera.media.chunks < 2**31
+
+
+def manifest(data: bytes) -> None:
+    """A manifest's payload, behind its seal and its signature."""
+    Manifest.read(Fields(canonical.decode(data, max_bytes=MAX_LABEL_BYTES, where="manifest"), "manifest"))
+
+
+def slots(data: bytes) -> None:
+    """The key slots, which nobody signs."""
+    read_slots(data)
+
+
+def envelope(data: bytes) -> None:
+    """A signed envelope as bytes."""
+    dsse.read_envelope(data, LABEL_TYPE, LABEL, MAX_LABEL_BYTES)
+
+
+def video(data: bytes) -> None:
+    """A camera's video in a package that is signed properly: found, decoded, searched."""
+    film = Film(Clear(data))
+    entry, _ = film.find(film.origin_90k)
+    for shown in itertools.islice(
+        decoded(film.track, film.coded(entry), entry.first_90k, threads=1), MAX_PICTURES
+    ):
+        shown.pixels(64)
+    film.find(film.origin_90k + 90_000)
+    film.find(1 << 40)
+
+
+TARGETS: tuple[Callable[[bytes], None], ...] = (package, label, manifest, slots, envelope, video)
+
+
+def run(data: bytes) -> None:
+    """One input: its first byte names the target."""
+    if not data:
+        return
+    try:
+        TARGETS[data[0] % len(TARGETS)](data[1:])
+    except OrvaultError:
+        return
