@@ -24,7 +24,15 @@ FAULT = 70  # exit code: the program itself is broken (sysexits.h, EX_SOFTWARE)
 
 
 def run(file: Path | None, extra_roots: list[Path], key: Path | None) -> int:
-    """Show the window until it is closed."""
+    """Show the window until it is closed; the program's exit code."""
+    app, window = start(file, extra_roots, key)
+    code = app.exec()
+    del window
+    return code
+
+
+def start(file: Path | None, extra_roots: list[Path], key: Path | None) -> tuple[QApplication, Window]:
+    """Show the window; it opens the file once the application runs."""
     app = QApplication(sys.argv[:1])
     app.setApplicationName("OR Vault Player")
     look.dress(app)
@@ -38,7 +46,7 @@ def run(file: Path | None, extra_roots: list[Path], key: Path | None) -> int:
     window.show()
     if file is not None:
         QTimer.singleShot(0, lambda: window.door.open_file(file))
-    return app.exec()
+    return app, window
 
 
 def language() -> Language:
