@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -36,6 +36,20 @@ class Symbol(QWidget):
         painter.end()
 
 
+class Sentence(QLabel):
+    """A text that always has the height that its lines take: a layout alone gives it that too late."""
+
+    def tell(self, text: str) -> None:
+        """Show this."""
+        self.setText(text)
+        self.setMinimumHeight(self.heightForWidth(self.width()))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Take the height of the lines in this width."""
+        self.setMinimumHeight(self.heightForWidth(self.width()))
+        super().resizeEvent(event)
+
+
 class Banner(QWidget):
     """Verdict, and the buttons `details`, `open_file`, `language` and `help`, for the window to connect."""
 
@@ -43,7 +57,7 @@ class Banner(QWidget):
         super().__init__()
         self.setObjectName("banner")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.symbol, self.word, self.sentence = Symbol(34), QLabel(), QLabel()
+        self.symbol, self.word, self.sentence = Symbol(34), QLabel(), Sentence()
         self.word.setObjectName("word")
         self.word.setTextFormat(Qt.TextFormat.PlainText)
         self.sentence.setWordWrap(True)
@@ -102,6 +116,6 @@ class Banner(QWidget):
         self.symbol.update()
         self.word.setText(shown.word)
         self.word.setStyleSheet(f"color: {tone.ink};")
-        self.sentence.setText(shown.sentence)
+        self.sentence.tell(shown.sentence)
         self.sentence.setStyleSheet(f"color: {INK};")
         self.setAccessibleName(f"{w.VERDICT.of(language)}: {shown.word}. {shown.sentence}")

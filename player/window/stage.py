@@ -100,10 +100,6 @@ class Stage(QWidget):
         for at, screen in enumerate(self.screens):
             screen.setVisible(number is None or at == number)
 
-    def bare(self, on: bool) -> None:
-        """Only pictures, for the full screen."""
-        self.controls.setVisible(not on)
-
     def drop(self) -> None:
         """Hold no picture any more."""
         self.line.hide_peek()
@@ -163,9 +159,9 @@ class Stage(QWidget):
                 row.addStretch(1)
                 row.addWidget(self.speed)
             row.addWidget(button)
-        self.controls = QWidget()
-        self.controls.setObjectName("controls")
-        below = QVBoxLayout(self.controls)
+        controls = QWidget()
+        controls.setObjectName("controls")
+        below = QVBoxLayout(controls)
         below.setContentsMargins(12, 4, 12, 10)
         below.setSpacing(4)
         below.addWidget(self.line)
@@ -174,7 +170,7 @@ class Stage(QWidget):
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(grid_of, 1)
-        box.addWidget(self.controls)
+        box.addWidget(controls)
 
 
 _BUTTONS: dict[Act, Text] = {

@@ -242,7 +242,8 @@ class Window(QMainWindow):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
         self.setAcceptDrops(True)
         self.setMinimumSize(720, 420)  # fits a laptop's screen at 200 %
-        self.resize(1120, 720)
+        room = self.screen().availableSize()
+        self.resize(min(1120, room.width()), min(720, room.height() - 40))  # 40: the system's own title bar
         self.capture_asked = capture.discourage(int(self.winId()))
 
     def _connect(self) -> None:

@@ -85,6 +85,7 @@ class Person:
         self.see("playing")
         self.press(Qt.Key.Key_F)
         until(window.isFullScreen)
+        window.setGeometry(window.screen().geometry())  # what a window manager does
         self.see("full-screen")
 
 
