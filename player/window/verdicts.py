@@ -12,7 +12,7 @@ from orvault.container.history import Proven
 from orvault.container.package import Label
 from orvault.container.trust import Issuer
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.text import grouped, printable
+from orvault.text import printable
 from player.verdict import of_error, of_history, of_issuer
 from player.window.times import date, date_time
 from player.window.words import Language, Text
@@ -57,12 +57,12 @@ _WORDS: dict[ErrorKind, tuple[Level, Text]] = {
     ErrorKind.WRONG_PASSWORD: (Level.CLOSED, Text("비밀번호 틀림", "Wrong password")),
 }
 _KOREAN: dict[ErrorKind, str] = {
-    ErrorKind.ALTERED: "{where}: 내용이 서명된 것과 다릅니다.",
-    ErrorKind.UNTRUSTED: "{where}: 발급자의 인증서를 믿을 수 없습니다.",
-    ErrorKind.DAMAGED: "{where}: 파일의 일부가 없거나 읽을 수 없습니다.",
+    ErrorKind.ALTERED: "{where}: 내용이 서명된 것과 다릅니다 ({told})",
+    ErrorKind.UNTRUSTED: "{where}: 발급자의 인증서를 믿을 수 없습니다 ({told})",
+    ErrorKind.DAMAGED: "{where}: 파일의 일부가 없거나 읽을 수 없습니다 ({told})",
     ErrorKind.NOT_A_PACKAGE: "OR Vault 패키지 파일이 아닙니다.",
     ErrorKind.NOT_FOUND: "파일을 찾을 수 없습니다.",
-    ErrorKind.BAD_MEDIA: "{where}: 영상을 해독할 수 없습니다.",
+    ErrorKind.BAD_MEDIA: "{where}: 영상을 해독할 수 없습니다 ({told})",
     ErrorKind.EXPIRED: "이 패키지는 {until}까지만 열 수 있었습니다. 병원에 문의하십시오.",
     ErrorKind.NOT_YET_VALID: "이 패키지는 {since}부터 열 수 있습니다.",
     ErrorKind.NOT_ACTIVATED: "병원의 온라인 활성화가 필요합니다: {told}",
@@ -76,6 +76,12 @@ _SO_FAR = Text(
 _LOCKED = Text(
     "겉면은 서명된 그대로입니다. 발급자: {issuer}{pin}. 영상은 잠금을 푼 뒤 확인합니다.",
     "The label is as it was signed. Issued by {issuer}{pin}. The video is verified once it is unlocked.",
+)
+_STRANGER = Text(
+    "모든 바이트가 서명된 그대로이나, {issuer}이(가) 발급했는지는 알 수 없습니다. 그 루트 인증서가 이 컴퓨터에"
+    " 등록되어 있지 않습니다. '자세히'에서 지문을 병원의 종이와 비교한 뒤 등록하십시오.",
+    "No byte was altered, but whether {issuer} issued it cannot be told: its root certificate is not pinned here."
+    " Compare the fingerprint in the details with the hospital's paper, then pin it there.",
 )
 _NOT_PINNED = Text(" (등록되지 않은 발급자)", " (not pinned here)")
 
@@ -100,24 +106,20 @@ def verified(issuer: Issuer, proven: Proven | None, language: Language) -> Shown
     """Everything was verified and nothing was wrong."""
     verdict = of_issuer(issuer, f"no byte was altered; {of_history(proven)}")
     level, word = (Level.GENUINE, _GENUINE) if issuer.pinned else (Level.UNKNOWN, _UNKNOWN)
+    if not issuer.pinned:
+        return Shown(
+            level, word.of(language), _STRANGER.of(language, issuer=printable(issuer.name)), verdict.name
+        )
     if language is Language.ENGLISH:
         rest = verdict.sentence.removeprefix(f"{word.en}: ")  # the word stands before it in larger letters
         return Shown(level, word.en, rest[:1].upper() + rest[1:], verdict.name)
     name = printable(issuer.name)
-    if issuer.pinned:
-        sentence = (
-            f"{name} 발급, 루트 인증서가 이 컴퓨터에 등록되어 있으며 모든 바이트가 서명된 그대로입니다."
-            f" {_history(proven)}"
-        )
-        if issuer.revoked_us is not None:
-            sentence += (
-                f" 병원은 이 발급자의 인증서를 {date_time(issuer.revoked_us)}부터 취소했습니다."
-                " 이 패키지는 그보다 먼저 발급된 것으로 되어 있으니, 중요하면 병원에 문의하십시오."
-            )
-    else:
-        sentence = (
-            f"모든 바이트가 서명된 그대로이나, {name}이(가) 발급했는지는 알 수 없습니다. 루트 인증서"
-            f" {grouped(issuer.fingerprint)} 이(가) 등록되어 있지 않습니다. 병원의 종이와 비교한 뒤 등록하십시오."
+    pinned = "루트 인증서가 이 컴퓨터에 등록되어 있으며"
+    sentence = f"{name} 발급, {pinned} 모든 바이트가 서명된 그대로입니다. {_history(proven)}"
+    if issuer.revoked_us is not None:
+        sentence += (
+            f" 병원은 이 발급자의 인증서를 {date_time(issuer.revoked_us)}부터 취소했습니다."
+            " 이 패키지는 그보다 먼저 발급된 것으로 되어 있으니, 중요하면 병원에 문의하십시오."
         )
     return Shown(level, word.ko, sentence, verdict.name)
 

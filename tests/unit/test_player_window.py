@@ -25,7 +25,7 @@ from player.window.keys import Act
 from player.window.verdicts import Level
 from player.window.words import Language
 
-from .container_support import DAY_US, Made
+from .container_support import DAY_US, Made, hospital
 from .window_support import TITLES, Desk, case
 
 SECOND = US_PER_S
@@ -160,6 +160,10 @@ def test_an_unknown_issuer_is_never_called_genuine(tmp_path: Path, made: Made) -
     desk.watch(made.path)
     desk.wait(lambda: _level(desk) is Level.UNKNOWN)
     assert "Intact, issuer unknown" in desk.title and "Genuine" not in desk.title
+    known = desk.window.known()
+    assert known is not None and hospital()[0].fingerprint[:4].upper() in str(
+        facts.sections(known, Language.ENGLISH)
+    )
     desk.shot("09-unknown-issuer")
     desk.leave()
 
