@@ -67,7 +67,7 @@ class Rendering:
         4. plan the regions over the whole clip;
         5. open again, mask, then for each copy mark and encode, a piece at a time; look again; keep it sealed;
         6. join the pieces, sealing as it is written; sign and close the packages.
-        Memory holds two pieces and the boxes, however long the footage is. What a piece of 3. or 5. gave is kept, so
+        Memory holds two pieces and the tracks, however long the footage is. What a piece of 3. or 5. gave is kept, so
         that a restarted worker does not do it again.
         Errors: ALTERED, DAMAGED, UNTRUSTED, BAD_MEDIA, BAD_REQUEST (the watermark), GRANT_MISSING, KEYS_LOCKED,
         UNAVAILABLE, STORAGE.

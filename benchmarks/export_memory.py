@@ -7,7 +7,8 @@ holds what an hour's looks take; the second look is taken for granted, it happen
 
 - `peak_mb`: the most memory of the process. `first_piece_mb`, `last_piece_mb`: what it held after these pieces were
   rendered. `growth_mb_per_piece`: the slope over all of them. `found_mb_per_hour`: what findings and tracks added
-  before anything was rendered. `six_hours_mb`: the peak, and what five more hours of findings add.
+  before anything was rendered. `six_hours_mb`: the peak, and what the rest of six hours adds of both, in a straight
+  line. `python -m benchmarks.following_memory` follows six hours of findings, without pictures.
 """
 
 from __future__ import annotations
@@ -146,6 +147,8 @@ def _export(clip: list[bytes], known: dict[int, bytes], minutes: int, folder: Pa
         rendering.write(0, cast(io.RawIOBase, sink))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     per_hour = (begun[0] - before) * 60 / minutes
+    growth = float(np.polyfit(range(len(held)), held, 1)[0])
+    hours_left = HOURS - minutes / 60
     return {
         "pieces": len(held),
         "seconds": round(time.perf_counter() - began),
@@ -153,9 +156,9 @@ def _export(clip: list[bytes], known: dict[int, bytes], minutes: int, folder: Pa
         "found_mb_per_hour": round(per_hour),
         "first_piece_mb": round(held[0]),
         "last_piece_mb": round(held[-1]),
-        "growth_mb_per_piece": round(float(np.polyfit(range(len(held)), held, 1)[0]), 2),
+        "growth_mb_per_piece": round(growth, 2),
         "peak_mb": round(peak),
-        "six_hours_mb": round(peak + per_hour * (HOURS - minutes / 60)),
+        "six_hours_mb": round(peak + hours_left * (per_hour + growth * len(held) * 60 / minutes)),
     }
 
 

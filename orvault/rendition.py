@@ -144,9 +144,7 @@ class RenditionReport:
     gaps: tuple[tuple[int, int], ...]  # (last picture before, first after) of pauses over half a second
     clock_steps: int  # fragments that claimed to start before their predecessor's end and were set behind it
     watermark_box: tuple[int, int, int, int] | None  # of what all copies have
-    first_90k: (
-        int  # place in the whole video of the first picture written here; the sink's own times begin at 0
-    )
+    first_90k: int  # place in the whole video of the first picture here; the sink's own times begin at 0
     reached: Reached  # what a further rendition goes on from
 
 
@@ -189,9 +187,8 @@ class Rendition:
         self._whole = 0
         self._partly = 0
         self._encoders: list[Mp4Encoder] = []
-        self.plans: dict[
-            int, FramePlan
-        ] = {}  # of the pictures written, by their time in the sink (1/90000 s)
+        # Of the pictures written, by their time in the sink (1/90000 s).
+        self.plans: dict[int, FramePlan] = {}
         copies = sink if isinstance(sink, Sequence) else [CopySink(sink, mark)]
         common = [watermark] if isinstance(watermark, Mark) else list(watermark or ())
         self._painter, *self._painters = (

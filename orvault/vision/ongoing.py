@@ -148,9 +148,12 @@ def _passed(track: MaskTrack, first: int, last: int) -> MaskTrack:
 
 def _with(places: Sequence[MaskTrack], new: MaskTrack) -> list[MaskTrack]:
     """The places and one more; what is much the same place becomes one."""
-    for at, known in enumerate(places):
-        if known.kind is new.kind and overlap(known.boxes[0], new.boxes[:1])[0] >= _SAME_PLACE:
-            return [*places[:at], _as_one(known, new), *places[at + 1 :]]
+    own = [at for at, known in enumerate(places) if known.kind is new.kind]
+    if own:
+        alike = overlap(new.boxes[0], np.concatenate([places[at].boxes[:1] for at in own])) >= _SAME_PLACE
+        if alike.any():
+            at = own[int(alike.argmax())]
+            return [*places[:at], _as_one(places[at], new), *places[at + 1 :]]
     return [*places, replace(new, frames=new.frames[:1], boxes=new.boxes[:1])]
 
 

@@ -17,14 +17,8 @@ from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
-from orvault.custody.leases import LEASE_US, pause_us
-from orvault.custody.request import (
-    MAX_ATTEMPTS,
-    ExportRequest,
-    PackageFile,
-    Progress,
-    check_step,
-)
+from orvault.custody.leases import actor_of, check_epoch, claimed, is_left, put_off, told
+from orvault.custody.request import MAX_ATTEMPTS, ExportRequest, PackageFile, check_step
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scan import render_grant
 from orvault.custody.second_look import SecondLook
@@ -61,7 +55,7 @@ class RenderDesk(ExportDesk):
         with self._uow() as uow:
             now = self._clock.now_us()
             for request in uow.requests.waiting(now):
-                if not _free(request, worker, now):
+                if request.state is not RequestState.APPROVED and not is_left(request, worker, now):
                     continue
                 if request.attempts >= MAX_ATTEMPTS:
                     reason = f"{MAX_ATTEMPTS} workers ended while they made this package"
@@ -82,12 +76,8 @@ class RenderDesk(ExportDesk):
         """
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
-            progress = Progress(stage[:64], max(0, done), max(0, total))
-            reached = epoch if advanced else request.advanced_epoch
-            seen = replace(
-                request, progress=progress, worker_seen_us=self._clock.now_us(), advanced_epoch=reached
-            )
-            uow.requests.put_state(seen)
+            seen = told(request, stage, done, total, self._clock.now_us())
+            uow.requests.put_state(replace(seen, advanced_epoch=epoch) if advanced else seen)
             uow.commit()
 
     def finish_render(
@@ -157,16 +147,9 @@ class RenderDesk(ExportDesk):
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
             now = self._clock.now_us()
-            not_before_us = now + pause_us(request.given_back)
-            postponed = replace(
-                request,
-                state=RequestState.APPROVED,
-                progress=Progress("waiting", 0, 0),
-                given_back=request.given_back + 1,
-                not_before_us=not_before_us,
-            )
-            uow.requests.put_state(postponed)
-            detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": not_before_us}
+            later = replace(put_off(request, now), state=RequestState.APPROVED)
+            uow.requests.put_state(later)
+            detail = {"reason": reason[:500], "epoch": epoch, "not_before_us": later.not_before_us}
             uow.history.append(now, actor_of(request), Act.RENDER_POSTPONED, f"export:{request_id}", detail)
             uow.commit()
 
@@ -235,24 +218,15 @@ class RenderDesk(ExportDesk):
 
     def _claim(self, uow: UnitOfWork, request: ExportRequest, worker: str, now: int) -> RenderJob:
         check_step(request, RequestState.RENDERING)
-        epoch = request.worker_epoch + 1
-        claimed = replace(
-            request,
-            state=RequestState.RENDERING,
-            worker=worker,
-            worker_epoch=epoch,
-            worker_seen_us=now,
-            not_before_us=None,
-            progress=Progress("starting", 0, 0),
-        )
-        uow.requests.put_state(claimed)
-        detail = {"epoch": epoch, "worker": worker}
-        uow.history.append(now, actor_of(claimed), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
+        mine = replace(claimed(request, worker, now), state=RequestState.RENDERING)
+        uow.requests.put_state(mine)
+        detail = {"epoch": mine.worker_epoch, "worker": worker}
+        uow.history.append(now, actor_of(mine), Act.RENDER_STARTED, f"export:{request.request_id}", detail)
         case = uow.cases.get(request.wish.case_id)
         assert case is not None, "a foreign key holds the case"
         anchors = anchors_of(uow, request.wish.case_id)
         tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in request.wish.camera_ids)
-        return RenderJob(claimed, case, tracks, epoch, watermark_png(uow, request.wish.redaction))
+        return RenderJob(mine, case, tracks, mine.worker_epoch, watermark_png(uow, request.wish.redaction))
 
     def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
         check_step(request, RequestState.FAILED)
@@ -273,25 +247,10 @@ def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
     return path
 
 
-def _free(request: ExportRequest, worker: str, now: int) -> bool:
-    if request.state is RequestState.APPROVED or request.worker == worker:
-        return True
-    return request.worker_seen_us is None or now - request.worker_seen_us >= LEASE_US
-
-
 def held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
     """The request, if its job is still this worker's. Errors: NOT_FOUND, CONFLICT."""
     request = uow.requests.get(request_id)
     if request is None:
         raise not_found("export request", request_id)
-    if request.state is not RequestState.RENDERING or request.worker_epoch != epoch:
-        message = f"This request is {request.state.value} under epoch {request.worker_epoch}, not {epoch}."
-        raise OrvaultError(
-            ErrorKind.CONFLICT, message, advice="Drop the work: another worker has it, or it ended."
-        )
+    check_epoch(request, epoch, "request", at_work=request.state is RequestState.RENDERING)
     return request
-
-
-def actor_of(request: ExportRequest) -> str:
-    """How history names the worker that has it."""
-    return f"worker:{request.worker or 'none'}"

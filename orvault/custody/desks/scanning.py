@@ -12,8 +12,8 @@ from orvault.custody.anchors import anchors_of
 from orvault.custody.desks.base import Desk, not_found
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.history import Act
-from orvault.custody.leases import LEASE_US, pause_us
-from orvault.custody.request import MAX_ATTEMPTS, ExportRequest, Progress
+from orvault.custody.leases import actor_of, check_epoch, claimed, is_left, put_off, told
+from orvault.custody.request import MAX_ATTEMPTS, ExportRequest
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scan import CameraScan, Scan, ScanState
 from orvault.custody.steps import RequestState
@@ -46,7 +46,7 @@ class ScanningDesk(Desk):
                 return None
         with self._uow() as uow:
             for scan in uow.scans.waiting(now):
-                if not _free(scan, worker, now):
+                if scan.state is not ScanState.WAITING and not is_left(scan, worker, now):
                     continue
                 request = _request(uow, scan)
                 reason = _outdated(scan, request)
@@ -69,8 +69,7 @@ class ScanningDesk(Desk):
                 _end_failed(uow, scan, reason, self._clock.now_us())
                 uow.commit()
                 raise OrvaultError(ErrorKind.CONFLICT, reason, advice="Drop the work.")
-            progress = Progress(stage[:64], max(0, done), max(0, total))
-            uow.scans.put_state(replace(scan, progress=progress, worker_seen_us=self._clock.now_us()))
+            uow.scans.put_state(told(scan, stage, done, total, self._clock.now_us()))
             uow.commit()
 
     def finish_scan(self, scan_id: str, epoch: int, cameras: Sequence[CameraScan]) -> None:
@@ -88,7 +87,7 @@ class ScanningDesk(Desk):
                 "tracks": {each.camera_id: len(each.tracks) for each in checked},
                 "digests": {each.camera_id: each.digest for each in checked},
             }  # fmt: skip
-            uow.history.append(now, _actor(scan), Act.SCAN_FINISHED, f"export:{scan.request_id}", detail)
+            uow.history.append(now, actor_of(scan), Act.SCAN_FINISHED, f"export:{scan.request_id}", detail)
             uow.commit()
 
     def fail_scan(self, scan_id: str, epoch: int, reason: str) -> None:
@@ -101,34 +100,18 @@ class ScanningDesk(Desk):
         """Put a scan off: what it needs is away. It is no attempt; the next one is later, as for a rendering."""
         with self._uow() as uow:
             scan = _held(uow, scan_id, epoch)
-            postponed = replace(
-                scan,
-                state=ScanState.WAITING,
-                progress=Progress("waiting", 0, 0),
-                given_back=scan.given_back + 1,
-                not_before_us=self._clock.now_us() + pause_us(scan.given_back),
-            )
-            uow.scans.put_state(postponed)
+            uow.scans.put_state(replace(put_off(scan, self._clock.now_us()), state=ScanState.WAITING))
             uow.commit()
 
 
 def _claim(uow: UnitOfWork, scan: Scan, request: ExportRequest, worker: str, now: int) -> ScanJob:
-    epoch = scan.worker_epoch + 1
-    claimed = replace(
-        scan,
-        state=ScanState.SCANNING,
-        worker=worker,
-        worker_epoch=epoch,
-        worker_seen_us=now,
-        not_before_us=None,
-        progress=Progress("starting", 0, 0),
-    )
-    uow.scans.put_state(claimed)
-    detail = {"scan": scan.scan_id, "epoch": epoch, "worker": worker}
-    uow.history.append(now, _actor(claimed), Act.SCAN_STARTED, subject_of(request), detail)
+    mine = replace(claimed(scan, worker, now), state=ScanState.SCANNING)
+    uow.scans.put_state(mine)
+    detail = {"scan": scan.scan_id, "epoch": mine.worker_epoch, "worker": worker}
+    uow.history.append(now, actor_of(mine), Act.SCAN_STARTED, subject_of(request), detail)
     anchors = anchors_of(uow, request.wish.case_id)
     tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in scan.scope.camera_ids)
-    return ScanJob(claimed, request, tracks, epoch)
+    return ScanJob(mine, request, tracks, mine.worker_epoch)
 
 
 def _request(uow: UnitOfWork, scan: Scan) -> ExportRequest:
@@ -148,23 +131,11 @@ def _held(uow: UnitOfWork, scan_id: str, epoch: int) -> Scan:
     scan = uow.scans.get(scan_id)
     if scan is None:
         raise not_found("scan", scan_id)
-    if scan.state is not ScanState.SCANNING or scan.worker_epoch != epoch:
-        message = f"This scan is {scan.state.value} under epoch {scan.worker_epoch}, not {epoch}."
-        raise OrvaultError(ErrorKind.CONFLICT, message, advice="Drop the work.")
+    check_epoch(scan, epoch, "scan", at_work=scan.state is ScanState.SCANNING)
     return scan
 
 
 def _end_failed(uow: UnitOfWork, scan: Scan, reason: str, now: int) -> None:
     uow.scans.put_state(replace(scan, state=ScanState.FAILED, failure=reason[:500], ended_us=now))
     detail = {"scan": scan.scan_id, "reason": reason[:500], "epoch": scan.worker_epoch}
-    uow.history.append(now, _actor(scan), Act.SCAN_FAILED, f"export:{scan.request_id}", detail)
-
-
-def _free(scan: Scan, worker: str, now: int) -> bool:
-    if scan.state is ScanState.WAITING or scan.worker == worker:
-        return True
-    return scan.worker_seen_us is None or now - scan.worker_seen_us >= LEASE_US
-
-
-def _actor(scan: Scan) -> str:
-    return f"worker:{scan.worker or 'none'}"
+    uow.history.append(now, actor_of(scan), Act.SCAN_FAILED, f"export:{scan.request_id}", detail)

@@ -6,8 +6,9 @@ from orvault.container.history import HistoryProof, ProvenEntry
 from orvault.container.tree import inclusion_path_at
 from orvault.custody.checkpoints import LogSigner, sign_now
 from orvault.custody.desks.checkpoints import CheckpointDesk
-from orvault.custody.desks.renders import actor_of, held
+from orvault.custody.desks.renders import held
 from orvault.custody.history import Act, bytes_of
+from orvault.custody.leases import actor_of
 
 MOST_APPROVALS = 7  # that a proof holds
 
