@@ -59,7 +59,11 @@ def read_root(path: Path) -> Root:
 
 def add(path: Path) -> Root:
     """Pin the root in a PEM file: what was checked is what is written."""
-    root = read_root(path)
+    return pin(read_root(path))
+
+
+def pin(root: Root) -> Root:
+    """Believe this root from now on. Errors: STORAGE."""
     pem = load_der_x509_certificate(root.der).public_bytes(Encoding.PEM)
     write_private(folder() / f"{root.fingerprint}.pem", pem)
     return root

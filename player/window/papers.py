@@ -73,7 +73,7 @@ class Papers:
         self._tell(self._window, w.REPORT_SAVED.of(language, path=path))
 
     def trust_root(self, parent: QWidget) -> None:
-        """Pin a hospital's root after its fingerprint was compared with paper; then judge the package anew."""
+        """Pin a hospital's root after its fingerprint was compared with paper; then open the package anew."""
         language = self._window.language
         name, _ = QFileDialog.getOpenFileName(
             parent, w.TRUST_ROOT.of(language), "", w.CERTIFICATES.of(language)
@@ -82,10 +82,16 @@ class Papers:
             return
         try:
             root = roots.read_root(Path(name))
-            if self._compared(parent, root):
-                roots.add(Path(name))
+            if not self._compared(parent, root):
+                return
+            roots.pin(root)  # what was compared, whatever the file holds by now
         except OrvaultError as error:
             self._tell(parent, str(error))
+            return
+        known = self._window.known()
+        parent.close()
+        if known is not None:
+            self._window.door.open_file(known.file)
 
     def _compared(self, parent: QWidget, root: roots.Root) -> bool:
         language = self._window.language

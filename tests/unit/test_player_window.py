@@ -11,15 +11,25 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QTimer, QUrl
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QSlider
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QDialog,
+    QLineEdit,
+    QMessageBox,
+    QSlider,
+)
 
 from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.container.keyfiles import read_public_key, write_key_pair
 from orvault.container.keys import Recipient
-from player.window import facts
+from orvault.text import grouped
+from player import roots
+from player.window import facts, papers
 from player.window.dialogs import Details, Help
 from player.window.keys import Act
 from player.window.verdicts import Level
@@ -165,6 +175,34 @@ def test_an_unknown_issuer_is_never_called_genuine(tmp_path: Path, made: Made) -
         facts.sections(known, Language.ENGLISH)
     )
     desk.shot("09-unknown-issuer")
+    desk.leave()
+
+
+def test_a_root_is_pinned_only_when_its_fingerprint_was_said_to_be_that_on_paper(
+    tmp_path: Path, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(roots.HOME_VARIABLE, str(tmp_path / "home"))
+    pem = tmp_path / "root.pem"
+    pem.write_bytes(hospital()[0].certificate_pem)
+    desk = Desk(tmp_path, pinned=False)
+    desk.watch(made.path)
+    monkeypatch.setattr(papers.QFileDialog, "getOpenFileName", lambda *_: (str(pem), ""))
+    asked: list[str] = []
+
+    def answer(says_same: bool) -> None:
+        def click() -> None:
+            box = next(each for each in desk.app.topLevelWidgets() if isinstance(each, QMessageBox))
+            asked.append(box.text())
+            box.buttons()[0 if says_same else 1].click()
+
+        QTimer.singleShot(50, click)
+        desk.window.papers.trust_root(QDialog(desk.window))
+
+    answer(says_same=False)
+    assert roots.pinned(lambda _: None) == [] and grouped(hospital()[0].fingerprint) in asked[0]
+    answer(says_same=True)
+    assert [root.fingerprint for root in roots.pinned(lambda _: None)] == [hospital()[0].fingerprint]
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.unlock)  # it is opened anew
     desk.leave()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,8 @@ class Desk:
         self.window = Window(
             Setup(lambda path, clock: Session.open(path, roots, clock, partial=True), seen, language)
         )
+        self.faults: list[BaseException] = []  # Qt swallows what is raised in answer to an event
+        sys.excepthook = lambda kind, error, trace: self.faults.append(error)
         self.window.show()
         self._shots = 0
 
@@ -116,3 +119,5 @@ class Desk:
         self.window.close()
         self.window.deleteLater()
         QTest.qWait(1)
+        sys.excepthook = sys.__excepthook__
+        assert not self.faults
