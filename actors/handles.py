@@ -53,11 +53,20 @@ class Starting:
     note: str = ""  # what a person should know of an actor of that name that was there already
 
     def node_id(self) -> str:
-        """Wait until it is up; the Ray node that it runs on.
+        """Wait until it is up, asking again while Ray restarts it; the Ray node that it runs on.
 
         Errors: what its constructor raises; UNAVAILABLE when it does not come up.
         """
-        return cast("str", wait(self.name, self.reference, START_S))
+        since, reference = time.monotonic(), self.reference
+        while True:
+            try:
+                reference = reference or submit(self.name, "__ray_call__", _node_id)
+                return cast("str", wait(self.name, reference, START_S, since))
+            except OrvaultError as error:
+                if not is_away(error) or time.monotonic() - since >= START_S:
+                    raise
+            reference = None
+            time.sleep(PASS_S)
 
 
 def start(
@@ -259,9 +268,8 @@ def _forget_for_ever(name: str, threads: int, given: threading.Event) -> None:
         try:
             for reference in [submit(name, "pass_by") for _ in range(threads)]:
                 wait(name, reference, CALL_S)
-        except (
-            OrvaultError
-        ) as error:  # the actor is ending, or so busy that all its threads are called anyway
+        except OrvaultError as error:
+            # It is ending, or so busy that all its threads are called anyway.
             log.debug("%s: its last arguments may still be in memory: %s", name, error)
 
 
