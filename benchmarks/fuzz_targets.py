@@ -78,7 +78,7 @@ def video(data: bytes) -> None:
     film = Film(Clear(data))
     entry, _ = film.find(film.origin_90k)
     for shown in itertools.islice(
-        decoded(film.track, film.coded(entry), entry.first_90k, threads=1), MAX_PICTURES
+        decoded(film.track, film.coded(entry, []), entry.first_90k, threads=1), MAX_PICTURES
     ):
         shown.pixels(64)
     film.find(film.origin_90k + 90_000)

@@ -15,6 +15,7 @@ from player.boxes import Fragment, Sample, Stream, Track, bad, read_exactly, rea
 
 _WINDOW_BYTES = 1 << 18  # read at a time when a fragment's beginning is looked for
 _WALK_BYTES = 8 << 20  # nearer than this, fragments are followed one by one: halving would read as much
+STRETCH_PICTURES = 3_000  # for one decoder, which keeps a row for each of them as long as it lives
 _REMEMBERED = 4_096  # fragments' places; over two hours of a usual camera
 _UNREADABLE = (ErrorKind.DAMAGED, ErrorKind.ALTERED)
 
@@ -67,10 +68,19 @@ class Film:
             fragment = read_fragment(self._stream, self.track, fragment.end)
         return entry, shown
 
-    def coded(self, entry: Fragment) -> Iterator[Coded]:
-        """Every coded picture from a fragment on, in decoding order."""
+    def coded(self, entry: Fragment, following: list[Fragment]) -> Iterator[Coded]:
+        """The coded pictures from a fragment on, in decoding order, for some minutes.
+
+        Where it stops before the end it puts the fragment that comes next, with which decoding can start, into
+        `following`.
+        """
         fragment: Fragment | None = entry
+        pictures = 0
         while fragment is not None:
+            if pictures >= STRETCH_PICTURES and fragment.sync:
+                following.append(fragment)
+                return
+            pictures += len(fragment.samples)
             for sample in fragment.samples:
                 yield Coded(sample, read_exactly(self._stream, sample.offset, sample.size))
             fragment = read_fragment(self._stream, self.track, fragment.end)

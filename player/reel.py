@@ -210,7 +210,7 @@ class Reel:
         film = self._open_film()
         self._stopped = None
         self._reached_us = None
-        self._run = decoded(film.track, film.coded(entry), entry.first_90k)
+        self._run = _stretches(film, entry)
 
     def _step(self) -> Shown | None:
         """The decoder's next picture; None at the end. What stops the stream is raised behind the last picture."""
@@ -250,3 +250,11 @@ class Reel:
                 raise
             where = f"camera {self.info.camera_id}"
             raise OrvaultError(ErrorKind.BAD_MEDIA, error.message, where=where) from error
+
+
+def _stretches(film: Film, entry: Fragment) -> Iterator[Shown]:
+    """Every picture from a fragment on, by one decoder after the other."""
+    following = [entry]
+    while following:
+        begin = following.pop()
+        yield from decoded(film.track, film.coded(begin, following), begin.first_90k)

@@ -152,3 +152,9 @@ def test_its_notices_ship_with_it() -> None:
             "opencv-python-headless",
         ):
             assert each in words
+
+
+def test_the_window_is_inside_with_its_font() -> None:
+    assert list((ROOT / "dist" / "orvault-player").rglob("NanumBarunGothic.ttf"))
+    modules = (ROOT / "build" / "orvault_player" / "MODULES.txt").read_text("utf-8").splitlines()
+    assert "player.window.app" in modules

@@ -30,7 +30,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     return footage(tmp_path_factory.mktemp("reel"), TIMES, noise=True)
 
 
-def test_every_picture_comes_once_in_order_at_its_own_time(made: Footage) -> None:
+@pytest.mark.parametrize("stretch", [film_module.STRETCH_PICTURES, 1, 120])
+def test_every_picture_comes_once_in_order_at_its_own_time(
+    made: Footage, monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    """Whether one decoder sees them all, or each fragment gets its own."""
+    monkeypatch.setattr(film_module, "STRETCH_PICTURES", stretch)
     with made.opened() as session, Reel(session, made.info) as reel:
         seen = []
         while (picture := reel.next()) is not None:
@@ -190,7 +195,7 @@ def test_an_error_inside_the_decoders_reading_reaches_the_caller(made: Footage) 
 
     with made.opened() as session:
         film = Film(session.reader.media("or1"))
-        shown = decoded(film.track, interrupted(film.coded(film.find(0)[0])), 0)
+        shown = decoded(film.track, interrupted(film.coded(film.find(0)[0], [])), 0)
         with pytest.raises(KeyboardInterrupt):
             list(shown)
 
@@ -218,5 +223,5 @@ def test_noise_in_place_of_pictures_is_said_to_be_that(made: Footage) -> None:
     with made.opened() as session:
         film = Film(session.reader.media("or1"))
         with pytest.raises(OrvaultError) as raised:
-            list(decoded(film.track, noise(film.coded(film.find(0)[0])), 0))
+            list(decoded(film.track, noise(film.coded(film.find(0)[0], [])), 0))
         assert raised.value.kind is ErrorKind.BAD_MEDIA
