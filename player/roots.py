@@ -14,10 +14,19 @@ from pathlib import Path
 import platformdirs
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509.oid import NameOID
 
-from orvault.container.certificates import MAX_PEM_BYTES, check_root, fingerprint, load_pem, to_der
+from orvault.container.certificates import (
+    MAX_PEM_BYTES,
+    attribute,
+    check_root,
+    fingerprint,
+    load_pem,
+    to_der,
+)
 from orvault.container.files import read_bounded, storage_error, write_private
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import is_name
 
 HOME_VARIABLE = "ORVAULT_PLAYER_HOME"
 MIN_PREFIX = 8
@@ -25,7 +34,10 @@ MIN_PREFIX = 8
 
 @dataclass(frozen=True)
 class Root:
-    """A pinned root: its certificate's subject, fingerprint (hexadecimal SHA-256 of the DER) and DER."""
+    """A pinned root: common name (1 to 64 printable characters), fingerprint (hexadecimal SHA-256 of the DER), DER.
+
+    Whoever made the certificate chose the name: where it is shown, it is text and no markup.
+    """
 
     name: str
     fingerprint: str
@@ -44,7 +56,8 @@ def read_root(path: Path) -> Root:
     """The one root in a PEM file.
 
     Raises:
-        OrvaultError: NOT_FOUND, BAD_SETTINGS if it is no certificate, UNTRUSTED if it is no root.
+        OrvaultError: NOT_FOUND, BAD_SETTINGS if it is no certificate, UNTRUSTED if it is no root or has no
+            name that can be shown.
     """
     certificates = load_pem(read_bounded(path, MAX_PEM_BYTES), path)
     if len(certificates) != 1:
@@ -53,8 +66,16 @@ def read_root(path: Path) -> Root:
         )
     (certificate,) = certificates
     check_root(certificate)
+    name = attribute(certificate, NameOID.COMMON_NAME)
+    if not is_name(name):
+        raise OrvaultError(
+            ErrorKind.UNTRUSTED,
+            "The root certificate's name is not 1 to 64 printable characters.",
+            where=str(path),
+            advice="Ask the hospital for the certificate that its system wrote.",
+        )
     der = to_der(certificate)
-    return Root(certificate.subject.rfc4514_string(), fingerprint(der), der)
+    return Root(name, fingerprint(der), der)
 
 
 def add(path: Path) -> Root:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from orvault import __version__
@@ -95,19 +96,29 @@ class Papers:
 
     def _compared(self, parent: QWidget, root: roots.Root) -> bool:
         language = self._window.language
-        box = QMessageBox(parent)
-        box.setWindowTitle(w.TRUST_ROOT.of(language))
-        box.setText(
-            w.TRUST_ASK.of(language, name=printable(root.name), fingerprint=grouped(root.fingerprint))
-        )
-        yes = box.addButton(w.TRUST_YES.of(language), QMessageBox.ButtonRole.AcceptRole)
-        no = box.addButton(w.TRUST_NO.of(language), QMessageBox.ButtonRole.RejectRole)
+        asked = w.TRUST_ASK.of(language, name=root.name, fingerprint=grouped(root.fingerprint))
+        return self._agreed(parent, w.TRUST_ROOT, asked, w.TRUST_YES)
+
+    def _agreed(self, parent: QWidget, title: Text, asked: str, agree: Text) -> bool:
+        language = self._window.language
+        box = _box(parent, asked)
+        box.setWindowTitle(title.of(language))
+        yes = box.addButton(agree.of(language), QMessageBox.ButtonRole.AcceptRole)
+        no = box.addButton(w.CANCEL.of(language), QMessageBox.ButtonRole.RejectRole)
         box.setDefaultButton(no)
         box.exec()
         return box.clickedButton() is yes
 
     @staticmethod
     def _tell(parent: QWidget, text: str) -> None:
-        box = QMessageBox(parent)
-        box.setText(printable(text, lines=True))
-        box.exec()
+        _box(parent, text).exec()
+
+
+def _box(parent: QWidget, text: str) -> QMessageBox:
+    """Words in a box of their own. Left to itself Qt takes what looks like markup for markup: then a name could hide
+    what stands behind it, and put something else there.
+    """
+    box = QMessageBox(parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(printable(text, lines=True))
+    return box

@@ -44,6 +44,7 @@ class Stage(QWidget):
         self.line.set_span(clock.first_us, clock.last_us, marks)
         self.now = QLabel()
         self.now.setObjectName("clock")
+        self.now.setTextFormat(Qt.TextFormat.PlainText)
         self.speed = QComboBox()
         for speed in SPEEDS:
             self.speed.addItem(f"{speed:g}×", speed)

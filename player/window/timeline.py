@@ -32,6 +32,8 @@ class Peek(QWidget):
         super().__init__(parent, Qt.WindowType.ToolTip)
         self.setObjectName("page")
         self.picture, self.told = QLabel(), QLabel()
+        for each in (self.picture, self.told):
+            each.setTextFormat(Qt.TextFormat.PlainText)
         self.told.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setFixedWidth(THUMBNAIL_PX)
         box = QVBoxLayout(self)

@@ -127,11 +127,11 @@ VERIFYING = Text("전체 확인 {percent} %", "Verifying everything: {percent} %
 TRUST_ROOT = Text("병원 루트 인증서 등록…", "Trust a hospital's root certificate…")
 CERTIFICATES = Text("인증서 (*.pem *.crt)", "Certificates (*.pem *.crt)")
 TRUST_ASK = Text(
-    "{name}\n\n지문:\n{fingerprint}\n\n병원에서 받은 종이의 지문과 모든 글자가 같습니까?",
-    "{name}\n\nFingerprint:\n{fingerprint}\n\nIs every character the same as on the paper from the hospital?",
+    "이름:\n{name}\n\n지문:\n{fingerprint}\n\n병원에서 받은 종이의 지문과 모든 글자가 같습니까?",
+    "Name:\n{name}\n\nFingerprint:\n{fingerprint}\n\nIs every character the same as on the paper from the hospital?",
 )
 TRUST_YES = Text("같음: 등록", "The same: trust it")
-TRUST_NO = Text("취소", "Cancel")
+CANCEL = Text("취소", "Cancel")
 # language
 SWITCH = Text("English", "한국어")
 # sections of details and report

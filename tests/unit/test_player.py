@@ -10,11 +10,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import BasicConstraints, CertificateBuilder, KeyUsage, Name, NameAttribute
+from cryptography.x509.oid import NameOID
 
 from orvault.clock import US_PER_S, SystemClock
 from orvault.container.keyfiles import read_public_key
@@ -301,6 +305,22 @@ def test_a_pinned_root_is_remembered_shown_and_removed(player: Player) -> None:
     leaf.write_bytes(hospital()[1].certificate.public_bytes(Encoding.PEM))
     assert player.run("trust", "add", leaf).returncode == 16
     assert player.run("trust", "add", player.made.path).returncode in (1, 20)
+
+
+def test_a_root_whose_name_cannot_be_shown_is_not_pinned(player: Player) -> None:
+    key, name = Ed25519PrivateKey.generate(), Name([NameAttribute(NameOID.ORGANIZATION_NAME, "x" * 64)] * 9)
+    now = datetime.now(UTC)
+    made = (
+        CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=9))
+        .add_extension(BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(KeyUsage(*[False] * 5, True, True, False, False), critical=True)
+        .sign(key, None)
+    )
+    pem = player.folder / "nameless.pem"
+    pem.write_bytes(made.public_bytes(Encoding.PEM))
+    refused = player.run("trust", "add", pem)
+    assert refused.returncode == 16 and "name is not 1 to 64 printable" in refused.stderr
+    assert "xxxx" not in refused.stderr + refused.stdout
 
 
 def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:

@@ -19,14 +19,17 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
+    QLabel,
     QLineEdit,
     QMessageBox,
     QSlider,
+    QWidget,
 )
 
 from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.container.keyfiles import read_public_key, write_key_pair
 from orvault.container.keys import Recipient
+from orvault.container.trust import create_root
 from orvault.text import grouped
 from player import roots
 from player.window import facts, papers
@@ -204,6 +207,44 @@ def test_a_root_is_pinned_only_when_its_fingerprint_was_said_to_be_that_on_paper
     assert [root.fingerprint for root in roots.pinned(lambda _: None)] == [hospital()[0].fingerprint]
     desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.unlock)  # it is opened anew
     desk.leave()
+
+
+FORGER = "Seoul<br x>Fingerprint:<br x>AAAA BBBB<!-- "  # what Qt took for markup hid the rest of the question
+
+
+def test_a_name_cannot_hide_the_fingerprint_that_is_to_be_compared(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(roots.HOME_VARIABLE, str(tmp_path / "home"))
+    root, pem = create_root(FORGER, SystemClock()), tmp_path / "root.pem"
+    pem.write_bytes(root.certificate_pem)
+    monkeypatch.setattr(papers.QFileDialog, "getOpenFileName", lambda *_: (str(pem), ""))
+    seen: list[tuple[Qt.TextFormat, str]] = []
+
+    def look() -> None:
+        box = next(each for each in desk.app.topLevelWidgets() if isinstance(each, QMessageBox))
+        desk.shot("16-forged-name", box)
+        seen.extend((label.textFormat(), label.text()) for label in box.findChildren(QLabel) if label.text())
+        box.buttons()[1].click()
+
+    QTimer.singleShot(50, look)
+    desk.window.papers.trust_root(QDialog(desk.window))
+    (told,) = seen
+    assert told[0] is Qt.TextFormat.PlainText
+    assert FORGER in told[1] and grouped(root.fingerprint) in told[1]
+    assert roots.pinned(lambda _: None) == []
+
+
+def test_no_words_of_the_window_are_taken_for_markup(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    known = desk.window.known()
+    assert known is not None
+    details = Details(desk.window, desk.window.papers.sections(known), Language.KOREAN)
+    for top in (desk.window, details, Help(desk.window, Language.KOREAN)):
+        for words in top.findChildren(QLabel):
+            assert words.textFormat() is Qt.TextFormat.PlainText, words.text()
+        for widget in top.findChildren(QWidget):
+            assert "<" not in widget.toolTip(), "tool tips always take markup: they hold our own words only"
 
 
 NOW_US = SystemClock().now_us()
