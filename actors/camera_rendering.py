@@ -192,8 +192,7 @@ class CameraRendering:
         tried = [trial for trial in self._trials if trial is not Trial.NOBODY]
         if Trial.SEEN in tried or len(tried) >= MOST_TRIALS:
             return None
-        found = self._finder.again(segment)
-        picked = picks(found, plans) if found is not None else ()
+        picked = picks(self._finder.again(segment), plans)
         return TrialOrder(fragment, picked, self._tools.crf, self._tools.preset) if picked else None
 
     # --- keeping ---

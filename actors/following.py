@@ -82,13 +82,19 @@ class Finder:
                     self._step()
             yield from found
 
-    def again(self, segment: int) -> list[FrameDetections] | None:
-        """What was found in a segment, from disk; None where it cannot be read any more."""
+    def again(self, segment: int) -> list[FrameDetections]:
+        """What was found in a segment, from disk.
+
+        Errors: UNAVAILABLE where that cannot be read any more: taken up again, the job looks for it anew.
+        """
         number = next(n for n, (_, end) in enumerate(self._spans) if segment < end)
         if self._read_last[0] != number:
             self._read_last = (number, self._kept(number))
         piece = self._read_last[1]
-        return None if piece is None else piece[segment - self._spans[number][0]]
+        if piece is None:
+            message = "What was found in a part of the footage is not readable any more."
+            raise OrvaultError(ErrorKind.UNAVAILABLE, message, where=f"camera {self.track.camera.camera_id}")
+        return piece[segment - self._spans[number][0]]
 
     def _kept(self, number: int) -> Found | None:
         kept = self.work.get(*self._place(number))

@@ -59,6 +59,10 @@ _TAGS = [
         "description": "Live and stored pictures, masked unless a grant says more; four eyes on each grant.",
     },
     {"name": "Exports", "description": "Requests for a masked, watermarked, sealed copy; four eyes on each."},
+    {
+        "name": "Activation",
+        "description": "What a player asks for before a package opens, without an account.",
+    },
     {"name": "Retention", "description": "How long recordings are kept, legal holds, and their destruction."},
     {"name": "History", "description": "Every act, append-only."},
     {"name": "System", "description": "Whether the system answers."},

@@ -66,8 +66,13 @@ def connected_since(before: Container[int], host: str, port: int) -> socket.sock
 def _connection(number: int, peers: Container[object]) -> socket.socket | None:
     """Another descriptor of this socket, if it is a TCP connection to one of these."""
     try:
-        made = socket.socket(fileno=os.dup(number))
+        copy = os.dup(number)
     except OSError:  # closed since
+        return None
+    try:
+        made = socket.socket(fileno=copy)
+    except OSError:  # its number is something else's by now
+        os.close(copy)
         return None
     try:
         if made.type == socket.SOCK_STREAM and made.getpeername()[:2] in peers:

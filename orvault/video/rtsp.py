@@ -75,14 +75,16 @@ class RtspSource:
         )
         self._nap = Nap(nap_s)
         self._watch: SilenceWatch | None = None
-        if (connection := _connection(url, before, self.where)) is not None:
-            self._nap = Nap(nap_s, let_wait(connection))
-            self._watch = SilenceWatch(connection, timeout_s)
-            limit.watched = True
         try:
+            if (connection := _connection(url, before, self.where)) is not None:
+                self._nap = Nap(nap_s, let_wait(connection))
+                self._watch = SilenceWatch(connection, timeout_s)
+                limit.watched = True
             self._stream = demux.video_stream(self._container, self.where)
             self._info = demux.stream_info(self._stream, self.where)
-        except OrvaultError:
+        except (
+            BaseException
+        ):  # also what nobody foresaw: the watch would hold the connection, and the camera its place
             self.close()
             raise
 
@@ -114,9 +116,11 @@ class RtspSource:
 
     def close(self) -> None:
         """Hang up."""
-        self._container.close()
-        if self._watch is not None:
-            self._watch.close()
+        try:
+            self._container.close()
+        finally:
+            if self._watch is not None:
+                self._watch.close()
 
 
 def shown(url: str) -> str:

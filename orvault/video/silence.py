@@ -28,6 +28,7 @@ class SilenceWatch:
         self._connection, self._limit_s = connection, limit_s
         self._waiting_since_s: float | None = None
         self._closed = threading.Event()
+        self._closing = threading.Lock()  # a descriptor that is closed may be another connection's at once
         self.hung_up = False  # why the reader's connection ended
         threading.Thread(target=self._watch, name="silence", daemon=True).start()
 
@@ -47,7 +48,8 @@ class SilenceWatch:
     def close(self) -> None:
         """Watch no more; call it when the reader has closed its side."""
         self._closed.set()
-        self._connection.close()
+        with self._closing:
+            self._connection.close()
 
     def _watch(self) -> None:
         wait_s = self._limit_s
@@ -55,8 +57,12 @@ class SilenceWatch:
             since_s = self._waiting_since_s
             silent_s = 0.0 if since_s is None else time.monotonic() - since_s
             if silent_s >= self._limit_s:
-                self.hung_up = True
-                with suppress(OSError):  # gone by itself in the same moment
-                    self._connection.shutdown(socket.SHUT_RDWR)
+                self._hang_up()
                 return
             wait_s = self._limit_s - silent_s
+
+    def _hang_up(self) -> None:
+        with self._closing, suppress(OSError):  # gone by itself in the same moment
+            if not self._closed.is_set():
+                self.hung_up = True
+                self._connection.shutdown(socket.SHUT_RDWR)

@@ -112,18 +112,24 @@ class StoredVideo:
         raise OrvaultError(ErrorKind.NOT_FOUND, "Nothing was recorded at this moment.", where="at")
 
     def still(self, number: int, fragment: bytes, at_us: int, box: Box, showing: Showing, name: str) -> bytes:
-        """The picture (JPEG) nearest to this moment, dressed as a segment's pictures are, `box` drawn round.
+        """The picture (JPEG) of the stretch nearest to this moment, dressed as a segment's pictures are, `box` drawn
+        round.
 
         `box` in millionths of the picture's width and height. Errors: BAD_MEDIA.
         """
         width, height = self._still_size()
         clear = Dressing(showing, name, width, height) if showing is Showing.CLEAR else None
-        start_us, first_90k = self.stretches[number].segment.header.meta.start_us, None
+        stretch = self.stretches[number]
+        start_us, first_90k = stretch.segment.header.meta.start_us, None
         nearest: tuple[float, Image] | None = None
         for frame in decode_fragment(fragment):
             first_90k = frame.pts_90k if first_90k is None else first_90k
-            off_us = abs(start_us + (frame.pts_90k - first_90k) * 100 / 9 - at_us)
-            if nearest is None or off_us < nearest[0]:
+            taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
+            within = (
+                stretch.from_us <= taken_us < stretch.to_us
+            )  # of the segment more may lie outside the grant
+            off_us = abs(taken_us - at_us)
+            if within and (nearest is None or off_us < nearest[0]):
                 nearest = off_us, frame.bgr
         if nearest is None:
             raise OrvaultError(ErrorKind.BAD_MEDIA, "This segment holds no picture.", where="still")

@@ -132,6 +132,25 @@ def test_one_spoiled_piece_among_good_ones_is_made_again_in_its_place(
     assert len(times) == 30 * SEGMENTS and times == sorted(set(times))
 
 
+def test_findings_that_cannot_be_read_back_put_the_work_off_and_do_not_pass_for_none(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = site.approved(site.record(count=1))
+    read = RenderWork.get
+
+    def spoiled(work: RenderWork, name: str, key: bytes) -> bytes | None:
+        return None if name.endswith("-found") else read(work, name, key)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RenderWork, "get", spoiled)
+        site.worker().work_off()
+    waits = site.request(request.request_id)
+    assert waits.state is RequestState.APPROVED
+    site.world.clock.us += 3600 * 1_000_000
+    site.worker().work_off()
+    assert site.request(request.request_id).state is RequestState.READY
+
+
 def test_what_the_pieces_are_bound_to_is_the_same_in_every_process() -> None:
     script = (
         "from actors.rendering import _masking_in_words as words\n"

@@ -193,16 +193,22 @@ def test_validity_defaults_and_bounds() -> None:
 
 
 def test_empty_range_names_cameras_and_what_there_is() -> None:
+    period = (_wish().from_us, _wish().to_us)
     recorded = {"cam": (Span(NOW + 60 * US_PER_S, NOW + 90 * US_PER_S),)}
     with pytest.raises(OrvaultError) as caught:
-        check_recorded(_wish(), recorded, {"cam": "Wall"}, NOW + DAY_US)
+        check_recorded(period, recorded, {"cam": "Wall"}, NOW + DAY_US)
     assert caught.value.kind is ErrorKind.EMPTY_RANGE
     assert "Wall 2027-01-15 08:01:00Z to 2027-01-15 08:01:30Z" in caught.value.message
     with pytest.raises(OrvaultError, match="Wall nothing"):
-        check_recorded(_wish(), {}, {"cam": "Wall"}, NOW + DAY_US)
+        check_recorded(period, {"cam": ()}, {"cam": "Wall"}, NOW + DAY_US)
     with pytest.raises(OrvaultError, match="future"):
-        check_recorded(_wish(), recorded, {}, NOW)
-    check_recorded(_wish(), {"cam": (Span(NOW + 60 * US_PER_S - 1, NOW + 90 * US_PER_S),)}, {}, NOW + DAY_US)
+        check_recorded(period, recorded, {}, NOW)
+    check_recorded(
+        period,
+        {"cam": (Span(NOW + 60 * US_PER_S - 1, NOW + 90 * US_PER_S),)},
+        {},
+        NOW + DAY_US,
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**7))))

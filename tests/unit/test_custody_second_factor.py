@@ -12,7 +12,7 @@ import pytest
 from orvault.clock import US_PER_S
 from orvault.custody.access import AccessPolicy, Right, may
 from orvault.custody.account import Account, Role
-from orvault.custody.second_factor import STEP_S
+from orvault.custody.second_factor import NO_FACTORS, STEP_S
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, make_world, sqlite_url
 
@@ -185,3 +185,15 @@ def _caller(world: World, code: str = "") -> Account:
 def _entries(world: World) -> list[tuple[str, str]]:
     found = world.custody.history(world.accounts[Role.AUDITOR], limit=200)
     return [(entry.act, entry.detail) for entry in found]
+
+
+def test_what_the_site_lacks_is_nobodys_failed_sign_in(world: World) -> None:
+    secret, _ = _enrol(world, world.officer)
+    has, world.custody._factors = world.custody._factors, NO_FACTORS
+    for _ in range(12):
+        assert _sign_in(world, _next(world, secret)) == "bad-settings"
+        with pytest.raises(OrvaultError) as caught:
+            world.custody.begin_second_factor(world.manager, PASSWORD, HOME)
+        assert caught.value.kind is ErrorKind.BAD_SETTINGS
+    world.custody._factors = has
+    assert _sign_in(world, _next(world, secret)) == "password+code"

@@ -169,3 +169,27 @@ def test_over_http_a_key_is_a_bearer_token_shown_once(tmp_path: Path) -> None:
     assert is_problem(api.post(f"accounts/{machine['id']}/keys", ADMIN, json=late), 400, "bad-request")
     assert api.call("DELETE", f"sessions/{issued['id']}", ADMIN).status_code == 204
     assert is_problem(asked("GET", "cases"), 401, "unauthenticated")
+
+
+def test_two_addresses_in_turn_write_no_more_than_one(world: World) -> None:
+    machine = _machine(world)
+    world.clock.us -= world.clock.us % DAY
+    secret, _ = world.custody.issue_key(None, machine.account_id, "pollers", world.clock.us + 30 * DAY)
+    for n in range(20):
+        world.clock.us += US_PER_S
+        world.custody.authenticate_key(secret, "ab"[n % 2])
+    assert world.acts().count("key-used") == 2
+
+
+def test_a_key_ends_no_session_but_its_own(world: World) -> None:
+    admin, machine = world.accounts[ADMIN], _machine(world)
+    (stolen, first), (_, other) = (
+        world.custody.issue_key(admin, machine.account_id, name, world.clock.us + DAY) for name in "ab"
+    )
+    came, session_id = world.custody.authenticate_key(stolen)
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.revoke_session(came, other.session.session_id)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+    world.custody.sign_out(came, session_id)
+    assert session_id == first.session.session_id
+    assert [key.name for key in world.custody.keys(admin, machine.account_id)] == ["b"]

@@ -247,6 +247,16 @@ def test_who_is_to_see_learns_of_it_and_of_nobodys_consent(world: World, case: C
     assert world.custody.viewing_requests(world.account(Role.RECORDS_MANAGER, "foreign")) == []
 
 
+def test_who_takes_back_their_own_grant_is_told_of_nobodys_consent(world: World, case: Case) -> None:
+    viewer = world.account(Role.PRIVACY_OFFICER, "eyes")
+    wish = world.viewing_wish(case, basis=BY_CONSENT)
+    request = world.custody.ask_viewing(world.manager, viewer.name, wish)
+    for officer in (world.officer, world.account(Role.PRIVACY_OFFICER, "second.eyes")):
+        world.custody.approve_viewing(officer, request.request_id)
+    ended = world.custody.withdraw_viewing(viewer, request.request_id, "I need it no more.")
+    assert ended.state is RequestState.REVOKED and ended.wish.basis.consents == ()
+
+
 def test_who_is_to_see_takes_in_no_consent_to_it(world: World, case: Case) -> None:
     custody = world.custody
     by_consent = world.viewing_wish(case, basis=BY_CONSENT)

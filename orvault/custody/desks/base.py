@@ -86,6 +86,9 @@ class Desk:
         self._access = access or AccessPolicy()
         self._factors = factors
         self._activation = activation
+        self._key_uses: dict[
+            tuple[str, str], int
+        ] = {}  # (key, address): when this process last wrote it down
 
     def _place(self, room: str = "", camera_id: str = "") -> Place:
         """The place of an object, now: a camera, else a room, else the site as a whole."""

@@ -97,7 +97,7 @@ class GrantDesk(AskingDesk):
             uow.history.append(now, by.actor, Act.VIEWING_WITHDRAWN, request.subject, detail)
             uow.commit()
         self._viewers.switched()
-        return ended
+        return told_to(by, ended)
 
     def add_viewing_consents(
         self, by: Account, request_id: str, consents: Sequence[Consent]

@@ -8,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orvault.custody.account import Account, Role, check_name
-from orvault.custody.api_key import ApiKey, check_expiry, digest_of, new_key
+from orvault.custody.api_key import (
+    USE_NOTED_US,
+    USE_TOLD_US,
+    ApiKey,
+    check_expiry,
+    digest_of,
+    new_key,
+)
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.directory_links import DirectoryLinkDesk
 from orvault.custody.desks.proving import origin_of
@@ -20,6 +27,8 @@ from orvault.custody.scope import Scope, check_scopes
 from orvault.custody.session import MAX_CLIENT_CHARACTERS, Method, Session
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
+
+_MOST_PLACES = 10_000  # remembered of keys and addresses by a process
 
 
 class MachineDesk(DirectoryLinkDesk):
@@ -97,8 +106,10 @@ class MachineDesk(DirectoryLinkDesk):
         session = key.session
         account = self.authenticate(session.session_id, session.account_id)
         shown = client[:MAX_CLIENT_CHARACTERS]
-        if not key.use_noted(self._clock.now_us(), shown):
-            self._note_use(account, session.session_id, shown)
+        now, here = self._clock.now_us(), self._key_uses.get((session.session_id, shown))
+        lately = here is not None and now < here + USE_NOTED_US
+        if not lately and not key.use_noted(now, shown):
+            self._note_use(account, session.session_id, shown, here)
         return account, session.session_id
 
     def reset_password(self, by: Account | None, account_id: str, password: str) -> Account:
@@ -121,17 +132,25 @@ class MachineDesk(DirectoryLinkDesk):
             message = "This account is a machine's: it comes by keys alone."
             raise OrvaultError(ErrorKind.CONFLICT, message, where=account.name)
 
-    def _note_use(self, account: Account, session_id: str, client: str) -> None:
+    def _note_use(self, account: Account, session_id: str, client: str, here: int | None) -> None:
+        """Write a use down. `here`: when this process did so last for this address.
+
+        The ledger knows the last address alone: two that use a key in turn would else write at each request.
+        """
         with self._uow() as uow:
             now = self._clock.now_us()
             key = self._key_of(uow, account, session_id, now)
             if key is None or key.use_noted(now, client):
                 return  # ended, or noted by another process, meanwhile
             uow.api_keys.note_use(session_id, now, client)
-            if not key.use_told(now, client):
+            today = here is not None and here // USE_TOLD_US == now // USE_TOLD_US
+            if not today and not key.use_told(now, client):
                 detail = {"key": session_id} | origin_of(client)
                 uow.history.append(now, account.actor, Act.KEY_USED, account.actor, detail)
             uow.commit()
+        if len(self._key_uses) >= _MOST_PLACES:
+            self._key_uses.clear()
+        self._key_uses[session_id, client] = now
 
     def _key_of(self, uow: UnitOfWork, account: Account, session_id: str, now: int) -> ApiKey | None:
         keys = uow.api_keys.open_of(account.account_id, now)

@@ -84,7 +84,7 @@ class ProvingDesk(Desk):
         """Use up this code of the moment, or recovery code. UNAUTHENTICATED if it is wrong; that is committed."""
         now = self._clock.now_us()
         if is_of_the_moment(code):
-            step = step_of(self._factors.open(factor), code, now, factor.last_step)
+            step = step_of(self._opened(uow, attempt, factor), code, now, factor.last_step)
             if step is not None:
                 uow.second_factors.put(replace(factor, last_step=step))
                 return
@@ -96,6 +96,15 @@ class ProvingDesk(Desk):
             uow.history.append(now, actor, Act.RECOVERY_CODE_USED, actor, {"left": left})
             return
         self._refuse_code(uow, attempt)
+
+    def _opened(self, uow: UnitOfWork, attempt: Attempt, factor: SecondFactor) -> str:
+        """The factor's secret. Errors: BAD_SETTINGS, ALTERED: the site's fault, and no failure of who signs in."""
+        try:
+            return self._factors.open(factor)
+        except OrvaultError:
+            self._take_back(uow, attempt)
+            uow.commit()
+            raise
 
     def _refuse_code(self, uow: UnitOfWork, attempt: Attempt) -> NoReturn:
         self._note_failure(uow, attempt, self._clock.now_us(), code=True)

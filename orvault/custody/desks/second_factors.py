@@ -53,11 +53,13 @@ class SecondFactorDesk(AccountDesk):
         if not by.password_phc:
             message = "This account has no password that a code could stand beside."
             raise OrvaultError(ErrorKind.CONFLICT, message)
+        made = new_enrolment(by.name, self._hospital)
+        sealed = self._factors.seal(
+            made.secret, by.account_id
+        )  # first: what the site lacks is nobody's failure
         with self._passwords.gate.place():
             attempt = self._count_attempt(by.name, client)
             account = self._proven(attempt, password)
-        made = new_enrolment(account.name, self._hospital)
-        sealed = self._factors.seal(made.secret, account.account_id)
         with self._uow() as uow:
             still(uow, account)
             self._take_back(uow, attempt)  # not more: the failures of codes go on counting
@@ -86,7 +88,7 @@ class SecondFactorDesk(AccountDesk):
                 message = "No second factor of this account waits for its first code."
                 advice = "Begin with POST /session/second-factor."
                 raise OrvaultError(ErrorKind.CONFLICT, message, advice=advice)
-            step = step_of(self._factors.open(factor), code, now, factor.last_step)
+            step = step_of(self._opened(uow, attempt, factor), code, now, factor.last_step)
             if step is None:
                 self._refuse_code(uow, attempt)
             self._take_back(uow, attempt)

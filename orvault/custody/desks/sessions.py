@@ -120,11 +120,14 @@ class SessionDesk(ProvingDesk):
     def revoke_session(self, by: Account | None, session_id: str) -> None:
         """End a session, one's own or, for who manages accounts, anybody's; its views end with it.
 
-        Errors: NOT_FOUND for one that is over or never was, and for one that is not the asker's to end.
+        Errors: NOT_FOUND for one that is over or never was, and for one that is not the asker's to end: a machine
+        ends the session of the key that it came by (`sign_out`), and no other.
         """
         with self._uow() as uow:
             session, now = uow.sessions.get(session_id), self._clock.now_us()
-            if session is None or not session.open_at(now) or not self._oversees(by, session.account_id):
+            machine = by is not None and by.machine  # who stole one of its keys must not end the others
+            theirs = session is not None and not machine and self._oversees(by, session.account_id)
+            if session is None or not session.open_at(now) or not theirs:
                 raise not_found("session", session_id)
             uow.sessions.end(session_id, now)
             uow.views.end(session.account_id, session_id, now)

@@ -18,6 +18,7 @@ from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.session import Method
 from orvault.custody.terms import DAY_US
 from orvault.custody.text import check_range
 from orvault.custody.viewing import (
@@ -214,6 +215,9 @@ class ViewingDesk(Desk):
             decision = decide_view(by, view, self._circumstances(uow, by, view), self._clock.now_us())
             if not decision.allowed:
                 raise _refusal(decision)
+            session = uow.sessions.get(view.session_id)
+            if session is not None and session.method is Method.KEY:  # a view is no way to outlive one's key
+                view = replace(view, expires_us=min(view.expires_us, session.expires_us))
             uow.views.add(view)
             uow.commit()
         return OpenedView(view, decision, by.name)
