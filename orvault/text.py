@@ -29,11 +29,12 @@ def is_name(text: str) -> bool:
 def printable(text: str, *, lines: bool = False) -> str:
     """Text from a file as it may go to a terminal: no escape sequences, no reversed writing.
 
-    Line breaks stay with `lines` only: without, what a file says cannot pass for a line of this program's own.
+    Line breaks stay with `lines` only: without, what a file says cannot pass for a line of this program's own. A tab
+    is a space there: people type it, and it cannot steer anything so.
     """
     return "".join(
         char if char.isprintable() or (lines and char == "\n") else "\N{REPLACEMENT CHARACTER}"
-        for char in text
+        for char in (text.replace("\t", " ") if lines else text)
     )
 
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 
 from orvault.clock import SystemClock
 from orvault.container.keys import PrivateKey
-from orvault.errors import OrvaultError
+from orvault.errors import ErrorKind, OrvaultError
 from player.activation import Activator
 from player.session import Session
 from player.window import overlay, verdicts
@@ -66,6 +66,7 @@ class Opened(QObject):
         """The terms were accepted: decoders start."""
         self.playback = Playback(self.session, self.session.cameras())
         self.playback.stopped.connect(self._on_stopped)
+        self.playback.altered.connect(self._on_altered)
         return self.playback
 
     @property
@@ -122,9 +123,15 @@ class Opened(QObject):
         else:
             self._on_stopped(-1, error)
 
+    def _on_altered(self, error: OrvaultError) -> None:
+        self._on_stopped(-1, error)
+
     def _on_stopped(self, _camera: int, error: OrvaultError) -> None:
-        """The first thing that was found wrong is the verdict; playing stands still so that nobody overlooks it."""
-        if self.error is None:
+        """The first thing that was found wrong is the verdict, until something proves to be altered: nothing weighs
+        more. Playing stands still so that nobody overlooks it.
+        """
+        altered = ErrorKind.ALTERED
+        if self.error is None or (error.kind is altered and self.error.kind is not altered):
             self.error = error
         if self.playback is not None:
             self.playback.pause()

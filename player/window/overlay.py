@@ -32,11 +32,12 @@ def place_at(now_us: int) -> tuple[float, float]:
 
 
 def who(recipients: Sequence[str], key_thumbprint: str) -> str:
-    """Whom the package was made for, by which key it was opened, and the computer's user."""
-    parts = [", ".join(recipients)]
-    if key_thumbprint:
-        parts.append(f"key {key_thumbprint[:8].upper()}")
-    parts.append(computer_user())
+    """By which key it was opened, the computer's user, and whom the package was made for.
+
+    What tells two viewers of one package apart comes first: a long line is cut at its end.
+    """
+    parts = [f"key {key_thumbprint[:8].upper()}"] if key_thumbprint else []
+    parts += [computer_user(), ", ".join(recipients)]
     return printable(" · ".join(part for part in parts if part))
 
 

@@ -129,12 +129,16 @@ class Unlock(_Column):
     def begin(self, by_password: bool, language: Language, asks: str = "") -> None:
         """Another package; `by_password`: somebody opens it so; `asks`: the hospital's address, if it is asked."""
         self._by_password, self._problem, self._asks = by_password, None, asks
-        self.password.clear()
+        self.forget()
         self.reveal.setChecked(False)
         for each in (self.password, self.reveal, self.unlock):
             each.setVisible(by_password)
         self.speak(language)
         self.busy(False)
+
+    def forget(self) -> None:
+        """Drop what was typed. `clear` would keep it for Ctrl+Z."""
+        self.password.setText("")
 
     def busy(self, on: bool) -> None:
         """While a secret is being tried."""
@@ -146,7 +150,7 @@ class Unlock(_Column):
     def refuse(self, problem: w.Text | str, language: Language) -> None:
         """Say what was wrong with the secret, and take another."""
         self._problem = problem
-        self.password.clear()
+        self.forget()
         self.busy(False)
         self.speak(language)
 

@@ -12,6 +12,7 @@ from functools import partial
 from PySide6.QtCore import QObject, Signal
 
 from orvault.container.package import MediaInfo
+from orvault.errors import ErrorKind, OrvaultError
 from player.reel import Picture, Reel
 from player.session import Session
 from player.window.clockwork import PlayClock
@@ -43,12 +44,15 @@ class Mailbox:
 
 
 class Playback(QObject):
-    """Signals: `shown(camera, picture)`, `stopped(camera, error)`, `small(asked_us, picture)` and `moved()`."""
+    """Signals: `shown(camera, picture)`, `stopped(camera, error)`, `small(asked_us, picture)` and `moved()`;
+    `altered(error)`, if a small picture came upon it before the camera did.
+    """
 
     shown = Signal(int, object)
     stopped = Signal(int, object)
     small = Signal(object, object)
     moved = Signal()
+    altered = Signal(object)
     _arrived = Signal(int)
 
     def __init__(self, session: Session, media: Sequence[MediaInfo]) -> None:
@@ -57,6 +61,9 @@ class Playback(QObject):
         self.clock = PlayClock(*span_of(media))
         self.lead = 0  # the camera that is stepped, and of which small pictures are made
         self._session = session
+        self._standing: set[int] = set()  # cameras that were stopped
+        self._closed = False
+        self.stopped.connect(self._on_stopped)
         self._mail = [Mailbox() for _ in media]
         self._arrived.connect(self._deliver)
         self._followers = [self._follow(number, info) for number, info in enumerate(media)]
@@ -98,7 +105,9 @@ class Playback(QObject):
         self._nudge()
 
     def set_lead(self, number: int) -> None:
-        """Choose the camera that is stepped and hovered over."""
+        """Choose the camera that is stepped and hovered over; the first that plays where this one was stopped."""
+        if number in self._standing:
+            number = next((at for at in range(len(self.media)) if at not in self._standing), number)
         if number != self.lead:
             self.lead = number
             self._small.close()
@@ -110,6 +119,7 @@ class Playback(QObject):
 
     def close(self) -> None:
         """End every thread; nothing is read from the package afterwards."""
+        self._closed = True
         self._arrived.disconnect(self._deliver)
         self._small.close()
         for follower in self._followers:
@@ -138,7 +148,18 @@ class Playback(QObject):
 
     def _thumbnails(self) -> ThumbnailMaker:
         make = partial(Reel, self._session, self.media[self.lead])
-        return ThumbnailMaker(make, THUMBNAIL_PX, self.small.emit)
+        return ThumbnailMaker(make, THUMBNAIL_PX, self.small.emit, self._small_failed)
+
+    def _small_failed(self, error: OrvaultError) -> None:
+        """What merely cannot be decoded, the camera tells where it comes to it."""
+        if error.kind is ErrorKind.ALTERED:
+            self.altered.emit(error)
+
+    def _on_stopped(self, number: int, _error: OrvaultError) -> None:
+        """Stepping and small pictures go over to a camera that still plays."""
+        self._standing.add(number)
+        if not self._closed:
+            self.set_lead(self.lead)
 
     def _deliver(self, number: int) -> None:
         held = self._mail[number].take()

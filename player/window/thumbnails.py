@@ -25,12 +25,16 @@ class SmallPictures(Protocol):
 
 
 class ThumbnailMaker:
-    """`ready(asked_us, picture)` is called in its thread; what cannot be decoded gives none (the view says why)."""
+    """`ready(asked_us, picture)` and, at most once and at the end, `failed(error)` are called in its thread."""
 
     def __init__(
-        self, make: Callable[[], SmallPictures], width_px: int, ready: Callable[[int, Picture], None]
+        self,
+        make: Callable[[], SmallPictures],
+        width_px: int,
+        ready: Callable[[int, Picture], None],
+        failed: Callable[[OrvaultError], None],
     ) -> None:
-        self._make, self._width_px, self._ready = make, width_px, ready
+        self._make, self._width_px, self._ready, self._failed = make, width_px, ready, failed
         self._wake = threading.Condition()
         self._wanted: int | None = None
         self._closed = False
@@ -56,8 +60,9 @@ class ThumbnailMaker:
             while (at_us := self._next()) is not None:
                 reel = reel or self._make()  # nobody may ever hover
                 self._ready(at_us, reel.thumbnail(at_us, self._width_px))
-        except OrvaultError:
-            return  # the same bytes stop the camera's own thread, which tells of it
+        except OrvaultError as error:
+            if not self._closed:
+                self._failed(error)
         finally:
             if reel is not None:
                 reel.close()

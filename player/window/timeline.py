@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtGui import QColor, QEnterEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
+from player.window import capture
 from player.window import words as w
 from player.window.look import ACCENT, CLEAR, COVERED, GAP, LINE
 from player.window.marks import Mark, MarkKind
@@ -17,6 +18,7 @@ from player.window.words import Language, Text
 
 THUMBNAIL_PX = 200
 _EDGE, _TRACK, _KNOB = 10, 6, 7
+_MOST_TICKS = 2**31 - 1
 _COLOURS = {MarkKind.GAP: GAP, MarkKind.CLEAR: CLEAR, MarkKind.COVERED: COVERED}
 KIND_WORDS: dict[MarkKind, Text] = {
     MarkKind.GAP: w.GAP,
@@ -42,11 +44,17 @@ class Peek(QWidget):
         box.addWidget(self.picture)
         box.addWidget(self.told)
 
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 - Qt's name
+        """A window of its own to the system, which keeps only those out of captures that ask for it."""
+        capture.discourage(int(self.winId()))
+        super().showEvent(event)
+
 
 class TimeLine(QSlider):
     """`sought(us)`: a person chose a time; `peeked(us)`: a small picture of it is wanted.
 
-    A slider to screen readers; its value is milliseconds from the beginning.
+    A slider to screen readers; its value is ticks from the beginning: milliseconds, unless a slider's 31 bits hold
+    fewer than the case is long.
     """
 
     sought = Signal(object)
@@ -57,7 +65,7 @@ class TimeLine(QSlider):
         self.setMouseTracking(True)
         self.setMinimumHeight(34)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys work everywhere in the window
-        self._first_us, self._last_us, self._position_us = 0, 1, 0
+        self._first_us, self._last_us, self._position_us, self._tick_us = 0, 1, 0, 1000
         self._marks: Sequence[Mark] = ()
         self._language = Language.KOREAN
         self._peek = Peek(self)
@@ -66,13 +74,15 @@ class TimeLine(QSlider):
     def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark]) -> None:
         """What it stands for."""
         self._first_us, self._last_us, self._marks = first_us, max(last_us, first_us + 1), marks
-        self.setRange(0, (self._last_us - first_us) // 1000)
+        span_us = self._last_us - first_us
+        self._tick_us = max(1000, -(-span_us // _MOST_TICKS))
+        self.setRange(0, span_us // self._tick_us)
         self.set_position(first_us)
 
     def set_position(self, at_us: int) -> None:
         """Move the knob."""
         self._position_us = at_us
-        self.setValue((at_us - self._first_us) // 1000)
+        self.setValue((at_us - self._first_us) // self._tick_us)
         self.update()
 
     def speak(self, language: Language) -> None:

@@ -109,6 +109,7 @@ class Window(QMainWindow):
 
     def close_package(self) -> None:
         """Nothing of a package stays: threads end, pictures and key are dropped."""
+        self.unlock.forget()
         self.steering.drop()
         if self.stage is not None:
             self.stage.drop()
@@ -218,9 +219,8 @@ class Window(QMainWindow):
         try:
             self.clock.note(issued_us)
         except OrvaultError as error:
-            self._clock_problem = (
-                error  # told in the details: a full disk is no reason not to see one's own video
-            )
+            # Told in the details: a full disk is no reason not to see one's own video.
+            self._clock_problem = error
 
     @property
     def clock_problem(self) -> OrvaultError | None:

@@ -363,6 +363,7 @@ def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> 
 def test_what_a_file_says_cannot_steer_the_terminal() -> None:
     assert printable("a\x1b[31mred\u202egnp\x9b1m") == "a\ufffd[31mred\ufffdgnp\ufffd1m"
     assert printable("수술실 1\nOR 1", lines=True) == "수술실 1\nOR 1"
+    assert printable("1.\tof use", lines=True) == "1. of use" and printable("1.\tX") == "1.\ufffdX"
     assert printable("X\nGenuine: issued by A") == "X\ufffdGenuine: issued by A"
 
 

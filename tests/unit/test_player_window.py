@@ -30,11 +30,14 @@ from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.container.keyfiles import read_public_key, write_key_pair
 from orvault.container.keys import Recipient
 from orvault.container.trust import create_root
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
 from player import roots
-from player.window import facts, papers
+from player.window import capture, facts, papers
 from player.window.dialogs import Details, Help
 from player.window.keys import Act
+from player.window.timeline import TimeLine
+from player.window.times import date
 from player.window.verdicts import Level
 from player.window.words import Language
 
@@ -168,6 +171,83 @@ def test_an_altered_package_says_what_and_stops_that_camera(desk: Desk, made: Ma
     desk.shot("08-altered-ko")
 
 
+def test_what_is_altered_is_the_verdict_whatever_was_found_before(
+    desk: Desk, made: Made, tmp_path: Path
+) -> None:
+    data = bytearray(made.data[:-200_000])
+    data[100_000] ^= 1  # in the first camera
+    path = tmp_path / "cut-and-altered.orvault"
+    path.write_bytes(data)
+    desk.open(path)
+    assert _level(desk) is Level.DAMAGED
+    desk.unlock()
+    desk.wait(lambda: _level(desk) is Level.ALTERED)
+    assert "media/or1.mp4.enc" in desk.window.banner.sentence.text()
+    assert desk.window.opened is not None
+    desk.window.opened.play().stopped.emit(1, OrvaultError(ErrorKind.DAMAGED, "It ends.", where="or2"))
+    assert _level(desk) is Level.ALTERED and "or1" in desk.window.banner.sentence.text()
+
+
+def test_what_small_pictures_find_altered_is_told(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    assert desk.window.opened is not None and desk.window.opened.playback is not None
+    small = desk.window.opened.playback._small
+    small._failed(OrvaultError(ErrorKind.BAD_MEDIA, "No video.", where="or1"))
+    assert _level(desk) is Level.GENUINE
+    small._failed(OrvaultError(ErrorKind.ALTERED, "Not what was signed.", where="or1"))
+    assert _level(desk) is Level.ALTERED and desk.window.opened.playback.lead == 0
+
+
+def test_a_camera_that_was_stopped_leaves_the_lead_to_one_that_plays(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    assert desk.window.opened is not None and desk.window.opened.playback is not None
+    playback, start_us = desk.window.opened.playback, _start(made, desk)
+    playback._followers[0].close()
+    playback.stopped.emit(0, OrvaultError(ErrorKind.ALTERED, "Not what was signed.", where="or1"))
+    assert playback.lead == 1
+    desk.press(Qt.Key.Key_Period)
+    desk.wait(lambda: (desk.times()[1] or 0) > start_us)
+    playback.set_lead(0)
+    assert playback.lead == 1
+
+
+def test_a_case_of_months_has_a_time_line(desk: Desk) -> None:
+    line = TimeLine()
+    for days in (1, 25, 400):
+        line.set_span(0, days * DAY_US, ())
+        for share in (0, 1, 2):
+            line.set_position(days * DAY_US * share // 2)
+            assert line.value() * 2 // max(line.maximum(), 1) == share and line.maximum() > 10**7
+
+
+def test_small_pictures_are_kept_out_of_captures_too(
+    desk: Desk, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(capture, "discourage", lambda window_id: asked.append(window_id))
+    desk.watch(made.path)
+    assert desk.window.stage is not None
+    peek = desk.window.stage.line._peek
+    peek.show()
+    assert asked == [int(peek.winId())] != [int(desk.window.winId())]
+
+
+def test_a_password_does_not_come_back(desk: Desk, made: Made) -> None:
+    field = desk.window.unlock.password
+    desk.open(made.path)
+    desk.unlock("not the right one")
+    assert not field.isUndoAvailable()
+    QTest.keyClick(field, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert field.text() == ""
+    desk.unlock()
+    assert field.text() == "" and not field.isUndoAvailable()
+    desk.open(made.path)
+    QTest.keyClicks(field, "typed, and then closed")
+    desk.window.close_package()
+    assert field.text() == "" and not field.isUndoAvailable()
+
+
 def test_an_unknown_issuer_is_never_called_genuine(tmp_path: Path, made: Made) -> None:
     desk = Desk(tmp_path, pinned=False)
     desk.watch(made.path)
@@ -262,6 +342,16 @@ def test_outside_its_time_a_package_stays_shut(desk: Desk, tmp_path: Path, name:
     desk.shot(f"10-{name}")
     desk.window.speak(Language.KOREAN)
     assert korean in desk.title and "+09:00" in desk.window.refusal.sentence.text()
+
+
+def test_an_expired_package_without_its_end_says_until_when_it_could_be_opened(
+    desk: Desk, tmp_path: Path
+) -> None:
+    made = case(tmp_path, not_after_us=NOW_US - DAY_US // 2)
+    made.path.write_bytes(made.data[:-200_000])
+    desk.open(made.path)
+    desk.window.speak(Language.KOREAN)
+    assert date(NOW_US - DAY_US // 2) in desk.window.refusal.sentence.text()
 
 
 def test_what_is_no_package_stays_shut(desk: Desk) -> None:

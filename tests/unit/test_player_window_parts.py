@@ -20,7 +20,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from player.__main__ import _with_command
 from player.reel import Picture
 from player.seen import TOLERANCE_US, SeenClock
-from player.window import keys, overlay, verdicts, words
+from player.window import capture, keys, overlay, times, verdicts, words
 from player.window.clockwork import PlayClock
 from player.window.follower import LATE_US, MOST_LEFT_OUT, Cursor, Follower
 from player.window.marks import MarkKind, gap_at, marks_of, next_mark, previous_mark
@@ -202,12 +202,28 @@ def test_of_several_small_pictures_the_last_wish_counts() -> None:
         if asked_us == 900_000:
             arrived.set()
 
-    maker = ThumbnailMaker(lambda: reel, 100, take)
+    maker = ThumbnailMaker(lambda: reel, 100, take, lambda error: pytest.fail(str(error)))
     for at in range(10):
         maker.ask(at * STEP_US)
     assert arrived.wait(20)
     maker.close()
     assert ready[-1] == 900_000 and reel.closed
+
+
+def test_what_stops_small_pictures_is_told_once() -> None:
+    told: list[OrvaultError] = []
+    said, reel = threading.Event(), FakeReel(failing=True)
+
+    def failed(error: OrvaultError) -> None:
+        told.append(error)
+        said.set()
+
+    maker = ThumbnailMaker(lambda: reel, 100, lambda *_: pytest.fail("a picture"), failed)
+    maker.ask(0)
+    assert said.wait(20)
+    maker.ask(STEP_US)
+    maker.close()
+    assert [error.kind for error in told] == [ErrorKind.ALTERED] and reel.closed
 
 
 # --- marks ---
@@ -302,16 +318,41 @@ def test_every_error_is_a_verdict_in_one_line(kind: ErrorKind, language: Languag
         assert "media/or1.mp4.enc" in shown.sentence
 
 
+@pytest.mark.parametrize("us", [10**18, -(10**18), 10**30, 253_402_300_799 * US_PER_S])
+def test_a_time_outside_the_calendar_is_told_as_such(us: int) -> None:
+    for told in (times.date_time(us), times.date(us), times.clock_time(us)):
+        assert str(us) in told and "outside the calendar" in told
+    assert times.clock_time(NOW_US // US_PER_S * US_PER_S + 250_000).endswith(".2")
+
+
 # --- overlay ---
 
 
 def test_the_overlay_names_the_viewer_and_never_stands_still() -> None:
     told = overlay.who(("Kim 김", "Court"), "ab" * 32)
-    assert told.startswith("Kim 김, Court · key ABABABAB") and overlay.computer_user() in told
+    assert told == f"key ABABABAB · {overlay.computer_user()} · Kim 김, Court", (
+        "what is cut is what all share"
+    )
     places = [overlay.place_at(n * overlay.MOVES_EVERY_S * US_PER_S) for n in range(len(overlay.PLACES) + 1)]
     assert all(here != there for here, there in itertools.pairwise(places))
     assert len(set(places)) == len(overlay.PLACES)
     assert "20" in overlay.lines(told, NOW_US)[1]
+
+
+@pytest.mark.parametrize(
+    ("takes", "expected"), [({0x11, 0x01}, [0x11]), ({0x01}, [0x11, 0x01]), (set(), [0x11, 0x01])]
+)
+def test_a_system_that_cannot_leave_a_window_out_is_asked_to_show_it_black(
+    takes: set[int], expected: list[int]
+) -> None:
+    asked: list[int] = []
+
+    def wish(window_id: int, affinity: int) -> int:
+        assert window_id == 7
+        asked.append(affinity)
+        return int(affinity in takes)
+
+    assert capture.taken(wish, 7) is bool(takes) and asked == expected
 
 
 # --- a clock that is turned back ---
