@@ -30,7 +30,10 @@ _CODECS = {
 _PASSED_OVER = (b"free", b"sidx", b"styp", b"mfra", b"emsg", b"prft")
 _ENTRY_BYTES = 78  # of a visual sample entry before its boxes
 _NOT_SYNC = 0x10000
-_LARGEST_TIME = 1 << 48  # in a track's own units: a hundred years and more
+_NO_SENSE = "A picture's size or time makes no sense."
+_LARGEST_TIME = 1 << 48  # in a track's own units
+_LARGEST_DELAY = 1 << 31  # of showing after decoding, in 1/90000 s: what a trun can hold
+LARGEST_90K = 1 << 48  # 99 years: with what a manifest can say, before the year 9999
 
 
 class Stream(Protocol):
@@ -201,6 +204,8 @@ class _Row:
 
     def sample(self, timescale: int) -> Sample:
         decode, shown = (_in_90k(time, timescale) for time in (self.decode, self.shown))
+        if not 0 <= decode <= LARGEST_90K or abs(shown - decode) >= _LARGEST_DELAY:
+            bad(_NO_SENSE)
         return Sample(self.at, self.size, decode, shown, self.sync)
 
 
@@ -244,7 +249,7 @@ def _rows(run: bytes, defaults: _Defaults, base: int, at: int, decode: int) -> I
         if number == 0 and first_flags is not None:
             flags = first_flags
         if not 0 < size <= MAX_SAMPLE_BYTES or not 0 <= decode < _LARGEST_TIME:
-            bad("A picture's size or time makes no sense.")
+            bad(_NO_SENSE)
         yield _Row(at, size, decode, decode + (told.pop(0) if told else 0), duration, not flags & _NOT_SYNC)
         at, decode = at + size, decode + duration
 

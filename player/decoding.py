@@ -14,11 +14,13 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from player.boxes import Track, bad
+from player.boxes import LARGEST_90K, Track, bad
 from player.film import Coded
 from player.remuxing import CodedFile
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), blue green red, rows without space between them
+
+_OTHER_KIND = "A picture is not of the kind that was described."
 
 # FFmpeg learns these from the environment alone. One format, no file and no network beside what it is given
 # (protocol_whitelist); no search through the file for what comes later (ignidx), no looking ahead for what is known.
@@ -63,13 +65,16 @@ class Shown:
 
     def pixels(self, width_px: int | None = None) -> Pixels:
         """Blue green red, an array of its own; scaled down to a width where one is given."""
-        there, picture = self._capture.retrieve()
-        if not there or picture.shape != (self._track.height, self._track.width, 3):
-            bad("A picture is not of the kind that was described.")
-        if width_px is not None and 0 < width_px < self._track.width:
-            height = max(1, round(self._track.height * width_px / self._track.width))
-            picture = cv2.resize(picture, (width_px, height), interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(picture)
+        try:
+            there, picture = self._capture.retrieve()
+            if not there or picture.shape != (self._track.height, self._track.width, 3):
+                bad(_OTHER_KIND)
+            if width_px is not None and 0 < width_px < self._track.width:
+                height = max(1, round(self._track.height * width_px / self._track.width))
+                picture = cv2.resize(picture, (width_px, height), interpolation=cv2.INTER_AREA)
+            return np.ascontiguousarray(picture)
+        except (cv2.error, MemoryError):
+            bad("A picture cannot be given its colours.")
 
 
 def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int = 0) -> Iterator[Shown]:
@@ -92,9 +97,15 @@ def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int =
     count = 0
     try:
         first_ms: float | None = None
+        if capture.isOpened() and _size(capture) != (track.width, track.height):
+            if file.failure is not None:
+                raise file.failure
+            bad(_OTHER_KIND)
         while capture.isOpened() and capture.grab():
             at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
             first_ms = at_ms if first_ms is None else first_ms
+            if not 0 <= at_ms - first_ms <= LARGEST_90K / 90:
+                bad("Its pictures go back in time.")
             count += 1
             yield Shown(first_90k + round((at_ms - first_ms) * 90), capture, track)
         if file.failure is not None:
@@ -103,3 +114,8 @@ def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int =
             bad("A picture cannot be decoded.")
     finally:
         capture.release()
+
+
+def _size(capture: cv2.VideoCapture) -> tuple[int, int]:
+    """Right only until another sequence parameter set comes: remuxing.py lets none through."""
+    return int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))

@@ -16,6 +16,7 @@ from player.boxes import Fragment, Sample, Stream, Track, bad, read_exactly, rea
 _WINDOW_BYTES = 1 << 18  # read at a time when a fragment's beginning is looked for
 _WALK_BYTES = 8 << 20  # nearer than this, fragments are followed one by one: halving would read as much
 STRETCH_PICTURES = 3_000  # for one decoder, which keeps a row for each of them as long as it lives
+_CANDIDATES = 64  # looked at in a window: those letters are rare in what was not made to hold them
 _REMEMBERED = 4_096  # fragments' places; over two hours of a usual camera
 _UNREADABLE = (ErrorKind.DAMAGED, ErrorKind.ALTERED)
 
@@ -124,7 +125,9 @@ class Film:
                     return None
                 base = at - len(tail)
                 place = window.find(b"moof", 4)
-                while place >= 4:
+                for _ in range(_CANDIDATES):
+                    if place < 4:
+                        break
                     fragment = self._fragment_at(base + place - 4)
                     if fragment is not None and fragment.sync:
                         return fragment

@@ -201,6 +201,8 @@ class Reel:
         self._start(entry)
         while (shown := self._step()) is not None:
             if shown.pts_90k >= keep_90k:
+                if len(self._behind) >= self._kept:  # where decoding starts rarely
+                    self._behind.popleft()
                 self._behind.append(self._picture(shown))
             if shown.pts_90k >= until_90k:
                 return

@@ -10,8 +10,9 @@ import io
 import struct
 from collections.abc import Iterable, Iterator
 
-from player.boxes import CLOCK_90K, Sample, Track
+from player.boxes import CLOCK_90K, Sample, Track, bad
 from player.film import Coded
+from player.parameters import check_picture, sequence_set
 
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # a picture that is not turned
 _TRACK = 1
@@ -27,6 +28,10 @@ class CodedFile(io.BufferedIOBase):
     `given` counts the pictures that were taken from `coded`, `ended` says that there are no more. An error inside
     `read` looks like the end to OpenCV, and is kept in `failure` for who called it: raised there, it ends the process
     (seen in 5.0: a segmentation fault).
+
+    Raises:
+        OrvaultError: BAD_MEDIA if pictures take another size than was said. In `failure`: BAD_MEDIA if one of them
+        says so, or their times go back; what `coded` raises.
     """
 
     def __init__(self, track: Track, coded: Iterable[Coded]) -> None:
@@ -34,6 +39,7 @@ class CodedFile(io.BufferedIOBase):
         self.given = 0
         self.ended = False
         self.failure: BaseException | None = None
+        self._sequence = sequence_set(track.codec, track.config, track.width, track.height)
         self._parts = self._made(track, iter(coded))
         self._part = memoryview(b"")
         self._position = 0
@@ -81,10 +87,15 @@ class CodedFile(io.BufferedIOBase):
 
     def _made(self, track: Track, coded: Iterator[Coded]) -> Iterator[bytes]:
         yield _description(track)
-        first: int | None = None
+        first = last = None
         for each in coded:
+            decode_90k = each.sample.decode_90k
+            first = decode_90k if first is None else first
+            if last is not None and decode_90k < last:
+                bad("Its pictures go back in time.")
+            last = decode_90k
+            check_picture(track.codec, self._sequence, each.data)
             self.given += 1
-            first = each.sample.decode_90k if first is None else first
             yield _fragment(each.sample, self.given, first)
             yield each.data
         self.ended = True

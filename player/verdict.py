@@ -27,6 +27,7 @@ _WORDS: dict[ErrorKind, str] = {
     ErrorKind.UNTRUSTED: "Untrusted",
     ErrorKind.NOT_A_PACKAGE: "Not a package",
     ErrorKind.NOT_FOUND: "Not found",
+    ErrorKind.BAD_MEDIA: "Cannot be played",
 }
 
 

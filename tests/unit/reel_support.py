@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,11 +58,17 @@ class Footage:
 
 
 def footage(
-    folder: Path, pts_90k: Sequence[int], *, chunk_bytes: int = 4096, noise: bool = False, recoded: str = ""
+    folder: Path,
+    pts_90k: Sequence[int],
+    *,
+    chunk_bytes: int = 4096,
+    noise: bool = False,
+    recoded: str = "",
+    changed: Callable[[bytes], bytes] = lambda video: video,
 ) -> Footage:
     """A package of one camera, a picture at each of these times, made by the product's own encoder and builder.
 
-    `recoded` names another encoder, which reorders pictures.
+    `recoded` names another encoder, which reorders pictures; `changed` is what a hostile signer does to the video.
     """
     _, server, _ = hospital()
     at_us = [NOW_US + round((pts - pts_90k[0]) * 100 / 9) for pts in pts_90k]
@@ -75,7 +81,7 @@ def footage(
     with PackageBuilder(folder, server, terms(), chunk_bytes) as builder:
         with builder.media_sink("or1") as sink:
             video = _encoded(pts_90k, noise=noise)
-            sink.write(_reordered(video, recoded) if recoded else video)
+            sink.write(changed(_reordered(video, recoded) if recoded else video))
         builder.finish(path, [info], [password_person()])
     return Footage(path, info, at_us)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import random
+import re
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +19,7 @@ from player import film as film_module
 from player.decoding import decoded
 from player.film import Coded, Film
 from player.reel import Reel
+from tests.vectors.hostile_videos import VIDEO
 
 from .reel_support import FPS, FRAME_90K, HEIGHT, TURN, WIDTH, Footage, footage, number_seen
 
@@ -37,7 +41,7 @@ def test_every_picture_comes_once_in_order_at_its_own_time(
     """Whether one decoder sees them all, or each fragment gets its own."""
     monkeypatch.setattr(film_module, "STRETCH_PICTURES", stretch)
     with made.opened() as session, Reel(session, made.info) as reel:
-        seen = []
+        seen: list[int] = []
         while (picture := reel.next()) is not None:
             assert picture.pixels.shape == (HEIGHT, WIDTH, 3)
             assert picture.pixels.flags.c_contiguous
@@ -91,6 +95,64 @@ def test_steps_backwards_and_forwards_meet_the_same_pictures(made: Footage) -> N
             picture = reel.next()
             assert picture is not None
             assert (picture.at_us, number_seen(picture)) == (made.at_us[number], number % TURN)
+
+
+def _one_entry(video: bytes) -> bytes:
+    """No fragment but the first says that decoding can start at it."""
+    first = video.index(b"trun") + 4
+    head, sync, other = struct.pack(">I", 0x205), struct.pack(">I", 0x02000000), struct.pack(">I", 0x01010000)
+    assert video.count(b"trun" + head) > 2 and video[first + 12 : first + 16] == sync
+    return video[:first] + re.sub(
+        re.escape(b"trun" + head) + b"(.{8})" + re.escape(sync),
+        lambda found: b"trun" + head + found[1] + other,
+        video[first:],
+        flags=re.DOTALL,
+    )
+
+
+def test_a_step_backwards_keeps_few_pictures_wherever_decoding_starts(tmp_path: Path) -> None:
+    made = footage(tmp_path, TIMES[:150], changed=_one_entry)
+    with made.opened() as session, Reel(session, made.info) as reel:
+        reel.seek(made.at_us[140])
+        for number in range(139, 100, -1):
+            picture = reel.previous()
+            assert picture is not None
+            assert (picture.at_us, number_seen(picture)) == (made.at_us[number], number)
+            assert len(reel._behind) < reel._kept
+
+
+def test_times_that_go_back_are_said_to_do_so(tmp_path: Path) -> None:
+    def later_first(video: bytes) -> bytes:
+        at = video.index(b"tfdt") + 8
+        return video[:at] + struct.pack(">Q", 1 << 40) + video[at + 8 :]
+
+    made = footage(tmp_path, TIMES[:120], changed=later_first)
+    with made.opened() as session, Reel(session, made.info) as reel:
+        with pytest.raises(OrvaultError, match="go back in time") as raised:
+            while reel.next() is not None:
+                pass
+        assert (raised.value.kind, raised.value.where) == (ErrorKind.BAD_MEDIA, "camera or1")
+
+
+class _Counted(io.BytesIO):
+    reads = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.getbuffer())
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        return super().read(size)
+
+
+def test_letters_that_begin_a_fragment_cost_little_where_none_begins() -> None:
+    good = VIDEO.read_bytes()
+    stream = _Counted(good + b"moof" * (1 << 17) + good[-600:])
+    film = Film(stream)
+    stream.reads = 0
+    assert film._next_entry(len(good), stream.size) is None
+    assert 0 < stream.reads < 500
 
 
 def test_there_is_nothing_before_the_first(made: Footage) -> None:

@@ -12,12 +12,82 @@ from pathlib import Path
 FOLDER = Path(__file__).parent / "hostile"
 VIDEO = Path(__file__).resolve().parents[1] / "media" / "bars.mp4"
 TARGET = b"\x05"
+WHOLE_SIDE = 8192  # of a picture that takes a hundred million bytes; bars.mp4 says that its are 64x48
+_SEQUENCE_BYTES = 20  # of its sequence parameter set
+_HOLDERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"avc1", b"avcC")  # of the configuration
 
 
 def _patched(data: bytes, name: bytes, offset: int, form: str, value: int) -> bytes:
     """The first box of this name with a field, counted from its name's end, changed."""
     at = data.index(name) + 4 + offset
     return data[:at] + struct.pack(form, value) + data[at + struct.calcsize(form) :]
+
+
+def sequence(width: int, height: int, cut_right: int = 0, cut_below: int = 0) -> bytes:
+    """A baseline sequence parameter set of H.264 (7.3.2.1.1), as long as bars.mp4's: zeros may follow a unit."""
+    cut = [0, cut_right // 2, 0, cut_below // 2]
+    sizes = _ue(width // 16 - 1) + _ue(height // 16 - 1)
+    bits = _ue(0) + _ue(0) + _ue(2) + _ue(1) + "0" + sizes + "11"
+    bits += ("1" + "".join(map(_ue, cut)) if any(cut) else "0") + "01"
+    bits += "0" * (-len(bits) % 8)
+    made = bytes.fromhex("6742c033") + int(bits, 2).to_bytes(len(bits) // 8)
+    return made.ljust(_SEQUENCE_BYTES, b"\0")
+
+
+def _ue(value: int) -> str:
+    told = f"{value + 1:b}"
+    return "0" * (len(told) - 1) + told
+
+
+def _with_sequence(data: bytes, unit: bytes) -> bytes:
+    at = data.index(b"avcC") + 12
+    return data[:at] + unit + data[at + len(unit) :]
+
+
+def _with_second_sequence(data: bytes, *, hidden: bool) -> bytes:
+    """Another beside the first, or among the sets that are of pictures."""
+    config = data.index(b"avcC") + 4
+    count_at = config + 8 + _SEQUENCE_BYTES if hidden else config + 5
+    unit = sequence(WHOLE_SIDE, WHOLE_SIDE)
+    data = data[:count_at] + bytes([data[count_at] + 1]) + data[count_at + 1 :]
+    at = config + 8 + _SEQUENCE_BYTES + hidden
+    data = data[:at] + struct.pack(">H", len(unit)) + unit + data[at:]
+    for name in _HOLDERS:
+        data = _larger(data, data.index(name) - 4, 2 + len(unit))
+    return data
+
+
+def _before_first_picture(data: bytes, units: bytes) -> bytes:
+    at = data.index(b"mdat") + 4
+    data = _larger(data[:at] + units + data[at:], at - 8, len(units))
+    return _larger(data, data.index(b"trun") + 20, len(units))
+
+
+def _larger(data: bytes, at: int, by: int) -> bytes:
+    (size,) = struct.unpack_from(">I", data, at)
+    return data[:at] + struct.pack(">I", size + by) + data[at + 4 :]
+
+
+def _large_pictures(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Pictures that take more memory than the size that they are said to have."""
+    large = sequence(WHOLE_SIDE, WHOLE_SIDE)
+    cut = sequence(WHOLE_SIDE, WHOLE_SIDE, WHOLE_SIDE - 64, WHOLE_SIDE - 48)
+    yield "sequence-of-8192-squared", _with_sequence(good, large)
+    yield "sequence-cut-from-8192-squared", _with_sequence(good, cut)
+    yield "sequence-beside-another", _with_second_sequence(good, hidden=False)
+    yield "sequence-hidden-among-others", _with_second_sequence(good, hidden=True)
+    in_unit = struct.pack(">I", len(large)) + large
+    yield "sequence-before-a-picture", _before_first_picture(good, in_unit)
+    noted = b"\x06\x05\x01\x80\x80\0\0\1" + large  # a note, and within it the beginning of another unit
+    yield "sequence-within-a-note", _before_first_picture(good, struct.pack(">I", len(noted)) + noted)
+
+
+def _times(good: bytes) -> Iterator[tuple[str, bytes]]:
+    """Times that no calendar and no other file can hold."""
+    slow = _patched(good, b"mdhd", 12, ">I", 1)
+    yield "time-of-four-million-years", _patched(slow, b"tfdt", 4, ">Q", 1 << 47)
+    one = _patched(good, b"trun", 0, ">Q", 0xA05 << 32 | 1)  # one picture, with the time between
+    yield "shown-2-to-32-after", _patched(one, b"trun", 20, ">I", 0xFFFFFFFF)
 
 
 def videos() -> Iterator[tuple[str, bytes]]:
@@ -41,6 +111,8 @@ def videos() -> Iterator[tuple[str, bytes]]:
     yield "cut-in-a-picture", good[: len(good) - 700]
     noise = bytes(value * 89 % 251 for value in range(len(good) - moof - 200))
     yield "pictures-of-noise", good[: moof + 200] + noise
+    yield from _large_pictures(good)
+    yield from _times(good)
 
 
 def main() -> None:
