@@ -40,8 +40,10 @@ class Verdict:
     exit_code: int
 
 
-def of_issuer(issuer: Issuer, checked: str) -> Verdict:
-    """The verdict over a package in which nothing was wrong; `checked` says how far that was looked into."""
+def of_issuer(issuer: Issuer, checked: str, pin: str = "is pinned here") -> Verdict:
+    """The verdict over a package in which nothing was wrong; `checked` says how far that was looked into, `pin` why
+    the root of a believed issuer is believed.
+    """
     name = printable(issuer.name)
     if issuer.pinned:
         later = ""
@@ -51,7 +53,7 @@ def of_issuer(issuer: Issuer, checked: str) -> Verdict:
                 " on: the package says that it is older; ask the hospital if that matters."
             )
         return Verdict(
-            GENUINE, f"Genuine: issued by {name}, whose root certificate is pinned here; {checked}.{later}", 0
+            GENUINE, f"Genuine: issued by {name}, whose root certificate {pin}; {checked}.{later}", 0
         )
     return Verdict(
         ISSUER_UNKNOWN,

@@ -42,7 +42,10 @@ def start(file: Path | None, extra_roots: list[Path], key: Path | None) -> tuple
         believed = roots.believed(extra_roots, show.skipped)
         return Session.open(path, believed, clock, revocations.held(believed), partial=True)
 
-    window = Window(Setup(open_session, SeenClock(SystemClock()), language(), key))
+    def for_this_run(fingerprint: str) -> bool:
+        return all(root.fingerprint != fingerprint for root in roots.pinned(lambda told_at_opening: None))
+
+    window = Window(Setup(open_session, SeenClock(SystemClock()), language(), key, for_this_run))
     window.show()
     if file is not None:
         QTimer.singleShot(0, lambda: window.door.open_file(file))

@@ -27,11 +27,12 @@ class Details(QDialog):
         close = QPushButton(w.CLOSE.of(language))
         close.clicked.connect(self.accept)
         close.setDefault(True)
-        area = QScrollArea()
+        self._area = area = QScrollArea()
         area.setObjectName("bare")
         area.setAccessibleName(w.DETAILS.of(language))
         area.setWidgetResizable(True)
-        area.setWidget(self._inside(found))
+        self._found: list[Section] = []
+        self.tell(found)
         buttons = QHBoxLayout()
         buttons.addWidget(self.report)
         buttons.addWidget(self.trust)
@@ -42,6 +43,15 @@ class Details(QDialog):
         box.addWidget(area, 1)
         box.addLayout(buttons)
         area.setFocus()
+
+    def tell(self, found: list[Section]) -> None:
+        """Show these; who has scrolled stays where they read."""
+        if found == self._found:
+            return
+        bar = self._area.verticalScrollBar()
+        before, self._found = bar.value(), found
+        self._area.setWidget(self._inside(found))
+        bar.setValue(before)
 
     @staticmethod
     def _inside(found: list[Section]) -> QWidget:

@@ -40,6 +40,7 @@ class Known:
     issuer: Issuer | None = None
     manifest: Manifest | None = None
     proven: Proven | None = None
+    for_this_run: bool = False  # the root is believed, but not pinned on this computer
     here: tuple[tuple[Text, str], ...] = ()  # of this computer: viewer, clock, screen capture
 
 
@@ -66,7 +67,7 @@ def sections(known: Known, language: Language) -> list[Section]:
     sheet.add(w.FILE, known.file.name)
     found = [sheet.section(w.VERDICT)]
     if known.label is not None:
-        found.append(_package(sheet, known.label, known.issuer))
+        found.append(_package(sheet, known.label, known.issuer, known.for_this_run))
     if known.manifest is not None:
         found.append(_basis(sheet, known.manifest.terms))
         found += [_video(sheet, info) for info in known.manifest.media]
@@ -83,14 +84,15 @@ def terms_rows(terms: PackageTerms, language: Language) -> tuple[tuple[str, str]
     return _basis(_Sheet(language), terms).rows
 
 
-def _package(sheet: _Sheet, label: Label, issuer: Issuer | None) -> Section:
+def _package(sheet: _Sheet, label: Label, issuer: Issuer | None, for_this_run: bool) -> Section:
     sheet.add(w.PACKAGE_ID, label.package_id)
     sheet.add(w.ISSUED, date_time(label.issued_us))
     sheet.add(w.VALID, f"{date_time(label.not_before_us)} – {date_time(label.not_after_us)}")
     if issuer is not None:
         sheet.add(w.NAME, issuer.name)
-        pin = (w.PINNED if issuer.pinned else w.NOT_PINNED).of(sheet.language)
-        sheet.add(w.ROOT, f"{issuer.root_name} ({pin})")
+        believed = w.FOR_THIS_RUN if for_this_run else w.PINNED
+        pin = believed if issuer.pinned else w.NOT_PINNED
+        sheet.add(w.ROOT, f"{issuer.root_name} ({pin.of(sheet.language)})")
         sheet.add(w.FINGERPRINT, grouped(issuer.fingerprint))
         sheet.add(w.SIGNATURE, w.SIGNATURE_OK, leaf=grouped(fingerprint(label.certificates[0])[:16]))
     return sheet.section(w.ISSUER)

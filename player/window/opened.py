@@ -31,9 +31,9 @@ class Opened(QObject):
     _progressed = Signal(float)
     _checked = Signal(object)
 
-    def __init__(self, file: Path, session: Session) -> None:
+    def __init__(self, file: Path, session: Session, for_this_run: bool = False) -> None:
         super().__init__()
-        self.file, self.session = file, session
+        self.file, self.session, self._for_this_run = file, session, for_this_run
         self.share: float | None = None  # how much has been verified; None: it is not going on
         self.error = session.damage  # what is there of a file without its end is played all the same
         self.playback: Playback | None = None
@@ -85,7 +85,7 @@ class Opened(QObject):
         if self.error is not None:
             return verdicts.failed(self.error, reader.label, language)
         if self._whole:
-            return verdicts.verified(issuer, reader.proven, language)
+            return verdicts.verified(issuer, reader.proven, language, self._for_this_run)
         if self.share is None:
             return verdicts.locked(issuer, language)
         return verdicts.checking(issuer, self.share, language)
@@ -100,6 +100,7 @@ class Opened(QObject):
             issuer=self.session.issuer,
             manifest=reader.manifest if self.unlocked else None,
             proven=reader.proven,
+            for_this_run=self._for_this_run,
         )
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from orvault.text import grouped, printable
 from player import roots
 from player.window import facts, report
 from player.window import words as w
+from player.window.dialogs import Details
 from player.window.facts import Known, Section
 from player.window.overlay import computer_user
 from player.window.times import date_time
@@ -29,6 +31,28 @@ class Papers:
 
     def __init__(self, window: Window) -> None:
         self._window = window
+        self._open: Details | None = None
+
+    def details(self) -> None:
+        """Everything known of the package, as long as the person reads."""
+        known = self._window.known()
+        if known is None:
+            return
+        self._open = dialog = Details(self._window, self.sections(known), self._window.language)
+        dialog.report.clicked.connect(self.save_report)
+        dialog.trust.clicked.connect(lambda: self.trust_root(dialog))
+        dialog.exec()
+        self._open = None
+        dialog.deleteLater()
+
+    def refresh(self, known: Known | None) -> None:
+        """Details that are open say what is known by now; without a package they close."""
+        if self._open is None:
+            return
+        if known is None:
+            self._open.close()
+        else:
+            self._open.tell(self.sections(known))
 
     def here(self) -> tuple[tuple[Text, str], ...]:
         """What details say of this computer."""
@@ -57,21 +81,30 @@ class Papers:
 
     def save_report(self) -> None:
         """Ask where, and write it there."""
-        known, language = self._window.known(), self._window.language
-        if known is None:
+        path = self._report_path()
+        known = self._window.known()  # only now: it may have become another one while the person chose
+        if path is None or known is None:
             return
-        name, _ = QFileDialog.getSaveFileName(
-            self._window, w.SAVE_REPORT.of(language), f"{known.file.stem}.pdf", w.PDF_FILES.of(language)
-        )
-        if not name:
-            return
-        path = Path(name).with_suffix(".pdf")
         try:
             report.save(path, self.pdf(known))
         except OrvaultError as error:
             self._tell(self._window, str(error))
             return
-        self._tell(self._window, w.REPORT_SAVED.of(language, path=path))
+        self._tell(self._window, w.REPORT_SAVED.of(self._window.language, path=path))
+
+    def _report_path(self) -> Path | None:
+        known, language = self._window.known(), self._window.language
+        if known is None:
+            return None
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, w.SAVE_REPORT.of(language), f"{known.file.stem}.pdf", w.PDF_FILES.of(language)
+        )
+        if not name or name.lower().endswith(".pdf"):
+            return Path(name) if name else None
+        path = f"{name}.pdf"  # another file than the one of which the system asked whether it may be replaced
+        asked = w.REPLACE_ASK.of(language, path=path)
+        free = not os.path.exists(path)  # noqa: PTH110 - a Path raises where a folder may not be looked into
+        return Path(path) if free or self._agreed(self._window, w.SAVE_REPORT, asked, w.REPLACE) else None
 
     def trust_root(self, parent: QWidget) -> None:
         """Pin a hospital's root after its fingerprint was compared with paper; then open the package anew."""

@@ -39,7 +39,9 @@ class Shown:
     name: str  # for programs: the verdict's, or "checking"
 
 
-_GENUINE = Text("진본", "Genuine")
+_GENUINE = Text(
+    "진본 확인 (병원 발급본)", "Genuine"
+)  # of what was issued: the recording itself stays at the hospital
 _UNKNOWN = Text("변조 없음 · 발급자 미확인", "Intact, issuer unknown")
 _CHECKING = Text("확인 중: 지금까지 이상 없음", "Checking: so far intact")
 _FAILED = Text("열 수 없음", "Failed")
@@ -83,6 +85,10 @@ _STRANGER = Text(
     "No byte was altered, but whether {issuer} issued it cannot be told: its root certificate is not pinned here."
     " Compare the fingerprint in the details with the hospital's paper, then pin it there.",
 )
+_PINNED = Text("이 컴퓨터에 등록되어 있으며", "is pinned here")
+_FOR_THIS_RUN = Text(
+    "이번 실행에만 주어져 있으며(--root)", "was given for this run (--root) and is not pinned here"
+)
 _NOT_PINNED = Text(" (등록되지 않은 발급자)", " (not pinned here)")
 
 
@@ -102,9 +108,10 @@ def _checking(text: Text, issuer: Issuer, language: Language, **fields: object) 
     return Shown(Level.CHECKING, _CHECKING.of(language), sentence, "checking")
 
 
-def verified(issuer: Issuer, proven: Proven | None, language: Language) -> Shown:
-    """Everything was verified and nothing was wrong."""
-    verdict = of_issuer(issuer, f"no byte was altered; {of_history(proven)}")
+def verified(issuer: Issuer, proven: Proven | None, language: Language, for_this_run: bool = False) -> Shown:
+    """Everything was verified and nothing was wrong; `for_this_run`: the root is believed, but not pinned here."""
+    pin = _FOR_THIS_RUN if for_this_run else _PINNED
+    verdict = of_issuer(issuer, f"no byte was altered; {of_history(proven)}", pin.en)
     level, word = (Level.GENUINE, _GENUINE) if issuer.pinned else (Level.UNKNOWN, _UNKNOWN)
     if not issuer.pinned:
         return Shown(
@@ -114,11 +121,10 @@ def verified(issuer: Issuer, proven: Proven | None, language: Language) -> Shown
         rest = verdict.sentence.removeprefix(f"{word.en}: ")  # the word stands before it in larger letters
         return Shown(level, word.en, rest[:1].upper() + rest[1:], verdict.name)
     name = printable(issuer.name)
-    pinned = "루트 인증서가 이 컴퓨터에 등록되어 있으며"
-    sentence = f"{name} 발급, {pinned} 모든 바이트가 서명된 그대로입니다. {_history(proven)}"
+    sentence = f"{name} 발급, 루트 인증서가 {pin.ko} 모든 바이트가 서명된 그대로입니다. {_history(proven)}"
     if issuer.revoked_us is not None:
         sentence += (
-            f" 병원은 이 발급자의 인증서를 {date_time(issuer.revoked_us)}부터 취소했습니다."
+            f" 병원은 그 뒤 이 발급자의 인증서를 폐지했습니다 ({date_time(issuer.revoked_us)}부터 효력 없음)."
             " 이 패키지는 그보다 먼저 발급된 것으로 되어 있으니, 중요하면 병원에 문의하십시오."
         )
     return Shown(level, word.ko, sentence, verdict.name)

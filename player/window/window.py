@@ -21,7 +21,7 @@ from player.session import Session
 from player.window import capture, verdicts
 from player.window import words as w
 from player.window.banner import Banner
-from player.window.dialogs import Details, Help
+from player.window.dialogs import Help
 from player.window.door import Door
 from player.window.facts import Known
 from player.window.keys import KEYS, Act
@@ -39,12 +39,13 @@ ALWAYS = {Act.OPEN, Act.DETAILS, Act.REPORT, Act.LANGUAGE, Act.HELP}  # the rest
 
 @dataclass(frozen=True)
 class Setup:
-    """What the window is started with; `believed` gives the pinned roots anew, as some may be added while it runs."""
+    """What the window is started with; `for_this_run`: whether a root (fingerprint) is believed but not pinned."""
 
     open_session: Callable[[Path, SeenClock], Session]
     clock: SeenClock
     language: Language
     key: Path | None = None
+    for_this_run: Callable[[str], bool] = lambda fingerprint: False
 
 
 class Window(QMainWindow):
@@ -78,7 +79,7 @@ class Window(QMainWindow):
 
     def ask_secret(self, path: Path, session: Session) -> None:
         """Its label and papers fit: what opens it?"""
-        self.opened = Opened(path, session)
+        self.opened = Opened(path, session, self.setup.for_this_run(session.issuer.fingerprint))
         self.opened.changed.connect(self.show_verdict)
         self._note_time(session.reader.label.issued_us if session.issuer.pinned else 0)
         self._show(self.unlock)
@@ -152,6 +153,7 @@ class Window(QMainWindow):
         self.setWindowTitle(
             f"{printable(known.file.name)} · {known.shown.word} · {title}" if known else title
         )
+        self.papers.refresh(known)
 
     def speak(self, language: Language) -> None:
         """Word everything in this language."""
@@ -168,7 +170,7 @@ class Window(QMainWindow):
         """Do what a key or a button stands for."""
         always: dict[Act, Callable[[], object]] = {
             Act.OPEN: self.door.choose_file,
-            Act.DETAILS: self._details,
+            Act.DETAILS: self.papers.details,
             Act.REPORT: self.papers.save_report,
             Act.LANGUAGE: lambda: self.speak(self.language.other),
             Act.HELP: lambda: Help(self, self.language).exec(),
@@ -177,14 +179,6 @@ class Window(QMainWindow):
             always[act]()
         elif self.stage is not None:
             self.steering.act(act)
-
-    def _details(self) -> None:
-        known = self.known()
-        if known is not None:
-            dialog = Details(self, self.papers.sections(known), self.language)
-            dialog.report.clicked.connect(self.papers.save_report)
-            dialog.trust.clicked.connect(lambda: self.papers.trust_root(dialog))
-            dialog.exec()
 
     def _show(self, page: QWidget) -> None:
         self.pages.setCurrentWidget(page)

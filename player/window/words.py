@@ -89,8 +89,8 @@ DECLINE = Text("동의하지 않음", "Decline")
 # playing
 PLAY = Text("재생", "Play")
 PAUSE = Text("일시 정지", "Pause")
-STEP_BACK = Text("이전 장면", "Previous picture")
-STEP_FORWARD = Text("다음 장면", "Next picture")
+STEP_BACK = Text("이전 프레임", "Previous picture")
+STEP_FORWARD = Text("다음 프레임", "Next picture")
 MARK_BACK = Text("이전 표시", "Previous mark")
 MARK_FORWARD = Text("다음 표시", "Next mark")
 SPEED = Text("재생 속도", "Speed")
@@ -113,9 +113,13 @@ COVERED = Text("직접 지정하여 가린 영역", "Region covered by hand")
 DETAILS = Text("자세히", "Details")
 HELP = Text("도움말 (F1)", "Help (F1)")
 CLOSE = Text("닫기", "Close")
-SAVE_REPORT = Text("확인서를 PDF로 저장…", "Save report as PDF…")
-REPORT = Text("영상 패키지 확인서", "Report on a video package")
+SAVE_REPORT = Text("검증 결과를 PDF로 저장…", "Save report as PDF…")
+REPORT = Text("영상 패키지 검증 결과", "Report on a video package")
 REPORT_SAVED = Text("저장했습니다: {path}", "Saved: {path}")
+REPLACE_ASK = Text(
+    "{path}\n\n파일이 이미 있습니다. 바꾸시겠습니까?", "{path}\n\nThere is such a file already. Replace it?"
+)
+REPLACE = Text("바꾸기", "Replace")
 PDF_FILES = Text("PDF 파일 (*.pdf)", "PDF files (*.pdf)")
 REPORT_FOOT = Text(
     "OR Vault 플레이어 {version}이(가) {time}에 컴퓨터 사용자 {computer}을(를) 위해 확인한 내용입니다. "
@@ -162,13 +166,17 @@ NAME = Text("이름", "Name")
 ROOT = Text("루트 인증서", "Root certificate")
 FINGERPRINT = Text("루트 지문 (SHA-256)", "Fingerprint of the root (SHA-256)")
 PINNED = Text("이 컴퓨터에 등록됨", "pinned on this computer")
+FOR_THIS_RUN = Text(
+    "이번 실행에만 신뢰 (--root), 이 컴퓨터에 등록되지 않음",
+    "believed for this run only (--root), not pinned on this computer",
+)
 NOT_PINNED = Text("이 컴퓨터에 등록되지 않음", "not pinned on this computer")
 SIGNATURE = Text("서명", "Signature")
 SIGNATURE_OK = Text("Ed25519, 확인됨 (인증서 지문 {leaf})", "Ed25519, verified (certificate {leaf})")
 PERIOD = Text("기간", "Period")
-PICTURES = Text("화면", "Pictures")
+PICTURES = Text("프레임", "Pictures")
 PICTURES_SAY = Text(
-    "{frames}장, {width}×{height}, 초당 {fps}장", "{frames}, {width}×{height}, {fps} a second"
+    "{frames}개, {width}×{height}, 초당 {fps}프레임", "{frames}, {width}×{height}, {fps} a second"
 )
 GAPS = Text("공백", "Gaps")
 NO_GAPS = Text("없음", "none")
@@ -192,7 +200,7 @@ NO_PROOF = Text(
     "이 패키지에는 병원 이력의 증명이 없습니다 (증명을 담기 전의 형식).",
     "It carries no proof of the hospital's history (made before packages did).",
 )
-VIEWER = Text("보는 사람", "Viewer")
+VIEWER = Text("열람자", "Viewer")
 CLOCK = Text("시계", "Clock")
 CLOCK_FINE = Text("정상", "in order")
 CLOCK_BACK = Text(
@@ -205,8 +213,9 @@ CAPTURE_ASKED = Text(
     "The system was asked to keep this window out of captures. A camera before the screen is not stopped.",
 )
 CAPTURE_NONE = Text(
-    "이 시스템은 캡처 차단을 제공하지 않습니다. 화면에는 보는 사람과 시각이 표시됩니다.",
-    "This system offers no way to keep a window out of captures. The viewer and the time stand in the picture.",
+    "이 시스템은 캡처 차단을 제공하지 않거나 받아들이지 않았습니다. 화면에는 열람자와 시각이 표시됩니다.",
+    "This system offers no way to keep a window out of captures, or did not take it. The viewer and the time stand in"
+    " the picture.",
 )
 # help
 HELP_TITLE = Text("키보드", "Keyboard")

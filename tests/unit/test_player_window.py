@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded
@@ -468,6 +469,86 @@ def test_details_and_report_tell_all_in_both_languages(desk: Desk, made: Made) -
         keys.close()
         pdf = desk.window.papers.pdf(known)
         assert pdf.startswith(b"%PDF-") and pdf.rstrip().endswith(b"%%EOF") and b"NanumBarunGothic" in pdf
+
+
+ALTERED = OrvaultError(ErrorKind.ALTERED, "Not what was signed.", where="media/or1.mp4.enc")
+
+
+def _told(dialog: QWidget) -> str:
+    return "\n".join(words.text() for words in dialog.findChildren(QLabel))
+
+
+def test_details_that_are_open_follow_the_verdict(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    told: list[str] = []
+
+    def look() -> None:
+        assert desk.window.opened is not None and desk.window.opened.playback is not None
+        dialog = next(each for each in desk.app.topLevelWidgets() if isinstance(each, Details))
+        told.append(_told(dialog))
+        desk.window.opened.playback.stopped.emit(0, ALTERED)
+        told.append(_told(dialog))
+        desk.window.close_package()
+        told.append(str(dialog.isVisible()))
+        dialog.close()
+
+    QTimer.singleShot(50, look)
+    desk.window.act(Act.DETAILS)
+    assert "Genuine." in told[0] and "Altered." in told[1] and "Genuine." not in told[1]
+    assert told[2] == "False"
+
+
+def test_a_report_says_what_is_known_when_it_is_written_and_replaces_nothing_unasked(
+    desk: Desk, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    other, wanted = tmp_path / "report.pdf", tmp_path / "report.v1.pdf"
+    other.write_text("another report")
+
+    def choose(*_: object) -> tuple[str, str]:
+        assert desk.window.opened is not None and desk.window.opened.playback is not None
+        desk.window.opened.playback.stopped.emit(0, ALTERED)  # while the person looks for a folder
+        return str(tmp_path / "report.v1"), ""
+
+    monkeypatch.setattr(papers.QFileDialog, "getSaveFileName", choose)
+    monkeypatch.setattr(papers.report, "pdf", lambda title, found, *_: str(found).encode())
+    said: list[str] = []
+
+    def save(button: int) -> None:
+        def click() -> None:
+            box = next(each for each in desk.app.topLevelWidgets() if isinstance(each, QMessageBox))
+            said.append(box.text())
+            box.buttons()[button].click()
+            box.deleteLater()
+
+        QTimer.singleShot(50, click)
+        desk.window.act(Act.REPORT)
+        QTest.qWait(1)
+
+    save(0)
+    assert said == [f"Saved: {wanted}"] and "Altered" in wanted.read_text()
+    wanted.write_text("an older report")
+    save(1)
+    assert "Replace it?" in said[1] and wanted.read_text() == "an older report"
+    assert other.read_text() == "another report"
+
+
+def test_a_root_that_is_believed_for_this_run_is_not_called_pinned(desk: Desk, made: Made) -> None:
+    desk.window.setup = replace(desk.window.setup, for_this_run=lambda fingerprint: True)
+    desk.watch(made.path)
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    for language, wrong, right in (
+        (Language.ENGLISH, "is pinned here", "for this run"),
+        (Language.KOREAN, "등록되어 있으며", "이번 실행에만"),
+    ):
+        desk.window.speak(language)
+        known = desk.window.known()
+        assert known is not None
+        rows = [dict(part.rows) for part in facts.sections(known, language)]
+        assert right in known.shown.sentence and wrong not in known.shown.sentence
+        assert any(right in row.get("Root certificate", row.get("루트 인증서", "")) for row in rows)
 
 
 def test_nothing_of_a_package_stays_when_another_is_opened(desk: Desk, made: Made) -> None:
