@@ -105,6 +105,7 @@ class Rendering:
         if self._tools.activation is None:
             message = "The request asks for on-line activation, which this site does not offer any more."
             raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where="export.activation")
+        self._custody.check_activation()
         return self._tools.activation
 
     def _keep_share(self, builder: PackageBuilder, copy: Copy) -> None:

@@ -62,6 +62,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
         _show_capacity(settings)
         out.print(settings.retention.words())
         state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
+        if setup.is_set_up(settings):
+            setup.check_activation(settings)
         out.print(f"{config} is in order. The site {state}.")
 
 
@@ -124,9 +126,10 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Start Ray here, or join the cluster that the settings name, and run the site until interrupted."""
     with errors_in_words():
         settings = _ready(config)
-        from cluster import unlocking
+        from cluster import setup, unlocking
         from cluster.bringup import running
 
+        setup.check_activation(settings)
         with running(settings) as site:
             unlocking.open_keys(site, settings)
             out.print(f"API docs   [bold]{site.api_url}/docs[/]")

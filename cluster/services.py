@@ -199,4 +199,8 @@ def activation_key(data: Path) -> ActivationKey:
 
 
 def _secret(data: Path, name: str) -> bytes:
-    return bytes.fromhex(read_secret(data / "keys" / name))
+    path = data / "keys" / name
+    try:
+        return bytes.fromhex(read_secret(path))
+    except ValueError:
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, "is not hexadecimal.", where=str(path)) from None

@@ -19,6 +19,7 @@ from cluster.services import (
     LINK_SECRET,
     PATIENT_SECRET,
     TOKEN_SECRET,
+    activation_key,
     camera_ids,
     ledger_address,
     rules,
@@ -38,6 +39,7 @@ from orvault.container.trust import (
     to_der,
 )
 from orvault.custody.account import Role
+from orvault.custody.activation import ActivationMode
 from orvault.custody.scope import SITE, Scope
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
@@ -69,6 +71,21 @@ def require_set_up(settings: Settings) -> None:
             where=str(settings.data),
             advice="Run `orvault init`.",
         )
+
+
+def check_activation(settings: Settings) -> None:
+    """BAD_SETTINGS where packages may be activated and the secret that seals their shares cannot be used."""
+    if settings.export.activation.mode is ActivationMode.NEVER:
+        return
+    try:
+        activation_key(settings.data).check()
+    except OrvaultError as error:
+        advice = (
+            "Bring it back from its back-up. Only a site that never had one makes it:"
+            " `openssl rand -hex 32`, readable by the server alone."
+        )
+        where = str(settings.data / "keys" / ACTIVATION_SECRET)
+        raise OrvaultError(error.kind, error.message, where=where, advice=advice) from error
 
 
 def is_set_up(settings: Settings) -> bool:

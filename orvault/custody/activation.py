@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -89,7 +89,7 @@ class PackageShare:
     package_id: str
     request_id: str
     sealed: str | None
-    proof_key: str
+    proof_key: str = field(repr=False)
     plays: int | None
     used: int = 0
 
@@ -129,17 +129,21 @@ class ActivationRows(Protocol):
         ...
 
 
-def drop_shares(rows: ActivationRows, request_id: str) -> dict[str, object]:
-    """Delete the hospital's halves of a request's packages, and what history is told of it: none opens any more."""
-    dropped = rows.drop_shares(request_id)
+def drop_shares(rows: ActivationRows, *request_ids: str) -> dict[str, object]:
+    """Delete the hospital's halves of requests' packages, and what history is told of it: none opens any more."""
+    dropped = sum(rows.drop_shares(each) for each in request_ids)
     return {"activation_shares_deleted": dropped} if dropped else {}
 
 
 class ActivationKey:
-    """Seals shares; `load` reads the site's 32-byte secret at each use. Errors of both acts: BAD_SETTINGS."""
+    """Seals shares; `load` reads the site's 32-byte secret at each use. Errors of all acts: BAD_SETTINGS."""
 
     def __init__(self, load: Callable[[], bytes]) -> None:
         self._secret = SiteSecret(load, "orvault activation/1", "activation share")
+
+    def check(self) -> None:
+        """Whether there is a usable secret."""
+        self._secret.derived("seal")
 
     def seal(self, share: bytes, package_id: str) -> str:
         """The share of this package."""

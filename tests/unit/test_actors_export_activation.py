@@ -10,7 +10,7 @@ import pytest
 from orvault.container.activation import Activation, ActivationRequest
 from orvault.container.keys import generate_private_key
 from orvault.container.package import PackageReader
-from orvault.custody.activation import ActivationWish
+from orvault.custody.activation import NO_ACTIVATION, ActivationWish
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.errors import ErrorKind, OrvaultError
 from tests.unit.activation_support import allow
@@ -62,6 +62,13 @@ def test_its_package_opens_with_what_the_ledger_keeps(site: Site) -> None:
         with pytest.raises(OrvaultError) as caught:
             reader.unlock(recipient_key(), activate)  # its one play is used
         assert caught.value.kind is ErrorKind.NOT_ACTIVATED
+
+
+def test_a_missing_secret_is_told_before_anything_is_rendered(site: Site) -> None:
+    site.world.custody._activation = NO_ACTIVATION
+    request = _rendered(site)
+    assert request.state is RequestState.FAILED and "no secret for activation" in (request.failure or "")
+    assert "keys-opened" not in site.world.acts()
 
 
 def test_where_the_site_offers_it_no_more_the_request_fails_and_says_so(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from orvault.custody.activation import (
     ActivationPolicy,
     ActivationWish,
 )
+from orvault.custody.desks import activating
 from orvault.custody.destruction import Destruction, Step
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, consents_of, make_world, sqlite_url
 from tests.unit.activation_support import Held, allow, handed_out
 
 HOUR_US = 3600 * US_PER_S
+_OTHER_KEY = ActivationKey(lambda: b"b" * 32)
 
 
 @pytest.fixture
@@ -38,6 +41,11 @@ def _refused(
     with pytest.raises(OrvaultError) as caught:
         held.world.custody.activate(question or held.question(generate_private_key()), client)
     return caught.value
+
+
+def _guess(held: Held) -> ActivationRequest:
+    """A question of who has not the recipients' half."""
+    return held.question(generate_private_key(), split_key()[0])
 
 
 def _last(world: World) -> tuple[str, str, dict[str, object]]:
@@ -102,17 +110,63 @@ def test_an_unknown_package_and_a_wrong_proof_are_answered_alike(world: World) -
     assert kept.used == 0
 
 
-def test_whoever_guesses_waits_and_the_recipient_elsewhere_does_not(world: World) -> None:
+def test_whoever_guesses_waits_and_the_recipient_behind_the_same_proxy_does_not(world: World) -> None:
     held = handed_out(world)
     for _ in range(5):
-        _refused(held, held.question(generate_private_key(), split_key()[0]), "198.51.100.9")
-    assert _refused(held, client="198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
-    held.ask("192.0.2.7")
-    world.clock.us += 61 * US_PER_S
+        _refused(held, _guess(held), "198.51.100.9")
+    assert _refused(held, _guess(held), "198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
+    for number in range(30):
+        key = generate_private_key().public()
+        _refused(held, ActivationRequest.make(f"pkg-{number}", key, held.half), "198.51.100.9")
     held.ask("198.51.100.9")
-    for _ in range(4):  # what went before is forgiven
-        _refused(held, held.question(generate_private_key(), split_key()[0]), "198.51.100.9")
-    held.ask("198.51.100.9")
+    assert _refused(held, _guess(held), "198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
+    world.clock.us += HOUR_US
+    assert _refused(held, _guess(held), "198.51.100.9").kind is ErrorKind.NOT_ACTIVATED
+
+
+def test_a_recipient_who_is_refused_waits_for_this_package_and_no_other(world: World) -> None:
+    held, other = handed_out(world, plays=1), handed_out(world, number="2026-2")
+    held.ask()
+    for _ in range(5):
+        assert _refused(held).kind is ErrorKind.NOT_ACTIVATED
+    assert _refused(held).kind is ErrorKind.TOO_MANY_ATTEMPTS
+    assert _refused(held, client="192.0.2.8").kind is ErrorKind.NOT_ACTIVATED
+    assert _refused(held, _guess(held)).kind is ErrorKind.NOT_ACTIVATED
+    other.ask()
+
+
+def test_who_has_to_wait_takes_no_lock(world: World) -> None:
+    held = handed_out(world)
+    for _ in range(5):
+        _refused(held, _guess(held))
+    taken: list[bool] = []
+    open_uow = world.custody._uow
+    world.custody._uow = lambda *, read_only=False: (taken.append(read_only), open_uow(read_only=read_only))[
+        1
+    ]
+    assert _refused(held, _guess(held)).kind is ErrorKind.TOO_MANY_ATTEMPTS
+    assert taken == [True]
+
+
+def test_only_so_many_are_answered_at_once(world: World) -> None:
+    held = handed_out(world)
+    with ExitStack() as others:
+        for _ in range(4):
+            others.enter_context(activating._DOOR.place())
+        assert _refused(held).kind is ErrorKind.TOO_MANY_ATTEMPTS
+    held.ask()
+
+
+def test_a_fault_of_the_server_is_not_the_recipients(world: World) -> None:
+    held = handed_out(world)
+    before = world.acts()
+    for key, kind in ((NO_ACTIVATION, ErrorKind.BAD_SETTINGS), (_OTHER_KEY, ErrorKind.ALTERED)):
+        own, world.custody._activation = world.custody._activation, key
+        for _ in range(6):
+            assert _refused(held).kind is kind
+        world.custody._activation = own
+    assert world.acts() == before
+    held.ask()
 
 
 def test_guesses_at_packages_do_not_make_sign_ins_wait(world: World) -> None:
@@ -120,7 +174,7 @@ def test_guesses_at_packages_do_not_make_sign_ins_wait(world: World) -> None:
     for number in range(30):
         key = generate_private_key().public()
         _refused(held, ActivationRequest.make(f"pkg-{number}", key, held.half), "198.51.100.9")
-    assert _refused(held, client="198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
+    assert _refused(held, _guess(held), "198.51.100.9").kind is ErrorKind.TOO_MANY_ATTEMPTS
     world.custody.sign_in(world.manager.name, PASSWORD, "198.51.100.9")
 
 
@@ -166,6 +220,8 @@ def test_the_destruction_of_its_case_ends_a_package_that_asks(world: World) -> N
     world.custody.key_destroyed(case_id, world.custody.take_up(case_id).epoch)
     (kept,) = world.custody.shares_of(world.officer, held.request.request_id)
     assert kept.sealed is None
+    act, _, detail = _last(world)
+    assert act == "case-key-destroyed" and detail["activation_shares_deleted"] == 1
 
 
 def test_a_package_that_is_not_valid_yet_costs_no_play(world: World) -> None:
@@ -182,6 +238,7 @@ def test_the_ledger_alone_gives_no_half(world: World) -> None:
     with world.ledger.uow(read_only=True) as uow:
         kept = uow.activations.get(held.package_id)
     assert kept is not None and kept.sealed is not None
+    assert kept.proof_key not in repr(kept)
     assert ActivationKey(lambda: b"a" * 32).open(kept.sealed, held.package_id) == held.share
     for key, package_id in (
         (ActivationKey(lambda: b"b" * 32), held.package_id),
@@ -208,6 +265,20 @@ def test_only_who_renders_it_keeps_a_share(world: World) -> None:
             plain.request_id, job.epoch, str(job.request.package_id), b"s" * 32, b"p" * 32
         )
     assert caught.value.kind is ErrorKind.BAD_REQUEST
+
+
+def test_no_copy_is_handed_out_whose_share_was_not_kept(world: World) -> None:
+    allow(world)
+    wish = world.wish(world.recorded_case(), activation=ActivationWish(True))
+    request = world.custody.submit_export(world.manager, wish)
+    world.custody.approve_export(world.officer, request.request_id)
+    job = world.claimed()
+    made = request.request_id, job.epoch, "2026-1.orvault", 1000, "f" * 64
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.finish_render(*made)
+    assert caught.value.kind is ErrorKind.BAD_REQUEST and caught.value.where == "activation"
+    world.custody.keep_share(request.request_id, job.epoch, str(job.request.package_id), b"s" * 32, b"p" * 32)
+    world.custody.finish_render(*made)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,27 @@ def test_a_site_that_is_whole_is_left_alone(tmp_path: Path, monkeypatch: pytest.
     setup.create_account(settings, "admin", Role.SYSTEM_ADMINISTRATOR, "Long-enough-pw-1")
 
 
+def test_a_site_that_offers_activation_has_its_secret(tmp_path: Path) -> None:
+    settings = site_in(tmp_path / "site")
+    setup.check_activation(settings)
+    config = tmp_path / "site/ray_config.yaml"
+    config.write_text(
+        config.read_text() + "export: {activation: {mode: offered, address: 'https://vault.test'}}\n"
+    )
+    settings = load_settings(config)
+    secret = settings.data / "keys" / services.ACTIVATION_SECRET
+    with pytest.raises(OrvaultError) as caught:
+        setup.check_activation(settings)
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS and caught.value.where == str(secret)
+    for content in (b"no digits", b"ab" * 31):
+        files.write_private(secret, content)
+        with pytest.raises(OrvaultError) as caught:
+            setup.check_activation(settings)
+        assert caught.value.kind is ErrorKind.BAD_SETTINGS
+    files.write_private(secret, b"ab" * 32)
+    setup.check_activation(settings)
+
+
 def test_the_demonstration_touches_no_real_camera(tmp_path: Path) -> None:
     settings = site_in(tmp_path / "real")
     for act in (

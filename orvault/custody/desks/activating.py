@@ -17,6 +17,7 @@ from orvault.custody.activation import PackageShare, Play
 from orvault.custody.desks.proving import origin_of
 from orvault.custody.desks.renders import RenderDesk, held
 from orvault.custody.desks.retention import check_not_destroyed
+from orvault.custody.gate import Gate
 from orvault.custody.history import Act
 from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
@@ -25,19 +26,36 @@ from orvault.custody.throttle import ADDRESS, PAIR, Keys, Rule, check_wait
 from orvault.errors import ErrorKind, OrvaultError
 
 NOBODY = "anonymous"
+# Anybody may ask, and a question takes the ledger's one write lock, which starting and stopping wait for, too.
+_DOOR = Gate(4, 0, "Many packages are being activated at this moment.")
+# What a recipient did, or came too late for; any other error is the hospital's own, and counts against nobody.
+_REFUSALS = frozenset(
+    {
+        ErrorKind.NOT_ACTIVATED,
+        ErrorKind.EXPIRED,
+        ErrorKind.NOT_YET_VALID,
+        ErrorKind.DESTROYED,
+        ErrorKind.BAD_REQUEST,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One question: from where, when (UTC microseconds), and what its failures count under."""
+    """One question: from where, when (UTC microseconds), of which package, and what its failures count under."""
 
     request: ActivationRequest
     client: str
     at_us: int
+    share: PackageShare | None
+    proven: bool
 
     @property
     def rules(self) -> tuple[tuple[str, Rule], ...]:
-        # Never the package from wherever it is asked for: a stranger who knows its name would keep its recipient out.
+        # Who has proven to hold the recipients' half waits for his own failures only: a stranger who knows the
+        # package's name, or stands behind the same proxy, cannot keep him out.
+        if self.proven:
+            return ((Keys.of(self.request.package_id, self.client, "activation-proven").pair, PAIR),)
         keys = Keys.of(self.request.package_id, self.client, "activation")
         return tuple((key, rule) for key, rule in ((keys.pair, PAIR), (keys.address, ADDRESS)) if key)
 
@@ -61,6 +79,10 @@ class ActivationDesk(RenderDesk):
             uow.activations.put(PackageShare(package_id, request_id, sealed, proof_key.hex(), plays))
             uow.commit()
 
+    def check_activation(self) -> None:
+        """BAD_SETTINGS where shares cannot be kept: hours of rendering must not end at a missing secret."""
+        self._activation.check()
+
     def shares_of(self, by: Account, request_id: str) -> Sequence[PackageShare]:
         """What is kept and counted of a request's packages. NOT_FOUND also for one that the account may not see."""
         require(by, Right.EXPORT_VIEW)
@@ -73,34 +95,38 @@ class ActivationDesk(RenderDesk):
 
         The same question again is answered as before, and not counted.
         Errors: NOT_ACTIVATED (no such package, or no proof: one answer; or revoked, no plays left, asked before and
-        over), TOO_MANY_ATTEMPTS; with a proof NOT_YET_VALID, EXPIRED, DESTROYED, BAD_REQUEST (no key to answer to).
+        over), TOO_MANY_ATTEMPTS; with a proof NOT_YET_VALID, EXPIRED, DESTROYED, BAD_REQUEST (no key to answer to),
+        and what is wrong here (BAD_SETTINGS, ALTERED), which is not counted as a failure.
         """
-        with self._uow() as uow:
-            asked = _Asked(request, client, self._clock.now_us())
-            _check_wait(uow, asked)
-            share = uow.activations.get(request.package_id)
-            # Without a share the proof is held against a key that nobody knows: the answer takes as long.
-            key = os.urandom(PROOF_BYTES) if share is None else bytes.fromhex(share.proof_key)
-            if not request.is_proven(key) or share is None:
-                _refuse(uow, asked, share, _no_proof())
-            try:
-                export = self._activatable(uow, share, asked.at_us)
-                answer, play = self._answer(uow, export, share, asked)
-            except OrvaultError as error:
-                _refuse(uow, asked, share, error)
-            if play is not None:
-                uow.activations.add_play(play)
-                detail = {
-                    "package": share.package_id,
-                    "plays_left": play.plays_left,
-                    "until_us": play.until_us,
-                }
-                subject = f"export:{share.request_id}"
-                told = detail | origin_of(client)
-                uow.history.append(asked.at_us, NOBODY, Act.PACKAGE_ACTIVATED, subject, told)
-            for pair, _ in asked.rules[:1]:
-                uow.sign_ins.clear_failures(pair)
-            uow.commit()
+        now = self._clock.now_us()
+        with _DOOR.place():
+            with self._uow(read_only=True) as uow:
+                _looked_at(uow, request, client, now)  # who has to wait takes no lock
+            with self._uow() as uow:
+                asked = _looked_at(uow, request, client, now)
+                answer = self._lend(uow, asked)
+                uow.commit()
+        return answer
+
+    def _lend(self, uow: UnitOfWork, asked: _Asked) -> ActivationAnswer:
+        """The answer, once it is counted and told; a refusal is committed here."""
+        share = asked.share
+        if share is None or not asked.proven:
+            _refuse(uow, asked, _no_proof())
+        try:
+            export = self._activatable(uow, share, asked.at_us)
+            answer, play = self._answer(uow, export, share, asked)
+        except OrvaultError as error:
+            if error.kind not in _REFUSALS:
+                raise
+            _refuse(uow, asked, error)
+        if play is not None:
+            uow.activations.add_play(play)
+            detail = {"package": share.package_id, "plays_left": play.plays_left, "until_us": play.until_us}
+            told = detail | origin_of(asked.client)
+            uow.history.append(asked.at_us, NOBODY, Act.PACKAGE_ACTIVATED, f"export:{share.request_id}", told)
+        for key, _ in asked.rules:
+            uow.sign_ins.clear_failures(key)
         return answer
 
     def _activatable(self, uow: UnitOfWork, share: PackageShare, now: int) -> ExportRequest:
@@ -140,14 +166,22 @@ class ActivationDesk(RenderDesk):
         return answer, None if known is not None else play
 
 
-def _check_wait(uow: UnitOfWork, asked: _Asked) -> None:
-    now = asked.at_us
-    waits = [rule.free_us(uow.sign_ins.failures(key, now - rule.reach_us)) for key, rule in asked.rules]
-    check_wait(waits, now, "Too many activations from this computer were refused.")
+def _looked_at(uow: UnitOfWork, request: ActivationRequest, client: str, now_us: int) -> _Asked:
+    """The question with its package and whether it is proven; TOO_MANY_ATTEMPTS for who has to wait."""
+    share = uow.activations.get(request.package_id)
+    # Without a share the proof is held against a key that nobody knows: the answer takes as long.
+    key = os.urandom(PROOF_BYTES) if share is None else bytes.fromhex(share.proof_key)
+    asked = _Asked(request, client, now_us, share, request.is_proven(key))
+    waits = [
+        rule.free_us(uow.sign_ins.failures(counted, now_us - rule.reach_us)) for counted, rule in asked.rules
+    ]
+    check_wait(waits, now_us, "Too many activations from this computer were refused.")
+    return asked
 
 
-def _refuse(uow: UnitOfWork, asked: _Asked, share: PackageShare | None, error: OrvaultError) -> NoReturn:
+def _refuse(uow: UnitOfWork, asked: _Asked, error: OrvaultError) -> NoReturn:
     """Count and tell the refusal, and raise it. A name that no package has is not written down."""
+    share = asked.share
     for key, _ in asked.rules:
         uow.sign_ins.add_failure(key, asked.at_us)
     known = {} if share is None else {"package": share.package_id}

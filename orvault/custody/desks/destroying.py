@@ -114,9 +114,9 @@ class DestroyingDesk(RetentionDesk):
             uow.destructions.put(done)
             uow.destructions.drop_slots(case_id)  # they open for nobody; not even noise is kept
             uow.destructions.drop_scans(case_id)  # where people were in the pictures
-            for request in _requests(uow, case_id):
-                drop_shares(uow.activations, request.request_id)
-            _tell(uow, now, Act.CASE_KEY_DESTROYED, case_id, {"key_thumbprint": _thumbprint(uow, case_id)})
+            dropped = drop_shares(uow.activations, *(each.request_id for each in _requests(uow, case_id)))
+            detail = {"key_thumbprint": _thumbprint(uow, case_id)} | dropped
+            _tell(uow, now, Act.CASE_KEY_DESTROYED, case_id, detail)
             uow.commit()
         return done
 

@@ -93,8 +93,8 @@ class RenderDesk(ExportDesk):
         """The first recipient's package lies below the packages folder at `package_path`, the others' as `further`.
 
         They are ready, unless the second look says that somebody has to look first: then they wait for a reviewer.
-        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is none, or
-        when it is not one package per recipient.
+        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is none, when
+        it is not one package per recipient, or when one that is to be activated has no share here.
         """
         path = _checked_path(package_path, size, sha256)
         for each in further:
@@ -109,6 +109,7 @@ class RenderDesk(ExportDesk):
             if tuple(each.package_id for each in further) != request.further_ids:
                 message = "These are not the packages of this request's recipients."
                 raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="further")
+            _check_shares(uow, request)
             now = self._clock.now_us()
             package = PackageFile(request.package_id, path.as_posix(), size, sha256)
             progress = replace(request.progress, stage=to.value, done=request.progress.total)
@@ -245,6 +246,17 @@ def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
         message = "The package's size or SHA-256 is not usable."
         raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
     return path
+
+
+def _check_shares(uow: UnitOfWork, request: ExportRequest) -> None:
+    """BAD_REQUEST unless every copy that is to be activated can be: nobody hands out what nobody can open."""
+    if not request.wish.activation.wanted:
+        return
+    kept = {each.package_id for each in uow.activations.of_request(request.request_id) if each.sealed}
+    lacking = len({copy.package_id for copy in request.copies} - kept)
+    if lacking:
+        message = f"The hospital's half of the key was not kept for {lacking} of the copies."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="activation")
 
 
 def held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
