@@ -68,7 +68,7 @@ def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = Fals
         if not as_json:
             show.label_lines(reader, issuer)
         try:
-            reader.check_time(SystemClock().now_us())
+            reader.check_time(SeenClock(SystemClock()).now_us())
             found = of_issuer(issuer, "its label is as it was signed (the video was not looked at)")
         except OrvaultError as error:
             found = of_error(error)

@@ -20,25 +20,32 @@ from email.utils import parsedate_to_datetime
 from orvault.clock import US_PER_S, Clock, utc_iso
 from orvault.container.activation import Activation, ActivationAnswer, ActivationRequest
 from orvault.container.canonical import Fields
-from orvault.container.keys import generate_private_key
+from orvault.container.keys import PrivateKey, generate_private_key
 from orvault.container.trust import Issuer
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import printable
 
 PATH = "/api/v1/activations"
+ACTIVATION = "activation"  # where an error names the lease, and not the package's own time
 TIMEOUT_S = 15.0
 TRIES = 3  # the same question: a lost answer costs no play
 PAUSE_S = 2.0
 _MOST_BYTES = 64 << 10
-_AWAY = frozenset({502, 503, 504})
+_BUSY, _FAULTS = 429, 500  # from there on it is the server's own fault
+_AWAY = frozenset({_BUSY, 502, 503, 504})
 # Kinds of a refusal that mean the same here; any other is "not activated".
 _KEPT = {str(kind): kind for kind in (ErrorKind.EXPIRED, ErrorKind.NOT_YET_VALID)}
+# Keys of questions that were asked and never answered, by package and address: opened again in this process, the same
+# question is asked, for the hospital may have counted it.
+_UNANSWERED: dict[tuple[str, str], PrivateKey] = {}
 
 
 def _elapsed_s() -> float:
     """Seconds on a clock that nobody sets back, and that goes on while the computer sleeps."""
     if sys.platform == "linux":
         return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        return time.clock_gettime(time.CLOCK_MONOTONIC)  # time.monotonic stands still in sleep there
     return time.monotonic()  # Windows' counts sleep, too
 
 
@@ -60,6 +67,7 @@ class HospitalLease:
         raise OrvaultError(
             ErrorKind.EXPIRED,
             f"What the hospital allowed ended at {utc_iso(self.until_us)}.",
+            where=ACTIVATION,
             advice="Open the package again: the hospital is asked anew.",
         )
 
@@ -92,15 +100,18 @@ class Activator:
                 " (--allow-unknown-issuer).",
             )
         self.say(f"asking {asked.address} to open this package")
-        ephemeral = generate_private_key()
+        name = package_id, asked.address
+        ephemeral = _UNANSWERED.setdefault(name, generate_private_key())
         question = ActivationRequest.make(package_id, ephemeral.public(), half)
-        answer, asked_s, answered_us = self._answer(asked, question)
-        lease = HospitalLease(
-            answer.open(question, ephemeral),
-            answer.until_us,
-            answer.plays_left,
-            asked_s + (answer.until_us - answered_us) / US_PER_S,
-        )
+        try:
+            answer, asked_s, answered_us = self._answer(asked, question)
+            share = answer.open(question, ephemeral)
+        except _RefusedError as refused:
+            _UNANSWERED.pop(name, None)
+            raise refused.told from refused
+        _UNANSWERED.pop(name, None)
+        ends_s = asked_s + (answer.until_us - answered_us) / US_PER_S
+        lease = HospitalLease(share, answer.until_us, answer.plays_left, ends_s)
         lease.check()
         self.say(lease.in_words())
         return lease
@@ -115,7 +126,7 @@ class Activator:
                 return _read_answer(body, asked), asked_s, self._time_there(date)
             except _AwayError as away:
                 if not left:
-                    raise _unreachable(asked, away.reason) from away
+                    raise (away.told or _unreachable(asked, away.reason)) from away
             self.clock.sleep(PAUSE_S)
         raise AssertionError("the last try returns or raises")
 
@@ -123,16 +134,24 @@ class Activator:
         # By the hospital's own clock: a recipient's wrong one neither shortens nor lengthens what was allowed.
         try:
             return round(parsedate_to_datetime(date or "").timestamp() * US_PER_S)
-        except ValueError:
+        except (ValueError, OverflowError, OSError):  # none, or one that no clock shows
             return self.clock.now_us()
 
 
 class _AwayError(Exception):
-    """Nobody answered; another try may help."""
+    """Nobody answered; another try may help. `told`: the hospital's own words, where it said to come again."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, told: OrvaultError | None = None) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.reason, self.told = reason, told
+
+
+class _RefusedError(Exception):
+    """The hospital itself said no: the same question would be refused again."""
+
+    def __init__(self, told: OrvaultError) -> None:
+        super().__init__(told.message)
+        self.told = told
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -155,42 +174,65 @@ def _opener(asked: Activation) -> urllib.request.OpenerDirector:
 def _post(
     opener: urllib.request.OpenerDirector, url: str, question: ActivationRequest
 ) -> tuple[bytes, str | None]:
-    """The body of a good answer, and its date. Errors: `_AwayError`, NOT_ACTIVATED."""
+    """The body of a good answer, and its date. Errors: `_AwayError`, `_RefusedError`, NOT_ACTIVATED."""
     headers = {"Content-Type": "application/json", "Accept": "application/json, application/problem+json"}
     body = json.dumps(question.to_json()).encode()
     asking = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 - the label's address is HTTPS
     try:
         with opener.open(asking, timeout=TIMEOUT_S) as answer:
-            return answer.read(_MOST_BYTES), answer.headers.get("Date")
+            said, date = answer.read(_MOST_BYTES), answer.headers.get("Date")
+            if answer.length and len(said) < _MOST_BYTES:
+                raise _AwayError("the answer broke off")
+            return said, date
     except urllib.error.HTTPError as error:
-        if error.code in _AWAY:
-            raise _AwayError(f"the server answers {error.code}") from error
-        raise _refused(url.removesuffix(PATH), error) from error
+        raise _not_given(url.removesuffix(PATH), error) from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise _stranger(url.removesuffix(PATH), error.reason) from error
         raise _AwayError(str(error.reason)) from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:  # also of a proxy that is no address
         raise _AwayError(str(error) or type(error).__name__) from error
 
 
 def _read_answer(body: bytes, asked: Activation) -> ActivationAnswer:
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         message = "What answers there is no hospital's server."
         raise OrvaultError(ErrorKind.NOT_ACTIVATED, message, where=asked.address) from error
     return ActivationAnswer.read(Fields(value, asked.address, ErrorKind.NOT_ACTIVATED))
 
 
-def _refused(address: str, error: urllib.error.HTTPError) -> OrvaultError:
-    """What the hospital says in its problem document; or that it was no such thing."""
+def _not_given(address: str, error: urllib.error.HTTPError) -> Exception:
+    """What an answer that is none means: come again, no, or that somebody else than the hospital answers."""
+    problem = _problem(error)
+    kind, detail, advice = problem or ("", f"The server there answers {error.code}.", "")
+    told = _refusal(address, kind, detail, advice)
+    if error.code in _AWAY:
+        busy = problem is not None and error.code == _BUSY
+        return _AwayError(f"the server answers {error.code}", told if busy else None)
+    return told if problem is None or error.code >= _FAULTS else _RefusedError(told)
+
+
+def _problem(error: urllib.error.HTTPError) -> tuple[str, str, str] | None:
+    """Kind, detail and advice of the hospital's problem document; None for anything else."""
     try:
         problem = json.loads(error.read(_MOST_BYTES))
-        kind, detail = str(problem["type"]).rpartition(":")[2], str(problem["detail"])
         advice = str(problem.get("advice", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
-        kind, detail, advice = "", f"The server there answers {error.code}.", ""
+        return str(problem["type"]).rpartition(":")[2], str(problem["detail"]), advice
+    except (
+        ValueError,
+        RecursionError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OSError,
+        http.client.HTTPException,
+    ):
+        return None
+
+
+def _refusal(address: str, kind: str, detail: str, advice: str) -> OrvaultError:
     return OrvaultError(
         _KEPT.get(kind, ErrorKind.NOT_ACTIVATED),
         printable(f"The hospital refuses: {detail}"[:500]),

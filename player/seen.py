@@ -16,6 +16,7 @@ from player import roots
 
 FILE = "latest-time"  # UTC microseconds, in decimal digits
 MAX_BYTES = 32
+LATEST_US = 32_503_680_000 * US_PER_S  # the year 3000, where Windows' own dates end
 TOLERANCE_US = 600 * US_PER_S  # computers put their clocks right by seconds and minutes
 
 
@@ -60,4 +61,5 @@ def _read(path: Path) -> int:
         if error.kind is ErrorKind.STORAGE:
             raise
         return 0
-    return int(text) if text.isascii() and text.isdigit() else 0
+    seen_us = int(text) if text.isascii() and text.isdigit() else 0
+    return seen_us if seen_us < LATEST_US else 0

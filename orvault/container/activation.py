@@ -25,6 +25,7 @@ from orvault.container.wire import KEY_BYTES
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_ADDRESS_CHARS = 200
+MAX_LABEL_CHARS = 63  # RFC 1035, 2.3.4
 MAX_CA_BYTES = 8 << 10
 PROOF_BYTES = 32
 _KEY = b"orvault/activation/v1\n"
@@ -69,8 +70,15 @@ def is_address(text: str) -> bool:
         port = parts.port
     except ValueError:
         return False
+    if port == 0 or not _is_host(parts.hostname or ""):
+        return False
     host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname
     return bool(host) and text == f"https://{host}" + ("" if port is None else f":{port}")
+
+
+def _is_host(name: str) -> bool:
+    """Whether a resolver takes it: an IPv6 address, or labels of 1 to 63 characters."""
+    return ":" in name or all(1 <= len(part) <= MAX_LABEL_CHARS for part in name.split("."))
 
 
 class Lease(Protocol):

@@ -184,7 +184,7 @@ class PackageReader:
         self._key, self._lease = key, lease
         return self._manifest
 
-    def _check_lease(self) -> None:
+    def check_lease(self) -> None:
         """EXPIRED, and the key is gone, once what the hospital allowed is over."""
         if self._lease is None:
             return
@@ -275,7 +275,7 @@ class PackageReader:
         chunks = camera.media.chunks
 
         def check(index: int, chunk: Bytes) -> None:
-            self._check_lease()
+            self.check_lease()
             if not bytes_eq(hashlib.sha256(chunk).digest(), leaves[32 * index : 32 * index + 32]):
                 raise OrvaultError(
                     ErrorKind.ALTERED,

@@ -58,7 +58,7 @@ class Door:
 
     def choose_key(self) -> None:
         """Ask for a key file, and try it."""
-        name = self._ask(w.USE_KEY, w.KEY_FILES.of(self._window.language))
+        name = self._ask(w.USE_KEY, w.KEY_FILES.of(self._window.language), self._window.setup.key)
         if name:
             self.try_key_file(Path(name))
 
@@ -79,15 +79,19 @@ class Door:
         self._window.unlock.busy(True)
         self._task = Task(opened.unlocking(secret), self._on_unlocked, self._on_wrong)
 
-    def _ask(self, caption: w.Text, kinds: str) -> str:
-        name, _ = QFileDialog.getOpenFileName(self._window, caption.of(self._window.language), "", kinds)
+    def _ask(self, caption: w.Text, kinds: str, at: Path | None = None) -> str:
+        words, first = caption.of(self._window.language), "" if at is None else str(at)
+        name, _ = QFileDialog.getOpenFileName(self._window, words, first, kinds)
         return name
 
     def _on_opened(self, path: Path, session: Session) -> None:
         self._task = None
         self._window.ask_secret(path, session)
-        if self._window.setup.key is not None:
-            self.try_key_file(self._window.setup.key)
+        key = self._window.setup.key
+        if (
+            key is not None and session.reader.label.activation is None
+        ):  # else a person reads first whom it asks
+            self.try_key_file(key)
 
     def _on_unlocked(self, thumbprint: str) -> None:
         self._task = None

@@ -55,6 +55,11 @@ class Opened(QObject):
 
         return work
 
+    def check_time(self, now_us: int) -> None:
+        """NOT_YET_VALID or EXPIRED once it may not be seen: nobody reads, and notices, while it is paused."""
+        self.session.reader.check_time(now_us)
+        self.session.reader.check_lease()
+
     def unlock_done(self, thumbprint: str) -> None:
         """The secret was right: the rest is verified from here on, whatever is watched."""
         self.unlocked, self._thumbprint = True, thumbprint

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from orvault.errors import OrvaultError
+from orvault.errors import ErrorKind, OrvaultError
 
 Result = TypeVar("Result")
 
@@ -37,6 +37,12 @@ class Task(Generic[Result]):
             result = work()
         except OrvaultError as error:
             self._ends.ended.emit(None, error)
+        except BaseException as error:
+            # Its own words may hold what nobody is to read; and a window that waits on would say nothing at all.
+            message = f"The player failed ({type(error).__name__})."
+            advice = "Open the package again; if it happens again, tell the hospital."
+            self._ends.ended.emit(None, OrvaultError(ErrorKind.INTERNAL, message, advice=advice))
+            raise
         else:
             self._ends.ended.emit(result, None)
 

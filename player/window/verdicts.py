@@ -13,6 +13,7 @@ from orvault.container.package import Label
 from orvault.container.trust import Issuer
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import printable
+from player.activation import ACTIVATION
 from player.verdict import of_error, of_history, of_issuer
 from player.window.times import date, date_time
 from player.window.words import Language, Text
@@ -71,6 +72,7 @@ _KOREAN: dict[ErrorKind, str] = {
     ErrorKind.NOT_FOR_YOU: "이 패키지는 다른 키의 소유자에게 발급되었습니다.",
     ErrorKind.WRONG_PASSWORD: "비밀번호가 맞지 않습니다.",
 }
+_LEASE_OVER = "병원이 허용한 시간이 끝났습니다. 다시 열면 병원에 다시 확인합니다."
 _SO_FAR = Text(
     "{percent} % 확인함. 발급자: {issuer}{pin}",
     "{percent} % of the video verified. Issued by {issuer}{pin}",
@@ -142,7 +144,8 @@ def failed(error: OrvaultError, label: Label | None, language: Language) -> Show
     level, word = _WORDS.get(error.kind, (Level.DAMAGED, _FAILED))
     if language is Language.ENGLISH:
         return Shown(level, word.en, verdict.sentence.removeprefix(f"{word.en}: "), verdict.name)
-    template = _KOREAN.get(error.kind)
+    over = error.kind is ErrorKind.EXPIRED and error.where == ACTIVATION  # not the package's own time
+    template = _LEASE_OVER if over else _KOREAN.get(error.kind)
     where = printable(error.where) or "패키지"
     times = {"until": "-", "since": "-"}
     if label is not None:

@@ -201,7 +201,7 @@ class Window(QMainWindow):
         if self.opened is None:
             return
         try:
-            self.opened.session.reader.check_time(self.clock.now_us())
+            self.opened.check_time(self.clock.now_us())
         except OrvaultError as error:
             if not self.door.busy:
                 self.refuse(self.opened.file, error)

@@ -68,14 +68,24 @@ def _certificate(
     return builder.sign(signer, SHA256())
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What is answered; `cut`: the connection ends before the body, which is `chunked` or has its length told."""
+
+    status: int
+    body: bytes = b""
+    cut: bool = False
+    chunked: bool = False
+
+
 @dataclass
 class Served:
-    """An app behind something that may answer in its place: `instead` holds statuses, each for one request that the
-    app took in and answered all the same.
+    """An app behind something that may answer in its place: `instead` holds statuses or answers, each for one
+    request that the app took in and answered all the same.
     """
 
     app: Any
-    instead: list[int] = field(default_factory=list)
+    instead: list[int | Answer] = field(default_factory=list)
     requests: int = 0
 
     async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
@@ -83,15 +93,19 @@ class Served:
             await self.app(scope, receive, send)
             return
         self.requests += 1
-        status = self.instead.pop(0) if self.instead else None
+        answer = self.instead.pop(0) if self.instead else None
+        if isinstance(answer, int):
+            answer = Answer(answer)
 
         async def changed(message: Any) -> None:
-            if status is None:
+            if answer is None:
                 await send(message)
             elif message["type"] == "http.response.start":
-                headers = [(b"location", b"https://127.0.0.1:1/elsewhere"), (b"content-length", b"0")]
-                await send({"type": "http.response.start", "status": status, "headers": headers})
-                await send({"type": "http.response.body", "body": b""})
+                headers = [(b"location", b"https://127.0.0.1:1/elsewhere")]
+                if not answer.chunked:
+                    headers.append((b"content-length", b"%d" % (len(answer.body) + answer.cut)))
+                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                await send({"type": "http.response.body", "body": answer.body, "more_body": answer.cut})
 
         await self.app(scope, receive, changed)
 

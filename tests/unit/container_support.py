@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orvault.clock import US_PER_S, FakeClock
+from orvault.container.activation import Activation
 from orvault.container.keys import (
     Argon2idParams,
     PrivateKey,
@@ -169,6 +170,7 @@ def make_package(
     who: str = "Seoul Hospital",
     chunk_bytes: int = CHUNK_BYTES,
     infos: dict[str, dict[str, object]] | None = None,
+    activation: Activation | None = None,
     **changes: object,
 ) -> Made:
     """A real package, built by the product's own builder."""
@@ -177,7 +179,7 @@ def make_package(
     if recipients is None:
         recipients = (password_person(), Recipient("Court", recipient_key().public()))
     out = folder / name
-    with PackageBuilder(folder, server, terms(**changes), chunk_bytes) as builder:
+    with PackageBuilder(folder, server, terms(**changes), chunk_bytes, activation) as builder:
         for camera_id, clip in clips.items():
             with builder.media_sink(camera_id) as sink:
                 sink.write(fragmented(clip))

@@ -338,6 +338,14 @@ def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:
     assert told["verdict"] == "damaged" and told["package_id"] == "pkg-1"
 
 
+def test_info_goes_by_the_latest_time_that_was_seen(player: Player) -> None:
+    later_us = TIMES["not_after_us"] + 1
+    seen = player.folder / "home/latest-time"
+    seen.parent.mkdir(exist_ok=True)
+    seen.write_text(str(later_us))
+    assert player.run("info", player.made.path, *player.root()).returncode == 12
+
+
 def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> None:
     lying = make_package(player.folder, infos={"or1": {"frames": 9}}, **TIMES)  # type: ignore[arg-type]
     result = player.run(

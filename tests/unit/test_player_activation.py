@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,13 +18,15 @@ from typer.testing import CliRunner
 from orvault.clock import US_PER_S, FakeClock, SystemClock
 from orvault.container.activation import Activation, proof_key
 from orvault.container.package import PackageBuilder
+from orvault.container.trust import Issuer
 from orvault.custody.activation import ActivationWish
 from orvault.custody.request import ExportRequest
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
+from player import activation
 from player.__main__ import app
 from player.activation import Activator, HospitalLease
 from player.session import Session
-from tests.unit.activation_server import Served, make_authority, proxy, served
+from tests.unit.activation_server import Answer, Served, make_authority, proxy, served
 from tests.unit.activation_support import allow
 from tests.unit.api_support import Api, make_api
 from tests.unit.container_support import (
@@ -78,6 +81,7 @@ class Vault:
 
 @pytest.fixture
 def vault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vault]:
+    monkeypatch.setattr(activation, "_UNANSWERED", {})
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -99,9 +103,9 @@ def _with_package(vault: Vault, plays: int | None = 2, number: str = "2026-1") -
     job = world.claimed()
     package_id, now = str(job.request.package_id), SystemClock().now_us()
     times = {"issued_us": now - DAY_US, "not_before_us": now - DAY_US, "not_after_us": now + 30 * DAY_US}
-    activation = Activation(vault.address, vault.ca)
+    asked = Activation(vault.address, vault.ca)
     own = terms(package_id=package_id, **times)
-    with PackageBuilder(vault.folder, hospital()[1], own, CHUNK_BYTES, activation) as builder:
+    with PackageBuilder(vault.folder, hospital()[1], own, CHUNK_BYTES, asked) as builder:
         assert builder.halves is not None
         half, share = builder.halves
         world.custody.keep_share(
@@ -190,6 +194,73 @@ def test_a_lost_answer_costs_no_play(vault: Vault) -> None:
     vault.server.instead = [502, 502, 502]
     refusal = vault.refusal()
     assert refusal.kind is ErrorKind.NOT_ACTIVATED and "cannot be reached" in refusal.message
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(vault: Vault) -> None:
+    vault.server.instead = [Answer(200, b'{"plays_left": 1,', cut=True), Answer(200, b"{}", True, True)]
+    with vault.open():
+        assert vault.used == 1 and vault.server.requests == 3
+
+
+def test_opened_again_after_no_answer_came_it_asks_the_same(vault: Vault) -> None:
+    vault.server.instead = [504, 504, 504, 307]
+    for _ in range(2):
+        vault.refusal()
+    vault.open().reader.close()
+    assert vault.used == 1 and vault.server.requests == 5
+    vault.open().reader.close()
+    assert vault.used == 2
+    vault.server.instead = [502, 502, 502]
+    vault.refusal()
+    assert "as often as" in vault.refusal().message and activation._UNANSWERED == {}
+
+
+def test_a_hospital_that_is_busy_is_asked_again(vault: Vault) -> None:
+    busy = Answer(
+        429, json.dumps({"type": "urn:x:too-many-attempts", "detail": "Too many at once."}).encode()
+    )
+    vault.server.instead = [busy]
+    vault.open().reader.close()
+    assert vault.used == 1 and vault.server.requests == 2
+    vault.server.instead = [busy] * 3
+    refusal = vault.refusal()
+    assert refusal.kind is ErrorKind.NOT_ACTIVATED and "Too many at once." in refusal.message
+
+
+def test_whatever_answers_it_is_a_refusal_in_words(vault: Vault) -> None:
+    deep = b"[" * 60_000
+    for nonsense in (
+        Answer(200, deep),
+        Answer(403, deep),
+        Answer(403, b"{", cut=True, chunked=True),
+        Answer(403, b"{", cut=True),
+        Answer(500, b'{"type": "urn:x:bad-settings", "detail": "It has no secret."}'),
+    ):
+        vault.server.instead = [nonsense]
+        assert vault.refusal().kind is ErrorKind.NOT_ACTIVATED
+    vault.open().reader.close()
+    assert vault.used == 1, "none of them was an answer to the question"
+
+
+def test_a_proxy_that_is_no_address_is_told_about(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://a..b:1")
+    assert "cannot be reached" in vault.refusal().message and vault.server.requests == 0
+
+
+@pytest.mark.parametrize(
+    "date",
+    [None, "", "no date", "Mon, 01 Jan 99999999999 00:00:00 GMT", "Mon, 01 Jan 2024 00:00:00 +9999999999"],
+)
+def test_without_a_usable_date_the_clock_here_counts(date: str | None) -> None:
+    clock = FakeClock()
+    asking = Activator(Issuer("A hospital", "ab" * 32, pinned=True), clock, lambda words: None)
+    assert asking._time_there(date) == clock.us
+
+
+def test_the_lease_is_counted_on_a_clock_that_sleep_does_not_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(activation.sys, "platform", "darwin")
+    monkeypatch.setattr(activation.time, "clock_gettime", {time.CLOCK_MONOTONIC: 7.0}.__getitem__)
+    assert activation._elapsed_s() == 7.0
 
 
 def test_plays_end_and_a_revocation_reaches_who_has_the_file(vault: Vault) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,12 +29,16 @@ from PySide6.QtWidgets import (
 )
 
 from orvault.clock import US_PER_S, FakeClock, SystemClock
+from orvault.container.activation import Activation
 from orvault.container.keyfiles import read_public_key, write_key_pair
 from orvault.container.keys import Recipient
 from orvault.container.trust import create_root
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
 from player import roots
+from player.activation import HospitalLease
+from player.seen import SeenClock
+from player.session import Session
 from player.window import capture, facts, papers
 from player.window.dialogs import Details, Help
 from player.window.keys import Act
@@ -406,6 +411,46 @@ def test_a_key_file_opens_it_and_a_foreign_one_does_not(desk: Desk, tmp_path: Pa
     desk.window.door.try_key_file(mine)
     desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.terms)
     assert desk.window.opened is not None and f"key {public.thumbprint[:8].upper()}" in desk.window.opened.who
+
+
+def test_a_key_file_is_not_tried_before_a_person_read_whom_it_asks(desk: Desk, tmp_path: Path) -> None:
+    key = tmp_path / "mine.key"
+    write_key_pair(key)
+    desk.window.setup = replace(desk.window.setup, key=key)
+    recipients = (Recipient("Lee", read_public_key(tmp_path / "mine.key.pub")),)
+    desk.open(case(tmp_path, recipients=recipients, activation=Activation("https://127.0.0.1:9")).path)
+    assert desk.window.pages.currentWidget() is desk.window.unlock
+    assert "127.0.0.1" in desk.window.unlock.hint.text()
+    desk.open(case(tmp_path, recipients=recipients).path)
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.terms)
+
+
+def test_pictures_vanish_with_the_lease_though_nothing_plays(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    opened = desk.window.opened
+    assert opened is not None and opened.playback is not None
+    opened.playback.pause()
+    desk.wait(lambda: _level(desk) is Level.GENUINE)
+    opened.session.reader._lease = HospitalLease(b"s" * 32, 0, None, ends_s=0.0)
+    desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.refusal)
+    assert "Expired" in desk.title and desk.window.opened is None and desk.window.stage is None
+
+
+def test_a_fault_of_the_player_is_told_and_keeps_nobody_waiting(
+    desk: Desk, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", lambda fault: raised.append(fault.exc_type))
+
+    def fail(_path: Path, _clock: SeenClock) -> Session:
+        raise RecursionError("words that nobody is to read")
+
+    desk.window.setup = replace(desk.window.setup, open_session=fail)
+    desk.open(made.path)
+    assert desk.window.pages.currentWidget() is desk.window.refusal and raised == [RecursionError]
+    known = desk.window.known()
+    assert known is not None and "RecursionError" in known.shown.sentence
+    assert "nobody is to read" not in known.shown.sentence
 
 
 def test_a_dropped_file_is_opened(desk: Desk, made: Made) -> None:

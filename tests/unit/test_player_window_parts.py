@@ -18,6 +18,7 @@ from orvault.container.package import Manifest
 from orvault.container.trust import Issuer
 from orvault.errors import ErrorKind, OrvaultError
 from player.__main__ import _with_command
+from player.activation import ACTIVATION
 from player.reel import Picture
 from player.seen import TOLERANCE_US, SeenClock
 from player.window import capture, keys, overlay, times, verdicts, words
@@ -325,6 +326,15 @@ def test_a_time_outside_the_calendar_is_told_as_such(us: int) -> None:
     assert times.clock_time(NOW_US // US_PER_S * US_PER_S + 250_000).endswith(".2")
 
 
+def test_the_end_of_a_lease_is_not_told_as_the_packages() -> None:
+    over = OrvaultError(ErrorKind.EXPIRED, "What the hospital allowed ended.", where=ACTIVATION)
+    assert "다시 열면 병원에 다시 확인합니다" in verdicts.failed(over, None, Language.KOREAN).sentence
+    assert (
+        "까지만 열 수 있었습니다"
+        in verdicts.failed(OrvaultError(ErrorKind.EXPIRED, "It is over."), None, Language.KOREAN).sentence
+    )
+
+
 # --- overlay ---
 
 
@@ -380,7 +390,7 @@ def test_what_a_believed_issuer_dates_counts_as_seen(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_no_time_counts_as_none(tmp_path: Path) -> None:
     path = tmp_path / "latest-time"
-    for content in (b"", b"later", b"-5", b"9" * 500):
+    for content in (b"", b"later", b"-5", b"9" * 30, b"9" * 500):
         path.write_bytes(content)
         assert SeenClock(FakeClock(), path).now_us() == FakeClock().us
 
