@@ -98,12 +98,11 @@ class ActivationDesk(RenderDesk):
         over), TOO_MANY_ATTEMPTS; with a proof NOT_YET_VALID, EXPIRED, DESTROYED, BAD_REQUEST (no key to answer to),
         and what is wrong here (BAD_SETTINGS, ALTERED), which is not counted as a failure.
         """
-        now = self._clock.now_us()
         with _DOOR.place():
             with self._uow(read_only=True) as uow:
-                _looked_at(uow, request, client, now)  # who has to wait takes no lock
+                _looked_at(uow, request, client, self._clock.now_us())  # who has to wait takes no lock
             with self._uow() as uow:
-                asked = _looked_at(uow, request, client, now)
+                asked = _looked_at(uow, request, client, self._clock.now_us())
                 answer = self._lend(uow, asked)
                 uow.commit()
         return answer
