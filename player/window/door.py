@@ -88,9 +88,8 @@ class Door:
         self._task = None
         self._window.ask_secret(path, session)
         key = self._window.setup.key
-        if (
-            key is not None and session.reader.label.activation is None
-        ):  # else a person reads first whom it asks
+        # Where somebody is asked, a person reads first whom.
+        if key is not None and session.reader.label.activation is None:
             self.try_key_file(key)
 
     def _on_unlocked(self, thumbprint: str) -> None:
