@@ -5,12 +5,18 @@ The package holds no other events of the case; where pictures begin and end is e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import accumulate
+from operator import itemgetter
+
+import numpy as np
 
 from orvault.container.package import Manifest, MediaInfo
 
+Held = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 NEAR_US = 500_000  # closer than this a mark counts as where one is
 
 
@@ -58,15 +64,65 @@ def marks_of(manifest: Manifest) -> list[Mark]:
 
 
 def next_mark(marks: Sequence[Mark], at_us: int) -> Mark | None:
-    """The first that begins behind here."""
-    return next((mark for mark in marks if mark.from_us > at_us + NEAR_US), None)
+    """The first that begins behind here; `marks` as `marks_of` gives them."""
+    number = bisect_right(marks, at_us + NEAR_US, key=_begin)
+    return marks[number] if number < len(marks) else None
 
 
 def previous_mark(marks: Sequence[Mark], at_us: int) -> Mark | None:
-    """The last that begins before here."""
-    return next((mark for mark in reversed(marks) if mark.from_us < at_us - NEAR_US), None)
+    """The last that begins before here; `marks` as `marks_of` gives them."""
+    number = bisect_left(marks, at_us - NEAR_US, key=_begin)
+    return marks[number - 1] if number else None
 
 
-def gap_at(info: MediaInfo, at_us: int) -> tuple[int, int] | None:
-    """The recorded gap of a camera that holds this time."""
-    return next((gap for gap in info.gaps if gap[0] <= at_us < gap[1]), None)
+def _begin(mark: Mark) -> int:
+    return mark.from_us
+
+
+class Gaps:
+    """The recorded gaps of a camera: up to 65,536, asked thirty times a second. A file may name them in any order."""
+
+    def __init__(self, gaps: Iterable[tuple[int, int]]) -> None:
+        self._gaps = sorted(gaps)
+        # Of those that begin so far, the one that lasts longest: if that has ended, all have.
+        self._reaching = list(accumulate(self._gaps, _longer))
+
+    def at(self, at_us: int) -> tuple[int, int] | None:
+        """The gap that holds this time."""
+        begun = bisect_right(self._gaps, at_us, key=itemgetter(0))
+        gap = self._reaching[begun - 1] if begun else None
+        return gap if gap is not None and at_us < gap[1] else None
+
+
+def _longer(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one if one[1] >= other[1] else other
+
+
+class Columns:
+    """Which columns of a time line hold marks of a kind: drawing takes as long as the line is wide, however many."""
+
+    def __init__(self, marks: Sequence[Mark], first_us: int, last_us: int) -> None:
+        self._shares = {
+            kind: np.array(
+                [(mark.from_us - first_us, mark.to_us - first_us) for mark in marks if mark.kind is kind]
+            )
+            / (last_us - first_us)
+            for kind in {mark.kind for mark in marks}
+        }
+
+    def held(self, width: int, least: int) -> dict[MarkKind, Held]:
+        """Per kind a bool for each of `width` columns; a mark takes `least` of them at least."""
+        found = {}
+        for kind, shares in self._shares.items():
+            across = np.clip(shares, 0.0, 1.0) * width
+            left = np.clip(np.floor(across[:, 0]), 0, width - least).astype(np.intp)
+            right = np.clip(np.ceil(across[:, 1]).astype(np.intp), left + least, width)
+            steps = np.bincount(left, minlength=width + 1) - np.bincount(right, minlength=width + 1)
+            found[kind] = np.cumsum(steps)[:width] > 0
+        return found
+
+
+def runs(held: Held) -> list[tuple[int, int]]:
+    """From where to where columns are held, without a break."""
+    edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
+    return [(int(left), int(right)) for left, right in edges.reshape(-1, 2)]

@@ -17,7 +17,7 @@ from player.window import words as w
 from player.window.clockwork import SPEEDS, PlayClock
 from player.window.keys import KEYS, Act
 from player.window.look import STAGE
-from player.window.marks import Mark, gap_at
+from player.window.marks import Gaps, Mark
 from player.window.screen import Screen
 from player.window.timeline import TimeLine
 from player.window.times import clock_time, date_time
@@ -39,6 +39,7 @@ class Stage(QWidget):
         self._language = Language.KOREAN
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._errors: dict[int, OrvaultError] = {}
+        self._gaps = [Gaps(info.gaps) for info in media]
         self.screens = [Screen(info, who) for info in media]
         self.line = TimeLine()
         self.line.set_span(clock.first_us, clock.last_us, marks)
@@ -109,7 +110,7 @@ class Stage(QWidget):
 
     def _word_screen(self, number: int, here: int) -> None:
         screen, info, language = self.screens[number], self._media[number], self._language
-        error, gap = self._errors.get(number), gap_at(info, here)
+        error, gap = self._errors.get(number), self._gaps[number].at(here)
         if error is not None:
             shown = failed(error, None, language)
             screen.say(f"{w.STOPPED.of(language)}\n\n{shown.word}. {printable(shown.sentence)}")

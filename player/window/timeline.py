@@ -6,18 +6,29 @@ from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPixmap, QShowEvent
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QImage,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QResizeEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from player.window import capture
 from player.window import words as w
 from player.window.look import ACCENT, CLEAR, COVERED, GAP, LINE
-from player.window.marks import Mark, MarkKind
+from player.window.marks import Columns, Held, Mark, MarkKind, runs
 from player.window.times import clock_time
 from player.window.words import Language, Text
 
 THUMBNAIL_PX = 200
 _EDGE, _TRACK, _KNOB = 10, 6, 7
+_LEAST_WIDE, _NEAR = 3, 4  # of a mark, in pixels
 _MOST_TICKS = 2**31 - 1
 _COLOURS = {MarkKind.GAP: GAP, MarkKind.CLEAR: CLEAR, MarkKind.COVERED: COVERED}
 KIND_WORDS: dict[MarkKind, Text] = {
@@ -66,14 +77,17 @@ class TimeLine(QSlider):
         self.setMinimumHeight(34)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys work everywhere in the window
         self._first_us, self._last_us, self._position_us, self._tick_us = 0, 1, 0, 1000
-        self._marks: Sequence[Mark] = ()
+        self._count, self._columns = 0, Columns((), 0, 1)
+        self._held: dict[MarkKind, Held] = {}
         self._language = Language.KOREAN
         self._peek = Peek(self)
         self._hover_us: int | None = None
 
     def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark]) -> None:
         """What it stands for."""
-        self._first_us, self._last_us, self._marks = first_us, max(last_us, first_us + 1), marks
+        self._first_us, self._last_us, self._count = first_us, max(last_us, first_us + 1), len(marks)
+        self._columns = Columns(marks, self._first_us, self._last_us)
+        self._place_marks()
         span_us = self._last_us - first_us
         self._tick_us = max(1000, -(-span_us // _MOST_TICKS))
         self.setRange(0, span_us // self._tick_us)
@@ -90,7 +104,7 @@ class TimeLine(QSlider):
         self._language = language
         self.setAccessibleName(w.TIME_LINE.of(language))
         now = clock_time(self._position_us)
-        self.setAccessibleDescription(w.TIME_LINE_SAYS.of(language, now=now, marks=len(self._marks)))
+        self.setAccessibleDescription(w.TIME_LINE_SAYS.of(language, now=now, marks=self._count))
 
     def show_thumbnail(self, asked_us: int, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
         """The small picture that was wanted, if it still is."""
@@ -121,21 +135,29 @@ class TimeLine(QSlider):
         painter.drawRoundedRect(QRectF(_EDGE, top, self.width() - 2 * _EDGE, _TRACK), 3, 3)
         painter.setBrush(QColor(ACCENT))
         painter.drawRoundedRect(QRectF(_EDGE, top, here - _EDGE, _TRACK), 3, 3)
-        for mark in self._marks:
-            self._draw_mark(painter, mark, middle)
+        for kind, held in self._held.items():
+            self._draw_marks(painter, kind, held, middle)
         painter.setPen(QColor("white"))
         painter.setBrush(QColor(ACCENT))
         painter.drawEllipse(QRectF(here - _KNOB, middle - _KNOB, 2 * _KNOB, 2 * _KNOB))
         painter.end()
 
-    def _draw_mark(self, painter: QPainter, mark: Mark, middle: float) -> None:
-        left = self._x_of(mark.from_us)
-        wide = max(self._x_of(mark.to_us) - left, 3.0)
-        painter.setBrush(QColor(_COLOURS[mark.kind]))
-        if mark.kind is MarkKind.GAP:
-            painter.drawRect(QRectF(left, middle - 7, wide, 14))
-        else:
-            painter.drawRoundedRect(QRectF(left, middle - 13, wide, 4), 2, 2)
+    @staticmethod
+    def _draw_marks(painter: QPainter, kind: MarkKind, held: Held, middle: float) -> None:
+        painter.setBrush(QColor(_COLOURS[kind]))
+        for left, right in runs(held):
+            if kind is MarkKind.GAP:
+                painter.drawRect(QRectF(_EDGE + left, middle - 7, right - left, 14))
+            else:
+                painter.drawRoundedRect(QRectF(_EDGE + left, middle - 13, right - left, 4), 2, 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Every mark has its place anew."""
+        self._place_marks()
+        super().resizeEvent(event)
+
+    def _place_marks(self) -> None:
+        self._held = self._columns.held(max(self.width() - 2 * _EDGE, _LEAST_WIDE), _LEAST_WIDE)
 
     def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802 - Qt's name
         """Jump there."""
@@ -148,8 +170,8 @@ class TimeLine(QSlider):
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.sought.emit(at_us)
         self._hover_us = at_us
-        named = [KIND_WORDS[mark.kind].of(self._language) for mark in self._marks if self._near(mark, at_us)]
-        self._peek.told.setText("\n".join([clock_time(at_us), *dict.fromkeys(named)]))
+        named = [KIND_WORDS[kind].of(self._language) for kind in self._held if self._near(kind, at_us)]
+        self._peek.told.setText("\n".join([clock_time(at_us), *named]))
         self._place_peek()
         self.peeked.emit(at_us)
 
@@ -164,9 +186,9 @@ class TimeLine(QSlider):
         """The pointer went."""
         self.hide_peek()
 
-    def _near(self, mark: Mark, at_us: int) -> bool:
-        slack = (self._last_us - self._first_us) * 4 // max(self.width(), 1)
-        return mark.from_us - slack <= at_us <= mark.to_us + slack
+    def _near(self, kind: MarkKind, at_us: int) -> bool:
+        here = int(self._x_of(at_us)) - _EDGE
+        return bool(self._held[kind][max(here - _NEAR, 0) : here + _NEAR + 1].any())
 
     def _place_peek(self) -> None:
         if self._hover_us is None:

@@ -153,6 +153,10 @@ def test_a_small_picture_stands_over_the_time_line(desk: Desk, made: Made) -> No
     desk.wait(lambda: not line._peek.picture.pixmap().isNull())
     assert line._peek.isVisible() and line._peek.picture.pixmap().width() == 200
     desk.shot("07-thumbnail", line._peek)
+    for twelfths, named in ((9, []), (5, ["Gap (no pictures)"])):  # the gap: 4 to 5 of 12 seconds
+        QTest.mouseMove(line, QPoint(10 + (line.width() - 20) * twelfths // 12, 17))
+        desk.wait(lambda named=named: line._peek.told.text().splitlines()[1:] == named)  # type: ignore[misc]
+    desk.shot("07-time-line", line)
     line.hide_peek()
     assert line._peek.picture.pixmap().isNull()
 

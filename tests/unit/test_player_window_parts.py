@@ -24,7 +24,7 @@ from player.seen import TOLERANCE_US, SeenClock
 from player.window import capture, keys, overlay, times, verdicts, words
 from player.window.clockwork import PlayClock
 from player.window.follower import LATE_US, MOST_LEFT_OUT, Cursor, Follower
-from player.window.marks import MarkKind, gap_at, marks_of, next_mark, previous_mark
+from player.window.marks import Columns, Gaps, Mark, MarkKind, marks_of, next_mark, previous_mark, runs
 from player.window.thumbnails import ThumbnailMaker
 from player.window.verdicts import Level
 from player.window.words import Language, Text
@@ -244,12 +244,32 @@ def test_gaps_and_choices_of_masking_are_marks() -> None:
     )
     marks = marks_of(Manifest(terms(masking_choice=chosen), (info,)))
     assert [mark.kind for mark in marks] == [MarkKind.COVERED, MarkKind.GAP, MarkKind.CLEAR, MarkKind.GAP]
-    assert gap_at(info, gaps[0][0]) == gaps[0] and gap_at(info, gaps[0][1]) is None
+    recorded = Gaps(info.gaps)
+    assert recorded.at(gaps[0][0]) == gaps[0] and recorded.at(gaps[0][1]) is None
+    assert recorded.at(gaps[0][0] - 1) is None and Gaps(()).at(NOW_US) is None
     after = next_mark(marks, NOW_US + 200_000)
     assert after is not None and after.from_us == gaps[1][0]
     before = previous_mark(marks, NOW_US + 2_000_000)
     assert before is not None and before.from_us == gaps[1][0]
     assert next_mark(marks, NOW_US + US_PER_S) is None and previous_mark(marks, NOW_US) is None
+
+
+def test_gaps_are_found_in_whatever_order_a_file_names_them() -> None:
+    named = ((70, 80), (10, 60), (20, 30), (75, 90), (90, 90))
+    recorded = Gaps(named)
+    for at in range(100):
+        held = recorded.at(at)
+        assert (held is not None) == any(start <= at < end for start, end in named)
+        assert held is None or (held in named and held[0] <= at < held[1])
+
+
+def test_marks_take_columns_however_many_they_are() -> None:
+    gaps = [Mark(at, at + 1, MarkKind.GAP, "or1") for at in range(0, 400_000, 2)]
+    clear = [Mark(0, 10, MarkKind.CLEAR, "or1"), Mark(999_999, 2_000_000, MarkKind.CLEAR, "or1")]
+    held = Columns(gaps + clear, 0, 1_000_000).held(1000, 3)
+    assert runs(held[MarkKind.GAP]) == [(0, 402)]
+    assert runs(held[MarkKind.CLEAR]) == [(0, 3), (997, 1000)]
+    assert Columns((), 0, 1).held(1000, 3) == {}
 
 
 def _region(name: str, keys_: int) -> DrawnRegion:
