@@ -17,12 +17,12 @@ from orvault.container.keys import PrivateKey
 from orvault.container.package import PackageReader
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
-from player import revocations, roots, show
+from player import process, revocations, roots, show
 from player import secrets as secret_input
 from player.activation import Activator
 from player.seen import SeenClock
 from player.session import Session
-from player.verdict import Verdict, of_error, of_history, of_issuer
+from player.verdict import Verdict, of_error, of_history, of_issuer, of_label
 from player.window.launch import open_window
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on st
 
 @app.command()
 def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = False) -> None:
-    """Show what can be shown without a key. Asks for no secret."""
+    """Show what can be shown without a key, and whether the label is as it was signed. `verify` looks at the rest."""
     with show.errors_shown(as_json), PackageReader.open(file, partial=True) as reader:
         believed = roots.believed(root or [], show.skipped)
         issuer = reader.check_issuer(believed, revocations.held(believed))
@@ -69,7 +69,7 @@ def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = Fals
             show.label_lines(reader, issuer)
         try:
             reader.check_time(SeenClock(SystemClock()).now_us())
-            found = of_issuer(issuer, "its label is as it was signed (the video was not looked at)")
+            found = of_label(issuer)
         except OrvaultError as error:
             found = of_error(error)
         if reader.damage is not None:
@@ -277,17 +277,10 @@ def _end(verdict: Verdict, facts: dict[str, object], as_json: bool) -> None:
     raise typer.Exit(verdict.exit_code)
 
 
-def _no_core_dump() -> None:
-    """A crash must not leave pictures or the key in a core file (Windows writes none by default)."""
-    if sys.platform != "win32":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def main() -> None:
     """The program `orvault-player`."""
-    _no_core_dump()
+    process.keep_out_of_core_files()
+    process.speak_utf_8()
     app(_with_command(sys.argv[1:]), prog_name="orvault-player")
 
 

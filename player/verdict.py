@@ -15,6 +15,8 @@ from orvault.text import grouped, printable
 
 GENUINE = "genuine"
 ISSUER_UNKNOWN = "intact, issuer unknown"
+LABEL_INTACT = "label intact"
+LABEL_ISSUER_UNKNOWN = "label intact, issuer unknown"
 
 _WORDS: dict[ErrorKind, str] = {
     ErrorKind.ALTERED: "Altered",
@@ -33,7 +35,7 @@ _WORDS: dict[ErrorKind, str] = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """`name` is for programs, `sentence` for people; `exit_code` 0 means genuine and nothing else."""
+    """`name` is for programs, `sentence` for people; `exit_code` 0 means what `name` says, under a pinned root."""
 
     name: str
     sentence: str
@@ -46,18 +48,34 @@ def of_issuer(issuer: Issuer, checked: str, pin: str = "is pinned here") -> Verd
     """
     name = printable(issuer.name)
     if issuer.pinned:
-        later = ""
-        if issuer.revoked_us is not None:
-            later = (
-                f" The hospital has since revoked the certificate that signed it, from {utc_iso(issuer.revoked_us)}"
-                " on: the package says that it is older; ask the hospital if that matters."
-            )
-        return Verdict(
-            GENUINE, f"Genuine: issued by {name}, whose root certificate {pin}; {checked}.{later}", 0
-        )
+        words = f"Genuine: issued by {name}, whose root certificate {pin}; {checked}."
+        return Verdict(GENUINE, words + _revoked_since(issuer), 0)
+    return _unknown(ISSUER_UNKNOWN, f"Intact, issuer unknown: {checked}, but", issuer)
+
+
+def of_label(issuer: Issuer) -> Verdict:
+    """The verdict of who read the label alone: nothing that lies behind it, papers or video, was verified."""
+    name = printable(issuer.name)
+    rest = "Of its papers and its video nothing was verified: `orvault-player verify` does that."
+    if issuer.pinned:
+        words = f"Label intact: as {name}, whose root certificate is believed here, signed it. {rest}"
+        return Verdict(LABEL_INTACT, words + _revoked_since(issuer), 0)
+    return _unknown(LABEL_ISSUER_UNKNOWN, f"Label intact, issuer unknown. {rest} And", issuer)
+
+
+def _revoked_since(issuer: Issuer) -> str:
+    if issuer.revoked_us is None:
+        return ""
+    return (
+        f" The hospital has since revoked the certificate that signed it, from {utc_iso(issuer.revoked_us)}"
+        " on: the package says that it is older; ask the hospital if that matters."
+    )
+
+
+def _unknown(verdict: str, begin: str, issuer: Issuer) -> Verdict:
     return Verdict(
-        ISSUER_UNKNOWN,
-        f"Intact, issuer unknown: {checked}, but whether {name} issued it cannot be told: the root certificate"
+        verdict,
+        f"{begin} whether {printable(issuer.name)} issued it cannot be told: the root certificate"
         f" {grouped(issuer.fingerprint)} is not pinned here. Compare it with paper, then `orvault-player trust add`.",
         EXIT_CODES[ErrorKind.UNTRUSTED],
     )

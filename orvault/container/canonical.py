@@ -182,9 +182,9 @@ class Fields:
         return Fields(self.take(name), f"{self.where}, {name}", self.kind)
 
 
-def is_identifier(value: str) -> bool:
+def is_identifier(value: object) -> bool:
     """Whether this is an id as of segment-v1, 1.4."""
-    return bool(_ID.fullmatch(value)) and ".." not in value
+    return isinstance(value, str) and bool(_ID.fullmatch(value)) and ".." not in value
 
 
 def is_digest(value: object) -> bool:

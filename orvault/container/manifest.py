@@ -133,6 +133,8 @@ class MediaInfo:
             sources=_sources(fields),
         )
         fields.end()
+        if info.end_us < info.start_us:
+            raise fields.fail("end_us", "lies before start_us")
         return info
 
 
@@ -153,7 +155,7 @@ def _sources(fields: Fields) -> tuple[Mapping[str, object], ...]:
         if (
             not isinstance(item, Mapping)
             or not canonical.is_digest(item.get("digest"))
-            or "segment_id" not in item
+            or not canonical.is_identifier(item.get("segment_id"))
         ):
             raise fields.fail("sources", "holds an element without segment_id and digest")
         sources.append(dict(item))

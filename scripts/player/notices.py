@@ -26,6 +26,8 @@ Under the GNU Lesser General Public License are
 - Qt for Python and Qt (where the player has its window), version 3: libraries of their own, replaceable in the same
   way; their source is The Qt Company's release of the version named below.
 - libquadmath (GCC's runtime library, version 2.1 or later), inside OpenCV's package.
+- On Linux GLib (libglib, libgthread), libsystemd, Libgcrypt and libgpg-error, version 2.1 or later: libraries of the
+  system that the player was built on, which Qt asks for; each a file of its own, replaceable in the same way.
 Who passes the player on, passes this file on with it, and on request the source of these libraries.
 No library under the GPL is inside: the build refuses one.
 """

@@ -109,7 +109,7 @@ def stand(request: pytest.FixtureRequest, folder: Path) -> Stand:
 
 def test_it_looks_into_a_package_without_a_secret(stand: Stand) -> None:
     code, told = stand.told("info", stand.folder / "good.orvault")
-    assert (code, told["verdict"], told["package_id"]) == (0, "genuine", "pkg-1")
+    assert (code, told["verdict"], told["package_id"]) == (0, "label intact", "pkg-1")
 
 
 def test_it_verifies_every_byte(stand: Stand) -> None:

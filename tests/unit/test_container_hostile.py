@@ -15,7 +15,7 @@ from orvault.container import canonical, dsse
 from orvault.container.frame_reader import read_frame
 from orvault.container.keys import KeySlot, PublicKey, Recipient, decode_slots, encode_slots, wrap_key
 from orvault.container.label import MAX_LABEL_BYTES, read_label, read_slots
-from orvault.container.package import PackageReader
+from orvault.container.package import MediaInfo, PackageReader
 from orvault.container.segment import (
     SegmentHeader,
     open_segment,
@@ -36,6 +36,7 @@ from .container_support import (
     Made,
     hospital,
     make_package,
+    media_info,
     password_person,
     recipient_key,
     seal_segment,
@@ -169,6 +170,24 @@ def test_nonsense_in_json(name: str, data: st.DataObject) -> None:
         read(value)
     except OrvaultError:
         assert repr(value) != repr(good)  # Python takes True for 1, JSON does not
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"end_us": NOW_US - 1},
+        {"end_us": 2**53},
+        {"sources": [{"segment_id": "a" * 129, "digest": "ab" * 32}]},
+        {"sources": [{"segment_id": "../a", "digest": "ab" * 32}]},
+        {"sources": [{"segment_id": ["a"], "digest": "ab" * 32}]},
+        {"sources": [{"digest": "ab" * 32}]},
+    ],
+)
+def test_a_camera_that_ends_before_it_begins_or_names_no_segment(change: dict[str, object]) -> None:
+    good = media_info("or1", CLIP).to_json()
+    assert MediaInfo.read(canonical.Fields(good, "here")).to_json() == good
+    with pytest.raises(OrvaultError, match=next(iter(change))):
+        MediaInfo.read(canonical.Fields(good | change, "here"))
 
 
 @settings(max_examples=100, deadline=None)

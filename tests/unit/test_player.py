@@ -159,6 +159,27 @@ def test_nothing_is_played_before_the_terms_are_accepted(player: Player) -> None
         assert "Played" not in told and '"played"' not in told
 
 
+def test_a_verdict_goes_to_a_file_whatever_the_code_page(
+    player: Player, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redirected on Windows it would be written in cp1252, which has no Hangul."""
+    monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
+    result = player.verify(player.made.path)
+    assert result.returncode == 0 and "Kim 김" in result.stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
+def test_a_crash_leaves_no_core_file_and_hands_none_over() -> None:
+    """Where core files go to a program, their size limit is not asked for: the process must not be dumpable."""
+    code = (
+        "import ctypes, resource\nfrom player import process\nprocess.keep_out_of_core_files()\n"
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))"
+    )
+    command = [sys.executable, "-c", code]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT, check=True).stdout
+    assert told == "0 (0, 0)\n"
+
+
 def test_json_is_one_line_for_programs(player: Player) -> None:
     result = player.run(
         "play", player.made.path, "--headless", "--accept-terms", "--json", *player.root(), *player.password()
@@ -331,6 +352,15 @@ def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:
         and "1 by password, 1 by key file" in result.stdout
     )
     assert "Kim" not in result.stdout and "case-1" not in result.stdout
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("Label intact: as Seoul Hospital export") and "nothing was verified" in last
+    altered = _changed(player, lambda data: _flip(data, len(data) - 5000))
+    for more, code, verdict in (
+        (player.root(), 0, "label intact"),
+        ([], 16, "label intact, issuer unknown"),
+    ):  # of the video it says nothing, and does not seem to
+        seen = player.run("info", altered, "--json", *more)
+        assert (seen.returncode, json.loads(seen.stdout)["verdict"]) == (code, verdict)
     cut = _changed(player, lambda data: data.__delitem__(slice(300_000, None)))
     damaged = player.run("info", cut, "--json")
     assert damaged.returncode == 11
@@ -357,7 +387,7 @@ def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> N
 def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> None:
     noise = tmp_path / "noise.bin"
     noise.write_bytes(bytes(range(256)) * 300)
-    info = {"frames": 1, "width": 1, "height": 1, "fps": 1.0, "end_us": NOW_US}
+    info = {"frames": 1, "width": 1, "height": 1, "fps": 1.0, "start_us": NOW_US, "end_us": NOW_US}
 
     with PackageBuilder(player.folder, hospital()[1], terms(**TIMES)) as builder:
         with builder.media_sink("or1") as sink:
@@ -366,6 +396,7 @@ def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> 
         builder.finish(path, [media_info("or1", CLIP_1, **info)], [password_person()])
     result = player.run("play", path, "--headless", "--accept-terms", *player.root(), *player.password())
     assert result.returncode == 1 and "does not begin as a fragmented MP4 does" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("Cannot be played: ")
 
 
 def test_what_a_file_says_cannot_steer_the_terminal() -> None:

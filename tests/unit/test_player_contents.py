@@ -63,6 +63,58 @@ def test_a_decoder_that_is_not_under_the_lgpl_stops_the_build(decoder: Path, lib
         contents.check(["player.reel"], [decoder])
 
 
+PLUGINS = "PySide6/Qt/plugins/"
+
+
+@pytest.mark.parametrize("name", ["mypy.build", "hypothesis", "librt", "sortedcontainers", "mypyc"])
+def test_a_part_of_the_development_environment_stops_the_build(decoder: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match=name):
+        contents.check(["player.reel", name], [decoder])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        PLUGINS + "platforms/libqvnc.so",
+        "PySide6\\plugins\\platforms\\qvnc.dll",
+        PLUGINS + "platforms/libqlinuxfb.so",
+        PLUGINS + "platforms/libqeglfs.so",
+        PLUGINS + "platforms/libqminimalegl.so",
+        PLUGINS + "platformthemes/libqgtk3.so",
+        PLUGINS + "networkinformation/libqglib.so",
+        PLUGINS + "generic/libqtuiotouchplugin.so",
+        PLUGINS + "unheard/libof.so",
+        "PySide6/Qt/lib/libQt6Network.so.6",
+        "libgtk-3.so.0",
+        "libpangocairo-1.0.so.0",
+        "libgio-2.0.so.0",
+    ],
+)
+def test_what_serves_the_screen_or_brings_gtk_stays_out(name: str) -> None:
+    assert contents.is_left_out(name)
+    with pytest.raises(SystemExit, match="look at what it does"):
+        contents.check_names([name])
+
+
+def test_what_a_window_needs_stays() -> None:
+    names = [
+        PLUGINS + "platforms/libqxcb.so",
+        "PySide6\\plugins\\platforms\\qwindows.dll",
+        PLUGINS + "wayland-shell-integration/libxdg-shell.so",
+        PLUGINS + "xcbglintegrations/libqxcb-glx-integration.so",
+        "PySide6/Qt/lib/libQt6Gui.so.6",
+        "numpy.libs/libgfortran-040039e1.so.5",
+        "libglib-2.0.so.0",
+        "libstdc++.so.6",
+        "libpython3.11.so.1.0",
+        "cv2/cv2.abi3.so",
+    ]
+    assert not any(map(contents.is_left_out, names))
+    contents.check_names(names)
+    with pytest.raises(SystemExit, match="libunheard"):
+        contents.check_names([*names, "libunheard.so.1"])
+
+
 def test_a_build_without_a_decoder_is_none() -> None:
     with pytest.raises(SystemExit, match="no decoder"):
         contents.check(["player.reel"], [])
