@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from actors.keys import read_secret
 from cluster import demo, services, setup, sheet
+from cluster.cli import app
 from cluster.settings import Settings, load_settings
 from orvault.container import files, kek
 from orvault.container.authority import Authority
@@ -17,7 +19,7 @@ from orvault.container.keys import Argon2idParams
 from orvault.container.keystore import KeyStore
 from orvault.container.trust import Identity
 from orvault.custody.account import Role
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 
 from .test_settings import GOOD
 
@@ -131,8 +133,16 @@ def test_a_site_that_offers_activation_has_its_secret(tmp_path: Path) -> None:
         with pytest.raises(OrvaultError) as caught:
             setup.check_activation(settings)
         assert caught.value.kind is ErrorKind.BAD_SETTINGS
+    assert _checked(config) == EXIT_CODES[ErrorKind.BAD_SETTINGS], "it looks like a site that is set up"
     files.write_private(secret, b"ab" * 32)
     setup.check_activation(settings)
+    assert _checked(config) == 0
+
+
+def _checked(config: Path) -> int:
+    """What `orvault check` ends with at a site that has its keys."""
+    files.write_private(load_settings(config).keys.root_certificate, b"a root")
+    return CliRunner().invoke(app, ["check", "--config", str(config)]).exit_code
 
 
 def test_the_demonstration_touches_no_real_camera(tmp_path: Path) -> None:
