@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn, Protocol
 
-from orvault.errors import ErrorKind, OrvaultError
+from player.mp4 import Stream, bad, children, header_at, only, read_exactly, unpack
+from player.parameters import sequence_set
 
 CLOCK_90K = 90_000
 MAX_DESCRIPTION_BYTES = 1 << 20  # ftyp and moov; a few hundred bytes are usual
@@ -36,23 +36,6 @@ _LARGEST_DELAY = 1 << 31  # of showing after decoding, in 1/90000 s: what a trun
 LARGEST_90K = 1 << 48  # 99 years: with what a manifest can say, before the year 9999
 
 
-class Stream(Protocol):
-    """A seekable file of verified bytes."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of it."""
-        ...
-
-    def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Move."""
-        ...
-
-    def read(self, size: int = -1, /) -> bytes | None:
-        """Up to `size` bytes."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One coded picture: where it lies, its times in 1/90000 s, whether decoding can start at it."""
@@ -72,6 +55,7 @@ class Track:
     width: int
     height: int
     config: bytes = field(repr=False)
+    sequence: bytes = field(repr=False)  # the sequence parameter set in it
     timescale: int
     track_id: int
     default_duration: int
@@ -103,7 +87,7 @@ def read_track(stream: Stream) -> Track:
     """
     at = 0
     for _ in range(MAX_BOXES_BETWEEN):
-        name, size, header = _header(stream, at)
+        name, size, header = header_at(stream, at)
         if name not in (b"ftyp", b"free", b"moov") or size > MAX_DESCRIPTION_BYTES:
             break
         if name == b"moov":
@@ -113,33 +97,34 @@ def read_track(stream: Stream) -> Track:
 
 
 def _track(moov: bytes, begin: int) -> Track:
-    boxes = _children(moov)
+    boxes = children(moov)
     traks = [body for name, body in boxes if name == b"trak"]
-    extends = [body for name, body in _children(_only(boxes, b"mvex")) if name == b"trex"]
+    extends = [body for name, body in children(only(boxes, b"mvex")) if name == b"trex"]
     if len(traks) != 1 or len(extends) != 1:
         bad("It holds something else than one video track.")
-    track_id, _, duration, size, flags = _unpack(">5I", extends[0], 4)
-    media = _children(_only(_children(traks[0]), b"mdia"))
-    header = _only(media, b"mdhd")
-    (timescale,) = _unpack(">I", header, 20 if header[:1] == b"\x01" else 12)
-    if _only(media, b"hdlr")[8:12] != b"vide" or not 1 <= timescale <= 10_000_000:
+    track_id, _, duration, size, flags = unpack(">5I", extends[0], 4)
+    media = children(only(children(traks[0]), b"mdia"))
+    header = only(media, b"mdhd")
+    (timescale,) = unpack(">I", header, 20 if header[:1] == b"\x01" else 12)
+    if only(media, b"hdlr")[8:12] != b"vide" or not 1 <= timescale <= 10_000_000:
         bad("It holds something else than one video track.")
-    tables = _children(_only(_children(_only(media, b"minf")), b"stbl"))
-    codec, width, height, config = _entry(_only(tables, b"stsd"))
-    return Track(codec, width, height, config, timescale, track_id, duration, size, flags, begin)
+    tables = children(only(children(only(media, b"minf")), b"stbl"))
+    codec, width, height, config = _entry(only(tables, b"stsd"))
+    sequence = sequence_set(codec, config, width, height)
+    return Track(codec, width, height, config, sequence, timescale, track_id, duration, size, flags, begin)
 
 
 def _entry(stsd: bytes) -> tuple[str, int, int, bytes]:
-    (count,) = _unpack(">I", stsd, 4)
-    entries = _children(stsd[8:])
+    (count,) = unpack(">I", stsd, 4)
+    entries = children(stsd[8:])
     if count != 1 or len(entries) != 1 or entries[0][0] not in _CODECS:
         bad("Its video is neither H.264 nor H.265.")
     name, body = entries[0]
     codec, wanted = _CODECS[name]
-    width, height = _unpack(">HH", body, 24)
+    width, height = unpack(">HH", body, 24)
     if not 0 < width * height <= MAX_PIXELS:
         bad(f"A picture of {width}x{height} is not taken.")
-    return codec, width, height, _only(_children(body[_ENTRY_BYTES:]), wanted)
+    return codec, width, height, only(children(body[_ENTRY_BYTES:]), wanted)
 
 
 def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
@@ -151,7 +136,7 @@ def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
     for _ in range(MAX_BOXES_BETWEEN):
         if offset >= stream.size:
             return None
-        name, size, header = _header(stream, offset)
+        name, size, header = header_at(stream, offset)
         if name not in _PASSED_OVER:
             break
         offset += size
@@ -160,7 +145,7 @@ def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
     if size > MAX_FRAGMENT_HEADER_BYTES:
         bad("A fragment's header is too large.")
     moof = read_exactly(stream, offset + header, size - header)
-    name, media, begins = _header(stream, offset + size)
+    name, media, begins = header_at(stream, offset + size)
     if name != b"mdat":
         bad("A fragment has no pictures.")
     first, end = offset + size + begins, offset + size + media
@@ -171,13 +156,13 @@ def read_fragment(stream: Stream, track: Track, offset: int) -> Fragment | None:
 
 
 def _samples(moof: bytes, track: Track, base: int) -> tuple[Sample, ...]:
-    trafs = [body for name, body in _children(moof) if name == b"traf"]
+    trafs = [body for name, body in children(moof) if name == b"traf"]
     if len(trafs) != 1:
         bad("A fragment has more than one track.")
-    boxes = _children(trafs[0])
-    base, defaults = _defaults(_only(boxes, b"tfhd"), track, base)
-    begin = _only(boxes, b"tfdt")
-    (decode,) = _unpack(">Q" if begin[:1] == b"\x01" else ">I", begin, 4)
+    boxes = children(trafs[0])
+    base, defaults = _defaults(only(boxes, b"tfhd"), track, base)
+    begin = only(boxes, b"tfdt")
+    (decode,) = unpack(">Q" if begin[:1] == b"\x01" else ">I", begin, 4)
     samples: list[Sample] = []
     at = base
     for run in (body for name, body in boxes if name == b"trun"):
@@ -217,31 +202,31 @@ class _Defaults:
 
 
 def _defaults(tfhd: bytes, track: Track, base: int) -> tuple[int, _Defaults]:
-    flags, track_id = _unpack(">II", tfhd, 0)
+    flags, track_id = unpack(">II", tfhd, 0)
     if track_id != track.track_id:
         bad("A fragment is of another track.")
     at, found = 8, [base, 0, track.default_duration, track.default_size, track.default_flags]
     for place, (bit, form) in enumerate(((1, ">Q"), (2, ">I"), (8, ">I"), (16, ">I"), (32, ">I"))):
         if flags & bit:
-            (found[place],) = _unpack(form, tfhd, at)
+            (found[place],) = unpack(form, tfhd, at)
             at += struct.calcsize(form)
     return found[0], _Defaults(*found[2:])
 
 
 def _rows(run: bytes, defaults: _Defaults, base: int, at: int, decode: int) -> Iterator[_Row]:
     """Each sample of a trun; `at` and `decode` are where the one before it ended."""
-    head, count = _unpack(">II", run, 0)
+    head, count = unpack(">II", run, 0)
     place, first_flags = 8, None
     if head & 0x001:
-        (shift,) = _unpack(">i", run, place)
+        (shift,) = unpack(">i", run, place)
         at, place = base + shift, place + 4
     if head & 0x004:
-        (first_flags,) = _unpack(">I", run, place)
+        (first_flags,) = unpack(">I", run, place)
         place += 4
     form = ">" + "".join("I" for bit in (0x100, 0x200, 0x400) if head & bit)
     form += ("i" if head >> 24 else "I") if head & 0x800 else ""
     for number in range(count):
-        told = list(_unpack(form, run, place))
+        told = list(unpack(form, run, place))
         place += struct.calcsize(form)
         duration = told.pop(0) if head & 0x100 else defaults.duration
         size = told.pop(0) if head & 0x200 else defaults.size
@@ -256,58 +241,3 @@ def _rows(run: bytes, defaults: _Defaults, base: int, at: int, decode: int) -> I
 
 def _in_90k(time: int, timescale: int) -> int:
     return time if timescale == CLOCK_90K else round(time * CLOCK_90K / timescale)
-
-
-# --- boxes ---
-
-
-def _header(stream: Stream, at: int) -> tuple[bytes, int, int]:
-    """Name, size with header, and size of the header of the box at `at`."""
-    head = read_exactly(stream, at, 8)
-    size, name = struct.unpack(">I4s", head)
-    header = 8
-    if size == 1:
-        (size,) = struct.unpack(">Q", read_exactly(stream, at + 8, 8))
-        header = 16
-    if size < header or at + size > stream.size:
-        bad("A box is larger than what holds it.")
-    return name, size, header
-
-
-def _children(data: bytes) -> list[tuple[bytes, bytes]]:
-    found, at = [], 0
-    while at + 8 <= len(data):
-        size, name = struct.unpack_from(">I4s", data, at)
-        if size < 8 or at + size > len(data):
-            bad("A box is larger than what holds it.")
-        found.append((name, data[at + 8 : at + size]))
-        at += size
-    return found
-
-
-def _only(boxes: list[tuple[bytes, bytes]], name: bytes) -> bytes:
-    found = [body for each, body in boxes if each == name]
-    if len(found) != 1:
-        bad(f"It has {len(found)} boxes {name.decode('ascii')} where one is wanted.")
-    return found[0]
-
-
-def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
-    try:
-        return struct.unpack_from(form, data, at)
-    except struct.error:
-        bad("A box is too short.")
-
-
-def read_exactly(stream: Stream, at: int, count: int) -> bytes:
-    """`count` bytes from `at` on; BAD_MEDIA if the video has fewer."""
-    stream.seek(at)
-    data = stream.read(count) or b""
-    if len(data) < count:
-        bad("It ends within a box.")
-    return data
-
-
-def bad(message: str) -> NoReturn:
-    """Raise BAD_MEDIA; whose video it is, the reel adds."""
-    raise OrvaultError(ErrorKind.BAD_MEDIA, message)

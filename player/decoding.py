@@ -14,8 +14,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from player.boxes import LARGEST_90K, Track, bad
+from player.boxes import LARGEST_90K, Track
 from player.film import Coded
+from player.mp4 import bad
 from player.remuxing import CodedFile
 
 Pixels = npt.NDArray[np.uint8]  # (height, width, 3), blue green red, rows without space between them

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from orvault.errors import ErrorKind, OrvaultError
-from player.boxes import Fragment, Sample, Stream, Track, bad, read_exactly, read_fragment, read_track
+from player.boxes import Fragment, Sample, Track, read_fragment, read_track
+from player.mp4 import Stream, bad, read_exactly
 
 _WINDOW_BYTES = 1 << 18  # read at a time when a fragment's beginning is looked for
 _WALK_BYTES = 8 << 20  # nearer than this, fragments are followed one by one: halving would read as much

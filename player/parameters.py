@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Generator, Iterator
 
-from player.boxes import bad
+from player.mp4 import bad
 
 SEQUENCE = {"h264": 7, "hevc": 33}  # a sequence parameter set's type
 MAX_UNITS = 4_096  # of one picture; one to a hundred are usual

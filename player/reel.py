@@ -14,9 +14,10 @@ from types import TracebackType
 from orvault.clock import US_PER_S
 from orvault.container.package import MediaInfo
 from orvault.errors import ErrorKind, OrvaultError
-from player.boxes import Fragment, bad
+from player.boxes import Fragment
 from player.decoding import Pixels, Shown, decoded
 from player.film import Film
+from player.mp4 import bad
 from player.session import Session
 
 _KEPT_BYTES = (

@@ -10,9 +10,10 @@ import io
 import struct
 from collections.abc import Iterable, Iterator
 
-from player.boxes import CLOCK_90K, Sample, Track, bad
+from player.boxes import CLOCK_90K, Sample, Track
 from player.film import Coded
-from player.parameters import check_picture, sequence_set
+from player.mp4 import bad
+from player.parameters import check_picture
 
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # a picture that is not turned
 _TRACK = 1
@@ -27,11 +28,8 @@ class CodedFile(io.BufferedIOBase):
 
     `given` counts the pictures that were taken from `coded`, `ended` says that there are no more. An error inside
     `read` looks like the end to OpenCV, and is kept in `failure` for who called it: raised there, it ends the process
-    (seen in 5.0: a segmentation fault).
-
-    Raises:
-        OrvaultError: BAD_MEDIA if pictures take another size than was said. In `failure`: BAD_MEDIA if one of them
-        says so, or their times go back; what `coded` raises.
+    (seen in 5.0: a segmentation fault). It is what `coded` raises, or BAD_MEDIA for a picture that brings another
+    sequence parameter set, and for times that go back.
     """
 
     def __init__(self, track: Track, coded: Iterable[Coded]) -> None:
@@ -39,7 +37,6 @@ class CodedFile(io.BufferedIOBase):
         self.given = 0
         self.ended = False
         self.failure: BaseException | None = None
-        self._sequence = sequence_set(track.codec, track.config, track.width, track.height)
         self._parts = self._made(track, iter(coded))
         self._part = memoryview(b"")
         self._position = 0
@@ -94,7 +91,7 @@ class CodedFile(io.BufferedIOBase):
             if last is not None and decode_90k < last:
                 bad("Its pictures go back in time.")
             last = decode_90k
-            check_picture(track.codec, self._sequence, each.data)
+            check_picture(track.codec, track.sequence, each.data)
             self.given += 1
             yield _fragment(each.sample, self.given, first)
             yield each.data
