@@ -167,7 +167,9 @@ def _opener(asked: Activation) -> urllib.request.OpenerDirector:
         pem = None if asked.ca is None else ssl.DER_cert_to_PEM_cert(asked.ca)
         context = ssl.create_default_context(cadata=pem)
     except (ssl.SSLError, ValueError) as error:
-        message = f"The package names no usable certificate of its hospital's server ({printable(str(error))})."
+        message = (
+            f"The package names no usable certificate of its hospital's server ({printable(str(error))})."
+        )
         raise OrvaultError(ErrorKind.NOT_ACTIVATED, message, where=asked.address) from error
     return urllib.request.build_opener(_NoRedirect(), urllib.request.HTTPSHandler(context=context))
 
