@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import termios
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,6 +69,10 @@ class SerialLamp:
             try:
                 port.write(word.encode("latin-1"))
                 port.flush()
+            except (
+                termios.error
+            ) as error:  # unplugged while its bytes went out; no OSError, and the thread's end
+                raise port_error(OSError(*error.args), f"serial port {self.port}") from None
             except OSError as error:
                 raise port_error(error, f"serial port {self.port}") from None
 

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
+from serial import Serial
 
 from actors import gesture_eye
 from actors.feedback import Feedback, FeedbackPlan, HttpLamp, SerialLamp, Sign
@@ -369,6 +371,35 @@ def test_a_serial_lamp_shows_a_sign_and_is_cleared(cable: Cable) -> None:
     feedback.show(Sign.REFUSED)  # has no word
     feedback.show(Sign.STARTED)
     assert cable.hear(8) == b"\xa0\x01\x01\xa2\xa0\x01\x00\xa1"
+
+
+class PulledPort(PortPlace):
+    """A serial port whose other end, a descriptor, is closed behind the first bytes that were written."""
+
+    other_end: ClassVar[int]
+
+    def open(self) -> Serial:
+        port = super().open()
+        write = port.write
+
+        def last(data: bytes) -> int | None:
+            written: int | None = write(data)
+            os.close(self.other_end)
+            return written
+
+        port.write = last
+        return port
+
+
+def test_a_lamp_that_is_pulled_while_its_bytes_go_out_is_away() -> None:
+    ours, theirs = os.openpty()
+    PulledPort.other_end = ours
+    try:
+        with pytest.raises(OrvaultError) as caught:
+            SerialLamp(PulledPort(os.ttyname(theirs))).send("x")
+    finally:
+        os.close(theirs)
+    assert caught.value.kind is ErrorKind.UNAVAILABLE
 
 
 def test_a_lamp_that_is_away_is_said_aloud_and_holds_up_nobody(
