@@ -1,7 +1,8 @@
 """Places outside the ledger that take checkpoints: a folder, another machine's witness, an authority of time.
 
 Each says whether it took what it was given, and whether what it has still agrees with history. When to try again is
-witnessing.py's.
+witnessing.py's. What a place has is asked of the place, or remembered by this process: receipts in the ledger are for
+people to read, and who may write the ledger could write one for what never went out.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from orvault.container.canonical import to_base64
 from orvault.container.checkpoint import Checkpoint
 from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
 from orvault.container.note import NoteKey, parse_line
+from orvault.custody.checkpoints import StoredCheckpoint
 from orvault.custody.service import CustodyService
 from orvault.custody.time_stamps import StampTrust, stamp_request
 from orvault.custody.witness import Submission
@@ -40,8 +42,16 @@ class Place(Protocol):
         """Under which its receipts are kept."""
         ...
 
-    def bring(self, custody: CustodyService) -> None:
-        """Give it what it has not taken yet. Errors: ALTERED (it knows another history); others pass."""
+    @property
+    def every_s(self) -> float:
+        """How long it may rest although history grew."""
+        ...
+
+    def bring(self, custody: CustodyService) -> int:
+        """Give it what it has not taken yet; how many entries are covered by what it has then.
+
+        Errors: ALTERED (it knows another history); others pass.
+        """
         ...
 
 
@@ -51,32 +61,31 @@ class FolderPlace:
 
     folder: Path
     name: str = "folder"
+    every_s: float = 0.0
 
-    def bring(self, custody: CustodyService) -> None:
+    def bring(self, custody: CustodyService) -> int:
         """1. what lies there agrees; 2. write what is new, durably; 3. note that it was taken.
 
         A crash between 2. and 3. leaves a line that is found there and not written twice.
         """
         with _turns[self.folder]:
-            self._bring(custody)
+            return self._bring(custody)
 
-    def _bring(self, custody: CustodyService) -> None:
-        waiting = custody.checkpoints_for(self.name)
-        if not waiting:
-            return
+    def _bring(self, custody: CustodyService) -> int:
         folder = CheckpointFolder(self.folder)
-        newest = folder.newest_readable()
-        known = 0
-        if newest is not None:
-            known = newest.checkpoint.size
-            custody.check_outside(known, newest.checkpoint.root)
-        for each in waiting:
-            if each.size > known:
-                folder.append(KeptCheckpoint(each.at_us, Checkpoint.parse(each.note)))
-            custody.checkpoint_taken(self.name, each.size)
+        kept = folder.newest_readable()
+        known = 0 if kept is None else _agreed(custody, kept.checkpoint)
+        for each in custody.checkpoints_after(known):
+            folder.append(KeptCheckpoint(each.at_us, Checkpoint.parse(each.note)))
+            known = each.size
+            custody.checkpoint_taken(self.name, known)
+        taken = custody.newest_taken(self.name)
+        if known and (taken is None or taken.size < known):
+            custody.checkpoint_taken(self.name, known)
+        return known
 
 
-@dataclass(frozen=True)
+@dataclass
 class WitnessPlace:
     """A witness; takes the newest checkpoint, and cosigns it. `ca_file` pins its certificate (PEM)."""
 
@@ -86,25 +95,31 @@ class WitnessPlace:
     token_file: Path
     ca_file: Path | None = None
     timeout_s: float = 10.0
+    every_s: float = 0.0
+    _held: Checkpoint | None = field(default=None, init=False)  # what it cosigned for this process
 
     @property
     def name(self) -> str:
         """Under which its receipts are kept."""
         return f"witness:{self.witness}"
 
-    def bring(self, custody: CustodyService) -> None:
+    def bring(self, custody: CustodyService) -> int:
         """1. send the newest with its proof; 2. its cosignature holds; 3. note it."""
-        newest, taken = custody.newest_checkpoint(), custody.newest_taken(self.name)
-        if newest is None or (taken is not None and taken.size >= newest.size):
-            return
+        newest, held = custody.newest_checkpoint(), self._held
+        if held is not None and (newest is None or newest.size <= held.size):
+            return _agreed(custody, held, newest)
+        if newest is None:
+            return 0
         checkpoint = Checkpoint.parse(newest.note)
-        answer = self._submit(custody, checkpoint, 0 if taken is None else taken.size)
+        answer = self._submit(custody, checkpoint, 0 if held is None else held.size)
         if answer.headers.get("content-type", "").startswith("text/x.tlog.size"):
-            # A crash came before its answer was noted, or it is another ledger that speaks.
+            # This process has asked nothing yet, its answer was lost, or it is another ledger that speaks.
             answer = self._submit(custody, checkpoint, self._size(answer))
         if answer.status_code != HTTPStatus.OK:
             raise self._refusal(answer)
         custody.checkpoint_taken(self.name, newest.size, self._cosignature(answer, checkpoint))
+        self._held = checkpoint
+        return checkpoint.size
 
     def newest(self, origin: str) -> Checkpoint | None:
         """What it keeps of this history; None for nothing. Errors: UNAVAILABLE, ALTERED (it did not cosign that)."""
@@ -165,7 +180,7 @@ class WitnessPlace:
         raise error
 
 
-@dataclass(frozen=True)
+@dataclass
 class TimeStampPlace:
     """An RFC 3161 authority; stamps the newest checkpoint now and then, and the stamp goes into the folder too."""
 
@@ -176,15 +191,17 @@ class TimeStampPlace:
     clock: Clock
     timeout_s: float = 10.0
     name: str = "time-stamp"
+    _last: tuple[int, int] = field(default=(0, 0), init=False)  # entries, UTC microseconds: by this process
 
-    def bring(self, custody: CustodyService) -> None:
+    def bring(self, custody: CustodyService) -> int:
         """1. ask for a stamp; 2. it holds; 3. the line with it is durable; 4. note it.
 
         A stamp that comes after a larger checkpoint was written is dropped: the next look has that one stamped.
         """
-        newest, last = custody.newest_checkpoint(), custody.newest_taken(self.name)
-        if newest is None or (last is not None and self._early(last.at_us, newest.size, last.size)):
-            return
+        newest, (stamped, at_us) = custody.newest_checkpoint(), self._last
+        early = self.clock.now_us() - at_us < self.every_s * US_PER_S
+        if newest is None or newest.size <= stamped or (stamped and early):
+            return stamped
         checkpoint = Checkpoint.parse(newest.note)
         stamp = self._stamped(checkpoint.note.text)
         StampTrust.load(self.roots).check(stamp, checkpoint.note.text)
@@ -192,12 +209,11 @@ class TimeStampPlace:
             folder = CheckpointFolder(self.folder)
             kept = folder.newest_readable()
             if kept is not None and kept.checkpoint.size > newest.size:
-                return
+                return stamped
             folder.append(KeptCheckpoint(newest.at_us, checkpoint, stamp))
         custody.checkpoint_taken(self.name, newest.size, to_base64(stamp))
-
-    def _early(self, last_us: int, newest: int, stamped: int) -> bool:
-        return newest <= stamped or self.clock.now_us() - last_us < self.every_s * US_PER_S
+        self._last = (newest.size, self.clock.now_us())
+        return newest.size
 
     def _stamped(self, text: str) -> bytes:
         headers = {"content-type": "application/timestamp-query"}
@@ -212,3 +228,11 @@ class TimeStampPlace:
 
     def _failed(self, what: str) -> OrvaultError:
         return OrvaultError(ErrorKind.UNAVAILABLE, f"The time stamp authority {what}.", where=self.name)
+
+
+def _agreed(custody: CustodyService, held: Checkpoint, newest: StoredCheckpoint | None = None) -> int:
+    """How many entries are covered by what a place has, if history begins with them. Errors: ALTERED."""
+    newest = newest or custody.newest_checkpoint()
+    if newest is None or (newest.size, newest.root) != (held.size, held.root.hex()):
+        custody.check_outside(held.size, held.root)
+    return held.size

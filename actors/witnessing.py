@@ -1,7 +1,8 @@
 """Has history's checkpoints made, and brought to the places outside; one thread each, so that none waits for another.
 
 Checkpoints wait in the ledger until a place has taken them: whatever dies, the next look goes on from there. A place
-that knows another history, or that takes nothing for too long, is told to history and to the log.
+that knows another history, that takes nothing for too long, or that is given nothing while history grows, is told to
+history and to the log.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class WitnessingActor:
         clock: Clock,
     ) -> None:
         self._custody, self._signer = open_custody(), signer
-        self.couriers = [Courier(self._custody, place, alarm_s, clock) for place in places]
+        self.couriers = [Courier(self._custody, place, alarm_s, clock, every_s) for place in places]
         repeat("checkpoints", self.sign, every_s)
         for courier in self.couriers:
             repeat(f"checkpoints:{courier.name}", courier.look, LOOK_S)
@@ -69,9 +70,13 @@ class WitnessingActor:
 class Courier:
     """One place, and how long it has been failing."""
 
-    def __init__(self, custody: CustodyService, place: Place, alarm_s: float, clock: Clock) -> None:
+    def __init__(
+        self, custody: CustodyService, place: Place, alarm_s: float, clock: Clock, signed_every_s: float = 0.0
+    ) -> None:
         self._custody, self._place, self._clock = custody, place, clock
         self._alarm_us = round(alarm_s * US_PER_S)
+        self._patience_us = self._alarm_us + round((signed_every_s + place.every_s) * US_PER_S)
+        self._held, self._held_since_us = 0, clock.now_us()
         self._since_us: int | None = None
         self._told: ErrorKind | None = None  # of what history was told
         self._turn = threading.Lock()
@@ -82,25 +87,34 @@ class Courier:
         """Bring what there is; note what keeps it from being taken. Errors: UNAVAILABLE (the ledger)."""
         with self._turn:
             try:
-                self._place.bring(self._custody)
+                held = self._place.bring(self._custody)
             except OrvaultError as error:
                 self._failed(error)
             else:
-                self._went()
+                self._went(held)
 
-    def _failed(self, error: OrvaultError) -> None:
+    def _failed(self, error: OrvaultError, *, late: bool = False) -> None:
         if error.message != self.trouble:
             log.error("checkpoints for %s wait: %s", self.name, error)
         self.trouble = error.message
         now = self._clock.now_us()
         self._since_us = now if self._since_us is None else self._since_us
-        late = now - self._since_us >= self._alarm_us
+        late = late or now - self._since_us >= self._alarm_us
         altered = error.kind is ErrorKind.ALTERED and self._told is not ErrorKind.ALTERED
         if altered or (late and self._told is None):
             self._custody.note_place(self.name, error.outside_words, lost=True)
             self._told = error.kind
 
-    def _went(self) -> None:
+    def _went(self, held: int) -> None:
+        """It took what there was; that there was something is not to be believed of the ledger."""
+        now = self._clock.now_us()
+        if held != self._held or held >= self._custody.check_ledger():
+            self._held, self._held_since_us = held, now
+        elif now - self._held_since_us >= self._patience_us:
+            message = f"History grew beyond the {held} entries that it knows, and there is nothing to bring."
+            advice = "Run orvault history verify."
+            self._failed(OrvaultError(ErrorKind.CONFLICT, message, where=self.name, advice=advice), late=True)
+            return
         if self._told is not None:
             self._custody.note_place(self.name, "", lost=False)
         self._since_us, self._told, self.trouble = None, None, ""

@@ -15,6 +15,7 @@ from orvault.container.checkpoint import Checkpoint, CheckpointCheck
 from orvault.container.checkpoint_files import CheckpointFolder, KeptCheckpoint
 from orvault.container.proof import HASH_BYTES, GrowingRoot
 from orvault.custody.history import Entry, entry_holds
+from orvault.custody.history_verdict import HistoryVerdict
 from orvault.custody.text import show_time
 from orvault.errors import OrvaultError
 
@@ -49,66 +50,6 @@ class Witnessed:
     def size(self) -> int:
         """Entries that it covers; 0 for what is none."""
         return 0 if self.checkpoint is None else self.checkpoint.size
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryVerdict:
-    """Whether history stands as it was written; `broken_seq` is the first place known not to.
-
-    `first_us`, `last_us`: when the first and the last entry that hold were written; None if there are none.
-    `findings`: what is wrong, in words, the first 20. `kept`, `outside`: checkpoints that hold, in the ledger and
-    elsewhere; `covered`: the entries that the largest outside covers. `remarks`: what could not be read.
-    `stamped`: the entries that the last time stamp covers, `stamped_us` what it says.
-    """
-
-    size: int
-    broken_seq: int | None
-    first_us: int | None = None
-    last_us: int | None = None
-    findings: tuple[str, ...] = ()
-    kept: int = 0
-    outside: int = 0
-    covered: int = 0
-    remarks: tuple[str, ...] = ()
-    stamped: int = 0
-    stamped_us: int = 0
-
-    @property
-    def intact(self) -> bool:
-        """Whether nothing was changed, removed, put in between, or differs from what was signed."""
-        return self.broken_seq is None and not self.findings
-
-    @property
-    def words(self) -> str:
-        """What was checked, from where to where, and what is wrong, for a person."""
-        parts = [self._checked(), *self.findings]
-        if not self.intact:
-            return " ".join(
-                [*parts, "Keep the ledger as it is, and compare it with the newest back-up from before."]
-            )
-        if self.kept:
-            parts.append(f"{self.kept} signed checkpoints in the ledger agree with them.")
-        if self.outside:
-            parts.append(
-                f"{self.outside} checkpoints kept elsewhere agree; the newest covers entries 0 to {self.covered - 1}."
-            )
-        else:
-            parts.append(
-                "That nobody wrote all anew, hashes and all, shows only against a copy kept elsewhere: there is none."
-            )
-        if self.stamped:
-            when = show_time(self.stamped_us)
-            parts.append(
-                f"An authority of time says that entries 0 to {self.stamped - 1} were there on {when}."
-            )
-        return " ".join([*parts, *self.remarks])
-
-    def _checked(self) -> str:
-        if self.first_us is None or self.last_us is None:
-            return "No entry holds." if not self.intact else "History has no entry yet."
-        upto = (self.size if self.broken_seq is None else self.broken_seq) - 1
-        period = f"{show_time(self.first_us)} to {show_time(self.last_us)}"
-        return f"Entries 0 to {upto} ({period}) stand in their places, and each has the hash of what it says."
 
 
 def witnessed_in(folder: CheckpointFolder) -> Iterator[Witnessed]:
@@ -156,6 +97,7 @@ class HistoryCheck:
     _kept: int = 0
     _outside: int = 0
     _covered: int = 0
+    _uncovered_us: int | None = None
     _stamped: int = 0
     _stamped_us: int = 0
     _beyond: dict[str, Witnessed] = field(default_factory=dict)
@@ -174,6 +116,8 @@ class HistoryCheck:
                 (entry.at_us if self._first_us is None else self._first_us),
                 entry.at_us,
             )
+        if self._outside and self._uncovered_us is None:
+            self._uncovered_us = entry.at_us
         leaf = _leaf(entry)
         if leaf is None:
             self._comparable = False
@@ -221,6 +165,7 @@ class HistoryCheck:
             remarks=tuple(self._remarks),
             stamped=self._stamped,
             stamped_us=self._stamped_us,
+            uncovered_us=self._uncovered_us,
         )
 
     def _compare(self, found: Witnessed, checkpoint: Checkpoint) -> None:
@@ -230,6 +175,7 @@ class HistoryCheck:
                 self._kept += 1
             else:
                 self._outside, self._covered = self._outside + 1, checkpoint.size
+                self._uncovered_us = None
                 self._look_at_stamp(found, checkpoint)
             return
         self._comparable = False

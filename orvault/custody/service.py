@@ -32,7 +32,7 @@ from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
 from orvault.custody.desks.viewing import OpenedView, SeenSpan, ViewingDesk
-from orvault.custody.history_check import HistoryVerdict
+from orvault.custody.history_verdict import HistoryVerdict
 from orvault.custody.stretches import Track
 
 

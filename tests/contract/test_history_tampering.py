@@ -16,7 +16,8 @@ from orvault.container.proof import merkle_root, verify_consistency, verify_incl
 from orvault.container.tree import BLOCK, inclusion_path_at
 from orvault.custody.checkpoints import LogSigner, StoredCheckpoint
 from orvault.custody.history import Act, make_entry
-from orvault.custody.history_check import HistoryVerdict, witnessed_in
+from orvault.custody.history_check import witnessed_in
+from orvault.custody.history_verdict import HistoryVerdict
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from tests.fakes import World
@@ -97,6 +98,14 @@ def test_a_history_that_stands_is_told_with_all_that_agrees(world: World, kept: 
     assert seen[-1] == (found.size, found.size)
     assert checkpoint(world).size == found.size  # history did not grow: none is added
     assert verdict(world).kept == 3
+
+
+def test_what_no_place_outside_covers_is_told_with_its_age(world: World, kept: CheckpointFolder) -> None:
+    assert "not covered" not in verdict(world, kept).words
+    for _ in range(3):
+        write(world, 2)
+    found = verdict(world, kept)
+    assert found.intact and "last 6 entries, over 2 min since" in found.words
 
 
 def test_the_tree_of_many_entries_is_the_defined_one(world: World) -> None:

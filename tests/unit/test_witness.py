@@ -323,6 +323,58 @@ def test_a_rolled_back_history_is_an_alarm_at_once(tmp_path: Path, world: World,
     )  # and nothing is written over what was
 
 
+def test_receipts_that_somebody_forged_keep_nothing_from_going_out(
+    tmp_path: Path, world: World, place: WitnessPlace
+) -> None:
+    folder = FolderPlace(tmp_path / "outside")
+    couriers = [Courier(world.custody, each, 3600, world.clock) for each in (place, folder)]
+    forged = "INSERT INTO checkpoint_receipts (place, size, at_us, receipt) VALUES ('{}', NEW.size, 0, '')"
+    tamper(
+        world,
+        "CREATE TRIGGER hush AFTER INSERT ON checkpoints BEGIN "
+        + " ".join(forged.format(each.name) + ";" for each in (place, folder))
+        + " END",
+    )
+    for _ in range(3):
+        write(world, 3)
+        newest = checkpoint(world)
+        for courier in couriers:
+            courier.look()
+    kept, line = place.newest(TRUST.origin), CheckpointFolder(folder.folder).newest()
+    assert kept is not None and kept.size == newest.size
+    assert line is not None and line.checkpoint.size == newest.size
+
+
+def test_history_that_grows_while_nothing_goes_out_is_an_alarm(
+    tmp_path: Path, world: World, place: WitnessPlace
+) -> None:
+    folder = FolderPlace(tmp_path / "outside")
+    couriers = [Courier(world.custody, each, 3600, world.clock, 60) for each in (place, folder)]
+    write(world, 3)
+    held = checkpoint(world).size
+    for courier in couriers:
+        courier.look()
+    tamper(
+        world,
+        "CREATE TRIGGER hush AFTER INSERT ON checkpoints "
+        f"BEGIN DELETE FROM checkpoints WHERE size > {held}; END",
+    )
+    for minutes in (0, 58, 3):
+        world.clock.us += minutes * 60_000_000
+        write(world, 1)
+        checkpoint(world)
+        for courier in couriers:
+            courier.look()
+        told = world.acts().count(Act.CHECKPOINTS_STUCK)
+        assert told == (2 if minutes == 3 else 0)
+    assert all(f"beyond the {held} entries" in courier.trouble for courier in couriers)
+    tamper(world, "DROP TRIGGER hush")
+    checkpoint(world)
+    for courier in couriers:
+        courier.look()
+    assert not any(courier.trouble for courier in couriers)
+
+
 def test_a_place_that_is_away_is_an_alarm_after_a_while_and_loses_nothing(
     tmp_path: Path, world: World
 ) -> None:

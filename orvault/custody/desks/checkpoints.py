@@ -40,11 +40,10 @@ class CheckpointDesk(Desk):
             uow.commit()
         return made
 
-    def checkpoints_for(self, place: str) -> Sequence[StoredCheckpoint]:
-        """What this place has not taken yet, the oldest first; at most 200."""
+    def checkpoints_after(self, size: int) -> Sequence[StoredCheckpoint]:
+        """Those of more entries, the oldest first; at most 200."""
         with self._uow(read_only=True) as uow:
-            taken = uow.checkpoints.newest_receipt(place)
-            return uow.checkpoints.after(0 if taken is None else taken.size, _PAGE)
+            return uow.checkpoints.after(size, _PAGE)
 
     def newest_checkpoint(self) -> StoredCheckpoint | None:
         """The newest; None before the first."""

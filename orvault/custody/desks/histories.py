@@ -10,7 +10,8 @@ from orvault.custody.account import Account
 from orvault.custody.checkpoints import Receipt, StoredCheckpoint
 from orvault.custody.desks.base import CONSOLE, SYSTEM, Desk, page_size
 from orvault.custody.history import Act, Entry
-from orvault.custody.history_check import LEDGER, HistoryCheck, HistoryVerdict, Stamps, Witnessed, merged
+from orvault.custody.history_check import LEDGER, HistoryCheck, Stamps, Witnessed, merged
+from orvault.custody.history_verdict import HistoryVerdict
 from orvault.errors import ErrorKind, OrvaultError
 
 _CHECK_PAGE = 1000
