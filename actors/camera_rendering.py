@@ -209,6 +209,7 @@ class CameraRendering:
             first_90k=report.first_90k,
             frames=report.frames,
             gaps=report.gaps,
+            damaged=report.damaged,
             start_us=report.start_us,
             end_us=report.end_us,
             reached=report.reached,

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from actors.second_looking import LookAnswer, LookOrder, look_again
-from orvault.rendition import detect_fragment
 from orvault.vision.detector import DetectorProfile, EnsembleDetector
+from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import SecondLook
 

@@ -110,7 +110,7 @@ class Finder:
             # The whole picture is masked: nothing is looked for, but every segment is still verified.
             for _, fragment in self.opened(begin, end):
                 # Counted, not taken from the header: a decoder may leave out pictures that were coded.
-                yield [None] * sum(1 for _ in decode_fragment(fragment))
+                yield [None] * sum(1 for _ in decode_fragment(fragment, black_for_damaged=True))
                 self._step()
             return
         window = WINDOW_PER_ACTOR * self.detection.width()

@@ -27,6 +27,7 @@ class Piece:
     first_90k: int
     frames: int
     gaps: tuple[tuple[int, int], ...]
+    damaged: tuple[tuple[int, int], ...]
     start_us: int
     end_us: int
     reached: Reached
@@ -42,10 +43,12 @@ class Piece:
     def read(cls, data: bytes) -> Piece:
         """What `to_bytes` wrote; it was sealed, so it is ours."""
         fields: dict[str, Any] = json.loads(data)
-        gaps = tuple((begin, end) for begin, end in fields.pop("gaps"))
+        gaps, damaged = (
+            tuple((begin, end) for begin, end in fields.pop(name, ())) for name in ("gaps", "damaged")
+        )
         left = tuple(Left(**each | {"box": tuple(each["box"])}) for each in fields.pop("left"))
         reached, trial = Reached(**fields.pop("reached")), Trial(fields.pop("trial"))
-        return cls(**fields, gaps=gaps, left=left, reached=reached, trial=trial)
+        return cls(**fields, gaps=gaps, damaged=damaged, left=left, reached=reached, trial=trial)
 
 
 def spans_of(segments: Sequence[SegmentLike], copies: int) -> list[tuple[int, int]]:

@@ -79,7 +79,7 @@ def together(answers: Sequence[LookAnswer]) -> LookAnswer:
 
 def _picked(trial: TrialOrder) -> Iterator[tuple[Frame, FramePlan, int]]:
     wanted = {number: (plan, box) for number, plan, box in trial.picks}
-    for number, frame in enumerate(decode_fragment(trial.fragment)):
+    for number, frame in enumerate(decode_fragment(trial.fragment, black_for_damaged=True)):
         if number in wanted:
             yield (frame, *wanted[number])
 

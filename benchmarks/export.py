@@ -49,10 +49,10 @@ from orvault.container.trust import CertificateRole, create_root, issue
 from orvault.custody.recorded import SegmentLike
 from orvault.errors import OrvaultError
 from orvault.marks.keys import mark_key
-from orvault.rendition import detect_fragment
 from orvault.video.codec import decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from orvault.vision.detector import EnsembleDetector
+from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import SecondLook
 from orvault.vision.watermark import TextWatermark

@@ -41,8 +41,8 @@ from benchmarks.export_footage import SMALL_FPS, SMALL_PICTURES, START_US, small
 from orvault.clock import US_PER_S, SystemClock
 from orvault.custody.recorded import SegmentLike
 from orvault.marks.keys import mark_key
-from orvault.rendition import detect_fragment
 from orvault.vision.detector import EnsembleDetector
+from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import Trial
 from orvault.vision.watermark import TextWatermark

@@ -38,10 +38,10 @@ import numpy.typing as npt
 from benchmarks import report
 from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Person, Variation, find_clips, pictures
 from benchmarks.masking_live import live_plans
-from orvault.rendition import detect_frames
 from orvault.video.codec import CLOCK_90K, Frame
 from orvault.vision.configuration import configuration_digest
 from orvault.vision.detector import EnsembleDetector
+from orvault.vision.looking import detect_frames
 from orvault.vision.mask import (
     FixedRegion,
     FrameDetections,

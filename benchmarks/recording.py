@@ -4,6 +4,8 @@ The site is the real one: `orvault node` twice, `orvault up`, cameras over RTSP,
 stored footage. What is compared is processor time per camera, and whether a single picture is missing.
 
     python -m benchmarks.recording [--cameras 25] [--seconds 120] [--curve]
+
+`--seconds 600` is a soak: only the stated number of cameras records so long, what it is compared with a minute.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ MBIT_S = 4.0  # what a ward's 1080p30 camera usually sends
 READERS, READER_FPS = 16, 30
 WARM_S = 15.0  # stored first: what the readers read; also the time in which start-up costs fade
 IDLE_S = 30.0
+COMPARED_S = 60.0  # what only serves comparison is measured for no longer: a soak is of one number of cameras
+STRETCH = 50  # cameras the curve goes to beyond what a client node is asked for: reported, not judged
 TOTAL_GOAL, NET_GOAL, GROWTH_GOAL, MB_GOAL = 2.5, 2.0, 1.1, 120.0
 GOAL = (
     f"packets_lost 0, ratio_total <= {TOTAL_GOAL}, ratio_net <= {NET_GOAL}, cost_growth <= {GROWTH_GOAL}, "
@@ -80,7 +84,7 @@ def measure(cameras: int, seconds: float, streams: RtspCameras, folder: Path) ->
             with report.stage(f"{cameras} cameras: ffmpeg"), ffmpeg_peers(urls, folder) as peers:
                 pause(WARM_S)
                 span = CpuSpan(peers)
-                pause(seconds / 2)
+                pause(min(seconds / 2, COMPARED_S))
                 ffmpeg_cores = span.cores()
             with report.stage(f"{cameras} cameras: recording {seconds:g} s"):
                 measured = site.record("MEASURED")
@@ -132,7 +136,11 @@ def main() -> int:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="orb-")))
         streams = stack.enter_context(_streams(max(counts), folder))
-        curve = {count: measure(count, options.seconds, streams, folder / str(count)) for count in counts}
+        curve: dict[int, Figures] = {}
+        for count in counts:
+            lasting = options.seconds if count == options.cameras else min(options.seconds, COMPARED_S)
+            curve[count] = measure(count, lasting, streams, folder / str(count))
+            report.note(f"{count} cameras: {_rounded(curve[count])}")
     return _report(curve, curve[options.cameras], curve[few], options.seconds)
 
 
@@ -145,10 +153,10 @@ def _report(curve: dict[int, Figures], full: Figures, few: Figures, seconds: flo
         "cost_growth": round(growth, 2),
         "seconds": seconds,
         "mbit_s_per_camera": MBIT_S,
-        "curve": {count: round(each.cores_per_camera, 4) for count, each in curve.items()},
+        "curve": {count: _point(each) for count, each in curve.items()},
     }
     ok = (
-        all(each.packets_lost == 0 for each in curve.values())
+        all(each.packets_lost == 0 for count, each in curve.items() if count < STRETCH or each is full)
         and full.reader_fps >= READERS * READER_FPS * 0.95
         and full.ratio_total <= TOTAL_GOAL
         and full.ratio_net <= NET_GOAL
@@ -156,6 +164,17 @@ def _report(curve: dict[int, Figures], full: Figures, few: Figures, seconds: flo
         and full.mb_per_camera <= MB_GOAL
     )
     return report.finish("recording", fields, GOAL, ok, libraries=["ray", "av", "cryptography"])
+
+
+def _point(figures: Figures) -> dict[str, object]:
+    return {
+        "cores_per_camera": round(figures.cores_per_camera, 4),
+        "ratio_total": round(figures.ratio_total, 2),
+        "ratio_net": round(figures.ratio_net, 2),
+        "mb_per_camera": round(figures.mb_per_camera, 1),
+        "packets_lost": figures.packets_lost,
+        "reader_fps": round(figures.reader_fps, 1),
+    }
 
 
 def _rounded(figures: Figures) -> dict[str, object]:

@@ -7,118 +7,20 @@ into colours.
 
 from __future__ import annotations
 
-import logging
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
-
+from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, Planes, decode_fragment
+from orvault.video.codec import Frame, Planes, decode_fragment
 from orvault.video.encoding import LumaPainter, Mp4Encoder, Sink
 from orvault.video.placing import Placing, Reached
-from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
-from orvault.vision.mask import SKIPPED, WHOLE, FrameDetections, FramePlan, MaskPolicy
+from orvault.vision.mask import WHOLE, FramePlan, MaskPolicy
 from orvault.vision.mask_planes import apply_mask_planes
 from orvault.vision.planning import with_drawn
 from orvault.vision.tracks import KeyedRegion
 from orvault.vision.watermark import Mark, WatermarkPainter
-
-_log = logging.getLogger(__name__)
-
-# What a detector may die of on one picture. A programming error (TypeError, AttributeError ...) is not among
-# them: it would come with every picture, and must end the export instead of quietly turning it black.
-_DETECTION_FAILURES = (
-    OrvaultError,
-    RuntimeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    cv2.error,
-)
-_LAST_SHARE = 0.75  # of the time between looks: a shorter rest at a stretch's end is left to the next stretch
-
-
-def detect_fragment(
-    data: bytes, detector: Detector, profile: DetectorProfile | None = None
-) -> list[FrameDetections]:
-    """What is found in each picture of a fragment: one entry per picture, in the order of showing.
-
-    See `detect_frames`. BAD_MEDIA if the fragment cannot be decoded. Two decoded pictures are held at a time.
-    """
-    # Rare looks take turns from fragment to fragment: the fragment's own bytes say whose turn it is, so that the
-    # same footage is looked at in the same way whichever actor gets which fragment.
-    return detect_frames(decode_fragment(data), detector, profile, first_look=zlib.crc32(data))
-
-
-def detect_frames(
-    frames: Iterable[Frame],
-    detector: Detector,
-    profile: DetectorProfile | None = None,
-    *,
-    first_look: int = 0,
-) -> list[FrameDetections]:
-    """What is found in each of the pictures of a stretch that is shown without a break.
-
-    The detector looks at most `profile.every_s` apart, and half of that from the first picture; the others are
-    SKIPPED. A look that fails gives None. `first_look` is the number of the first look: see `SteppedDetector`.
-    Without `profile`, that of an EnsembleDetector is taken, or the default.
-    """
-    if profile is None:
-        profile = detector.profile if isinstance(detector, EnsembleDetector) else DetectorProfile()
-    looks = _Looks(detector, profile.every_s, first_look)
-    current: Frame | None = None
-    for following in frames:
-        if current is not None:
-            looks.take(current, following.pts_90k)
-        current = following
-    if current is not None:
-        looks.take(current, None)
-    return looks.results
-
-
-class _Looks:
-    """Decides which pictures the detector looks at."""
-
-    def __init__(self, detector: Detector, every_s: float, first_look: int) -> None:
-        self.results: list[FrameDetections] = []
-        self._detector = detector
-        self._every_90k = every_s * CLOCK_90K
-        self._number = first_look
-        self._first_90k: int | None = None
-        self._looked_90k: int | None = None
-
-    def take(self, frame: Frame, next_pts_90k: int | None) -> None:
-        """One picture, and when the next one is shown (None: this is the last)."""
-        if self._first_90k is None:
-            self._first_90k = frame.pts_90k
-        if not self._due(frame.pts_90k, next_pts_90k, self._first_90k):
-            self.results.append(SKIPPED)
-            return
-        self.results.append(self._look(frame))
-        self._number += 1
-        self._looked_90k = frame.pts_90k
-
-    def _due(self, pts_90k: int, next_pts_90k: int | None, first_90k: int) -> bool:
-        """Whether the next picture, or the next stretch's first look, would come too long after the last look."""
-        if self._looked_90k is None:
-            return next_pts_90k is None or next_pts_90k - first_90k > self._every_90k / 2
-        if next_pts_90k is None:
-            return pts_90k - self._looked_90k > self._every_90k * _LAST_SHARE
-        return next_pts_90k - self._looked_90k > self._every_90k
-
-    def _look(self, frame: Frame) -> FrameDetections:
-        detector = self._detector
-        try:
-            if isinstance(detector, SteppedDetector):
-                return detector.look(frame.bgr, self._number)
-            return detector.detect(frame.bgr)
-        except _DETECTION_FAILURES as error:
-            _log.warning("detection failed at %d/90000 s, masking whole: %s", frame.pts_90k, error)
-            return None
 
 
 @dataclass(frozen=True)
@@ -142,6 +44,7 @@ class RenditionReport:
     start_us: int
     end_us: int  # when the last picture was taken, plus one picture's time
     gaps: tuple[tuple[int, int], ...]  # (last picture before, first after) of pauses over half a second
+    damaged: tuple[tuple[int, int], ...]  # (from, to) of pictures that were not recorded whole: black here
     clock_steps: int  # fragments that claimed to start before their predecessor's end and were set behind it
     watermark_box: tuple[int, int, int, int] | None  # of what all copies have
     first_90k: int  # place in the whole video of the first picture here; the sink's own times begin at 0
@@ -180,11 +83,13 @@ class Rendition:
         self._policy = policy
         self._drawn = drawn
         self._size = (width, height)
+        self._picture_us = round(US_PER_S / fps)
         self._range_us = (from_us, to_us)
         self._timeline = Placing(fps, after)
         self._before = self._timeline.count
         self._first_90k: int | None = None
         self._whole = 0
+        self._damaged: list[tuple[int, int]] = []
         self._partly = 0
         self._encoders: list[Mp4Encoder] = []
         # Of the pictures written, by their time in the sink (1/90000 s).
@@ -205,14 +110,17 @@ class Rendition:
 
         Returns how many pictures were written. A picture without a plan is covered whole; and since masks may
         then lie on the wrong pictures, plans and pictures that do not match in number are an INTERNAL error
-        in the end. BAD_MEDIA: damage, or another picture size than before.
+        in the end. Damaged pictures are black and covered whole. BAD_MEDIA: another picture size than before, or no
+        video.
         """
         count, written = 0, 0
         for frame, taken_us in self._timed(fragment, start_us):
-            plan = plans[count] if count < len(plans) else WHOLE
+            plan = plans[count] if count < len(plans) and not frame.damaged else WHOLE
             count += 1
             if self._wanted(taken_us):
                 self._write(frame, plan, taken_us)
+                if frame.damaged:
+                    self._note_damaged(round(taken_us))
                 written += 1
         if count != len(plans):
             raise OrvaultError(
@@ -225,7 +133,7 @@ class Rendition:
 
     def _timed(self, fragment: bytes, start_us: int) -> Iterator[tuple[Frame, float]]:
         first_90k: int | None = None
-        for frame in decode_fragment(fragment):
+        for frame in decode_fragment(fragment, black_for_damaged=True):
             if frame.size != self._size:
                 (wide, high), (width, height) = self._size, frame.size
                 raise OrvaultError(
@@ -237,6 +145,13 @@ class Rendition:
             first_90k = frame.pts_90k if first_90k is None else first_90k
             yield frame, start_us + (frame.pts_90k - first_90k) * 100 / 9
         self._timeline.next_fragment()
+
+    def _note_damaged(self, taken_us: int) -> None:
+        begin, end = self._damaged[-1] if self._damaged else (taken_us, taken_us)
+        if self._damaged and begin <= taken_us <= end + self._picture_us:
+            self._damaged[-1] = begin, taken_us + self._picture_us
+        else:
+            self._damaged.append((taken_us, taken_us + self._picture_us))
 
     def _wanted(self, taken_us: float) -> bool:
         from_us, to_us = self._range_us
@@ -284,6 +199,7 @@ class Rendition:
             start_us=line.start_us,
             end_us=line.end_us,
             gaps=tuple(line.gaps),
+            damaged=tuple(self._damaged),
             clock_steps=line.steps,
             watermark_box=self._painter.box if self._painter else None,
             first_90k=self._first_90k or 0,

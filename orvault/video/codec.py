@@ -7,13 +7,14 @@ written.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
@@ -70,18 +71,26 @@ class Frame:
     """One decoded picture; `pts_90k` as in the stream.
 
     `bgr` (height, width, 3) uint8, writable, is made when it is first asked for: turning a picture's colours costs
-    more than decoding it, and most pictures are never looked at in colour.
+    more than decoding it, and most pictures are never looked at in colour. `damaged`: it is black, in the place of a
+    picture that was not recorded whole, or was predicted from one.
     """
 
-    __slots__ = ("_bgr", "_native", "bt709", "pts_90k")
+    __slots__ = ("_bgr", "_native", "bt709", "damaged", "pts_90k")
 
     def __init__(
-        self, bgr: Image | None, pts_90k: int, bt709: bool = False, *, native: VideoFrame | None = None
+        self,
+        bgr: Image | None,
+        pts_90k: int,
+        bt709: bool = False,
+        *,
+        native: VideoFrame | None = None,
+        damaged: bool = False,
     ) -> None:
         assert bgr is not None or native is not None, "a picture, in one form or the other"
         self._bgr = bgr
         self._native = native
         self.pts_90k = pts_90k
+        self.damaged = damaged
         self.bt709 = bt709  # the stream says that its colours follow BT.709; kept when it is encoded again
 
     @property
@@ -129,13 +138,20 @@ def _in_420(native: VideoFrame, bt709: bool) -> VideoFrame:
 
 
 def decode_fragment(
-    data: bytes, max_pixels: int = MAX_PIXELS, *, max_frames: int = MAX_FRAMES, threads: int = 1
+    data: bytes,
+    max_pixels: int = MAX_PIXELS,
+    *,
+    max_frames: int = MAX_FRAMES,
+    threads: int = 1,
+    black_for_damaged: bool = False,
 ) -> Iterator[Frame]:
     """The pictures of one self-contained MP4 fragment in the order in which they are shown.
 
     One picture at a time is decoded and handed out. Damage, anything other than H.264 or H.265 in MP4, and
     pictures or counts over the bounds are BAD_MEDIA (a codec that is not known: UNSUPPORTED_CODEC). `threads`
     is 1 because decoding costs a fiftieth of detection, and several fragments are at work at a time.
+    `black_for_damaged`: for footage as it was recorded, where a camera's damaged picture must not cost the minutes
+    round it. It and those predicted from it come black, as `damaged`; one that cannot be decoded at all is left out.
     """
     count = 0
     try:
@@ -143,11 +159,13 @@ def decode_fragment(
         # to.
         with av.open(io.BytesIO(data), mode="r", format="mp4") as container:
             stream = _video_stream(container, max_pixels, threads)
-            for frame in _decoded(container, stream):
+            for frame, damaged in _decoded(container, stream, black_for_damaged):
+                if damaged and not black_for_damaged:
+                    raise bad_media("A picture of the fragment is damaged.")
                 count += 1
                 if count > max_frames:
                     raise bad_media(f"The fragment holds more than {max_frames} pictures.")
-                yield _picture(frame, max_pixels)
+                yield _picture(frame, max_pixels, damaged)
     except _MEDIA_ERRORS as error:
         raise bad_media(f"The video fragment cannot be decoded ({type(error).__name__}).") from error
     if count == 0:
@@ -185,28 +203,53 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise bad_media(f"The picture size {width}x{height} is outside 16x16 to {max_pixels} pixels.")
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+def _decoded(
+    container: InputContainer, stream: VideoStream, patient: bool
+) -> Iterator[tuple[VideoFrame, bool]]:
+    """Pictures in the order of showing, and whether each is damaged.
+
+    `patient`: what cannot be decoded is left out; else it ends this. What the decoder patched up over missing data is
+    no evidence, nor is what was predicted from that, up to the next keyframe: better none than an invented picture.
+    """
+    fed: set[int] = set()  # times of pictures that the decoder has and has not shown
+    shown: int | None = None
+    damaged = False
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise bad_media("The fragment is cut off.")
-        for frame in packet.decode():
-            # What the decoder patched up over missing data is no evidence: better none than an invented
-            # picture.
-            if frame.is_corrupt:
-                raise bad_media("A picture of the fragment is damaged.")
-            yield frame
+        if packet.pts is not None:
+            fed.add(packet.pts)
+        for frame in _pictures(packet, patient):
+            lost = {pts for pts in fed if frame.pts is not None and pts < frame.pts}
+            # What is shown before the first picture was predicted from before the fragment: nobody expects it.
+            left_out = shown is not None and any(pts > shown for pts in lost)
+            damaged = frame.is_corrupt or ((damaged or left_out) and not frame.key_frame)
+            fed -= lost
+            fed.discard(shown := frame.pts if frame.pts is not None else shown)
+            yield frame, damaged
 
 
-def _picture(frame: VideoFrame, max_pixels: int) -> Frame:
+def _pictures(packet: Packet[VideoStream], patient: bool) -> Sequence[VideoFrame]:
+    try:
+        return packet.decode()
+    except av.InvalidDataError:
+        if not patient:
+            raise
+        return ()  # the pictures behind it tell that it is missing
+
+
+def _picture(frame: VideoFrame, max_pixels: int, damaged: bool) -> Frame:
     check_size(frame.width, frame.height, max_pixels)
     if frame.pts is None or frame.time_base is None:
         raise bad_media("A picture of the fragment has no time stamp.")
-    return Frame(
-        None,
-        round(frame.pts * frame.time_base * CLOCK_90K),
-        int(frame.colorspace) == AVCOL_BT709,
-        native=frame,
-    )
+    native = _black(frame.width, frame.height) if damaged else frame
+    pts_90k = round(frame.pts * frame.time_base * CLOCK_90K)
+    bt709 = int(frame.colorspace) == AVCOL_BT709
+    return Frame(None, pts_90k, bt709, native=native, damaged=damaged)
+
+
+def _black(width: int, height: int) -> VideoFrame:
+    return VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="bgr24")
 
 
 def _plane(frame: VideoFrame, index: int) -> Luma:

@@ -94,7 +94,7 @@ class StoredVideo:
         clear = Dressing(showing, name, encoder.width, encoder.height) if showing is Showing.CLEAR else None
         start_us, first_90k = stretch.segment.header.meta.start_us, None
         pieces: list[bytes] = []
-        for frame in decode_fragment(fragment):
+        for frame in decode_fragment(fragment, black_for_damaged=True):
             first_90k = frame.pts_90k if first_90k is None else first_90k
             taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
             if stretch.from_us <= taken_us < stretch.to_us:
@@ -122,7 +122,7 @@ class StoredVideo:
         stretch = self.stretches[number]
         start_us, first_90k = stretch.segment.header.meta.start_us, None
         nearest: tuple[float, Image] | None = None
-        for frame in decode_fragment(fragment):
+        for frame in decode_fragment(fragment, black_for_damaged=True):
             first_90k = frame.pts_90k if first_90k is None else first_90k
             taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
             within = (

@@ -395,7 +395,10 @@ class FakeDetection:
             self.actors.during()
             if self.actors.raises:
                 raise self.actors.raises.pop(0)
-            return [self.actors.finds(n) for n, _ in enumerate(decode_fragment(self.fragment))]
+            return [
+                self.actors.finds(n)
+                for n, _ in enumerate(decode_fragment(self.fragment, black_for_damaged=True))
+            ]
 
 
 @dataclass

@@ -104,5 +104,6 @@ def _nobody(dice: np.random.Generator, chance: float) -> list[Detection]:
         found += _found(x, y, size, SOURCES[int(dice.integers(len(SOURCES)))], dice)
     if dice.random() < 0.3:
         name = THINGS[int(dice.integers(len(THINGS)))]
-        found.append(_detection(Kind.OBJECT, *dice.uniform(0, 300, 2), 50.0, 40.0, 0.8, name))
+        x, y = dice.uniform(0, 300), dice.uniform(0, 300)
+        found.append(_detection(Kind.OBJECT, x, y, 50.0, 40.0, 0.8, name))
     return found

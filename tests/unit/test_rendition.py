@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.rendition import CopySink, Rendition, RenditionReport, detect_fragment
+from orvault.rendition import CopySink, Rendition, RenditionReport
 from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.vision.detector import Detection, DetectorProfile, EnsembleDetector, Kind
+from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import (
     SKIPPED,
     SOLID_BGR,
@@ -24,7 +25,19 @@ from orvault.vision.mask import (
     plan_regions,
 )
 from orvault.vision.watermark import Anchor, TextWatermark
-from tests.unit.vision_media import FPS, HEIGHT, MODELS, WIDTH, encoded, heads, noise, pictures, psnr, truth
+from tests.unit.vision_media import (
+    FPS,
+    HEIGHT,
+    MODELS,
+    WIDTH,
+    damaged,
+    encoded,
+    heads,
+    noise,
+    pictures,
+    psnr,
+    truth,
+)
 
 START_US = 1_800_000_000_000_000
 HEAD = MaskPolicy(MaskMode.HEAD)
@@ -328,3 +341,26 @@ def test_findings_are_finite_and_scored() -> None:
             if found is SKIPPED:
                 continue
             assert all(d.plausible and 0 < d.score <= 1 and not math.isnan(d.x1) for d in found)
+
+
+def test_a_damaged_picture_costs_no_other_and_is_told() -> None:
+    fragment = damaged()  # of 30 pictures the last six before the second keyframe
+    looks: list[Image] = []
+
+    class Seeing:
+        """Finds nobody."""
+
+        def detect(self, image: Image) -> list[Detection]:
+            looks.append(image)
+            return []
+
+    found = detect_fragment(fragment, Seeing(), DetectorProfile(every_s=0.01))
+    assert [number for number, each in enumerate(found) if each is None] == list(range(14, 20))
+    assert len(looks) == 24  # nobody is asked about a black picture
+    plans = [FramePlan(whole=False)] * 30
+    out, report = rendered(fragment, plans)
+    assert (len(out), report.frames, report.masked_whole) == (30, 30, 6)
+    ((begin, end),) = report.damaged
+    assert (begin - START_US) == pytest.approx(14 / FPS * 1e6, abs=2)
+    assert (end - START_US) == pytest.approx(20 / FPS * 1e6, abs=4)
+    assert max(frame.bgr.std() for frame in out[14:20]) < 4 < min(frame.bgr.std() for frame in out[20:])

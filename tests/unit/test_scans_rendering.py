@@ -22,10 +22,10 @@ from orvault.custody.choice import DrawnKey, DrawnRegion
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.scan import FoundTrack, Scan, ScanState
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.rendition import detect_fragment
 from orvault.video.codec import Frame
 from orvault.vision.detection import FrameDetections
 from orvault.vision.detector import EnsembleDetector
+from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import SOLID_BGR
 from orvault.vision.second_look import SecondLook
 from player.show import manifest_facts, manifest_lines

@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 import io
 import json
+import random
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
 import numpy as np
 
 from orvault.video.codec import Image, decode_fragment
@@ -74,3 +78,40 @@ def heads(persons: list[dict[str, Any]], least_visible: float = 0.5) -> list[tup
         for p in persons
         if p["head_box"] and p["head_visible_frac"] > least_visible
     ]
+
+
+def damaged(
+    codec: str = "libx264",
+    *,
+    count: int = 30,
+    gop: int = 10,
+    at: int = 14,
+    bframes: int = 0,
+    how: str = "noise",
+) -> bytes:
+    """An MP4 of 160x96 with a keyframe every `gop` pictures, the one at this place in the order of coding spoilt:
+    its second half is `noise`, or `all` of it.
+    """
+    sink = io.BytesIO()
+    with av.open(sink, "w", format="mp4") as out:
+        stream = out.add_stream(codec, rate=15)
+        stream.width, stream.height, stream.pix_fmt, stream.gop_size = 160, 96, "yuv420p", gop
+        quiet = {"x265-params": f"log-level=none:bframes={bframes}:open-gop=0:scenecut=0"}
+        stream.options = {"bf": str(bframes), "sc_threshold": "0"} | (quiet if codec == "libx265" else {})
+        smooth = cv2.GaussianBlur(noise(160, 96), (0, 0), 3)
+        for index in range(count):
+            image = np.ascontiguousarray(np.roll(smooth, 2 * index, axis=1))
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = index, Fraction(1, 15)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    data = bytearray(sink.getvalue())
+    with av.open(io.BytesIO(bytes(data))) as read:
+        packet = [each for each in read.demux(video=0) if each.size][at]
+    assert packet.pos is not None
+    begin, end = packet.pos, packet.pos + packet.size
+    rubbish = random.Random(1).randbytes(packet.size)
+    if how == "noise":
+        begin += packet.size // 2
+    data[begin:end] = rubbish[: end - begin]
+    return bytes(data)

@@ -1,0 +1,111 @@
+"""Lets a detector look at a stretch of pictures, now and then, and says for each picture what was found."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterable
+
+import cv2
+
+from orvault.errors import OrvaultError
+from orvault.video.codec import CLOCK_90K, Frame, decode_fragment
+from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
+from orvault.vision.mask import SKIPPED, FrameDetections
+
+_log = logging.getLogger(__name__)
+
+# What a detector may die of on one picture. A programming error (TypeError, AttributeError ...) is not among
+# them: it would come with every picture, and must end the export instead of quietly turning it black.
+_DETECTION_FAILURES = (
+    OrvaultError,
+    RuntimeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    cv2.error,
+)
+_LAST_SHARE = 0.75  # of the time between looks: a shorter rest at a stretch's end is left to the next stretch
+
+
+def detect_fragment(
+    data: bytes, detector: Detector, profile: DetectorProfile | None = None
+) -> list[FrameDetections]:
+    """What is found in each picture of a fragment: one entry per picture, in the order of showing.
+
+    See `detect_frames`. BAD_MEDIA if the fragment cannot be decoded. Two decoded pictures are held at a time.
+    """
+    # Rare looks take turns from fragment to fragment: the fragment's own bytes say whose turn it is, so that the
+    # same footage is looked at in the same way whichever actor gets which fragment.
+    frames = decode_fragment(data, black_for_damaged=True)
+    return detect_frames(frames, detector, profile, first_look=zlib.crc32(data))
+
+
+def detect_frames(
+    frames: Iterable[Frame],
+    detector: Detector,
+    profile: DetectorProfile | None = None,
+    *,
+    first_look: int = 0,
+) -> list[FrameDetections]:
+    """What is found in each of the pictures of a stretch that is shown without a break.
+
+    The detector looks at most `profile.every_s` apart, and half of that from the first picture; the others are
+    SKIPPED. A look that fails gives None. `first_look` is the number of the first look: see `SteppedDetector`.
+    Without `profile`, that of an EnsembleDetector is taken, or the default.
+    """
+    if profile is None:
+        profile = detector.profile if isinstance(detector, EnsembleDetector) else DetectorProfile()
+    looks = _Looks(detector, profile.every_s, first_look)
+    current: Frame | None = None
+    for following in frames:
+        if current is not None:
+            looks.take(current, following.pts_90k)
+        current = following
+    if current is not None:
+        looks.take(current, None)
+    return looks.results
+
+
+class _Looks:
+    """Decides which pictures the detector looks at."""
+
+    def __init__(self, detector: Detector, every_s: float, first_look: int) -> None:
+        self.results: list[FrameDetections] = []
+        self._detector = detector
+        self._every_90k = every_s * CLOCK_90K
+        self._number = first_look
+        self._first_90k: int | None = None
+        self._looked_90k: int | None = None
+
+    def take(self, frame: Frame, next_pts_90k: int | None) -> None:
+        """One picture, and when the next one is shown (None: this is the last)."""
+        if self._first_90k is None:
+            self._first_90k = frame.pts_90k
+        if not self._due(frame.pts_90k, next_pts_90k, self._first_90k):
+            self.results.append(SKIPPED)
+            return
+        self.results.append(self._look(frame))
+        self._number += 1
+        self._looked_90k = frame.pts_90k
+
+    def _due(self, pts_90k: int, next_pts_90k: int | None, first_90k: int) -> bool:
+        """Whether the next picture, or the next stretch's first look, would come too long after the last look."""
+        if self._looked_90k is None:
+            return next_pts_90k is None or next_pts_90k - first_90k > self._every_90k / 2
+        if next_pts_90k is None:
+            return pts_90k - self._looked_90k > self._every_90k * _LAST_SHARE
+        return next_pts_90k - self._looked_90k > self._every_90k
+
+    def _look(self, frame: Frame) -> FrameDetections:
+        if frame.damaged:
+            return None  # nobody was seen to leave
+        detector = self._detector
+        try:
+            if isinstance(detector, SteppedDetector):
+                return detector.look(frame.bgr, self._number)
+            return detector.detect(frame.bgr)
+        except _DETECTION_FAILURES as error:
+            _log.warning("detection failed at %d/90000 s, masking whole: %s", frame.pts_90k, error)
+            return None
