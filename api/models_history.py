@@ -80,7 +80,7 @@ class SeenOut(Model):
 
 
 class HandedOutOut(Model):
-    """A link to a copy that was issued, or a copy that was fetched."""
+    """A link to a copy that was issued, a copy that was fetched, or a player that asked the hospital to open it."""
 
     request_id: str
     recipients: list[str]
@@ -90,6 +90,7 @@ class HandedOutOut(Model):
     account_name: str | None
     at: TimeOut
     entry: int = Field(description="Its number in history.")
+    came_from: str | None = Field(description="The address that it came from, where history has it.")
 
 
 class AccessOut(Model):
@@ -115,6 +116,7 @@ class AccessOut(Model):
                     account_name=names.get(each.account_id),
                     at=each.at_us,
                     entry=each.entry,
+                    came_from=each.came_from or None,
                 )
                 for each in access.copies
             ],

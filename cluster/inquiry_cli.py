@@ -35,12 +35,18 @@ def case(
             seen.add_row(
                 str(each.entry), show_time(each.at_us), who, each.camera_id, each.kind.value, _spans(each)
             )
-        copies = Table("entry", "when", "who", "request", "recipients", "act", title="Copies")
+        copies = Table("entry", "when", "who", "from", "request", "recipients", "act", title="Copies")
         for copy in access.copies:
             who = names.get(copy.account_id, copy.account_id)
             recipients = ", ".join(copy.recipients)
             copies.add_row(
-                str(copy.entry), show_time(copy.at_us), who, copy.request_id, recipients, copy.act.value
+                str(copy.entry),
+                show_time(copy.at_us),
+                who,
+                copy.came_from,
+                copy.request_id,
+                recipients,
+                copy.act.value,
             )
         out.print(seen, copies)
 

@@ -56,6 +56,7 @@ class Act(StrEnum):
     RECORDING_STOPPED = "recording-stopped"
     RECORDING_STRAY = "recording-stray"
     RECORDING_LATE = "recording-late"
+    CASE_UNRECORDED = "case-unrecorded"
     CAMERA_LOST = "camera-lost"
     CAMERA_BACK = "camera-back"
     CAMERA_REMOVED = "camera-removed"

@@ -71,6 +71,16 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
             "영상 열람 기한이 끝났습니다",
             "The time of a request to view is over",
         ),
+        Act.DESTRUCTION_NOTICED: (
+            _OFFICERS | _MANAGERS,
+            "보관 기간이 끝난 영상의 파기가 예고되었습니다",
+            "A recording is due to be destroyed",
+        ),
+        Act.CASE_UNRECORDED: (
+            _OFFICERS | _MANAGERS,
+            "촬영 요청이 있었으나 녹화 없이 종료되었습니다",
+            "A case was closed unrecorded although its recording was asked for",
+        ),
         Act.CHECKPOINTS_STUCK: (
             _OFFICERS,
             "이력의 서명이 외부에 보관되지 않거나 서로 맞지 않습니다",

@@ -61,6 +61,7 @@ class RequestRows(Protocol):
         """Forget what was said of a result that is made anew; history keeps it."""
         ...
 
+    def drop_deliveries(self, request_id: str) -> None: ...  # noqa: D102
     def mark_delivered(self, request: ExportRequest, package_id: str, at_us: int) -> None:
         """Write when this copy was first fetched."""
         ...

@@ -97,6 +97,13 @@ class Requests:
         here = (r.request_id == request.request_id, theirs, r.delivered_us.is_(None))
         self._db.execute(update(t.request_recipients).where(*here).values(delivered_us=at_us))
 
+    def drop_deliveries(self, request_id: str) -> None:
+        """Forget who fetched a result that is made anew; history keeps it."""
+        r = t.request_recipients.c
+        self._db.execute(
+            update(t.request_recipients).where(r.request_id == request_id).values(delivered_us=None)
+        )
+
     def in_states(self, states: Collection[RequestState], case_id: str) -> Sequence[ExportRequest]:
         """Those of a case that stand so, the oldest first."""
         r = t.requests.c

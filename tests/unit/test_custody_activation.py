@@ -67,6 +67,11 @@ def test_a_recipient_is_lent_the_half_and_history_says_from_where(world: World) 
             "until_us": answer.until_us,
         },
     )
+    access = world.custody.recording_access(world.accounts[Role.AUDITOR], held.request.wish.case_id)
+    told = [copy for copy in access.copies if copy.act == "package-activated"]
+    assert [(copy.account_id, copy.came_from, copy.recipients) for copy in told] == [
+        ("anonymous", "192.0.2.7", tuple(each.name for each in held.request.copies[0].recipients))
+    ]
 
 
 def test_what_is_lent_ends_with_the_packages_validity(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from orvault.clock import utc_iso
 from orvault.custody.account import Role
 from orvault.custody.case import CasePlan, CaseState
+from orvault.custody.history import Act
 from orvault.custody.intake import AskedBy, Intake, RefusalReason
 from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.errors import ErrorKind, OrvaultError
@@ -95,10 +96,36 @@ def test_refused_recording_is_closed_for_good_with_its_reason(world: World, reas
         world.custody.arm_case(world.manager, case.case_id)
 
 
-def test_armed_case_is_not_refused(world: World) -> None:
-    case = world.armed_case()
+def test_what_was_recorded_is_not_refused(world: World) -> None:
+    case = world.recorded_case()
     with _raises(ErrorKind.CONFLICT):
         world.custody.refuse_recording(world.manager, case.case_id, RefusalReason.TOO_LATE, "Late.")
+
+
+def test_an_armed_case_that_was_never_recorded_is_closed_with_its_reason(world: World) -> None:
+    case = world.armed_case()
+    refused = world.custody.refuse_recording(
+        world.manager, case.case_id, RefusalReason.EMERGENCY, "Bled at once."
+    )
+    assert refused.state is CaseState.CLOSED and refused.closed_us == world.clock.us
+    with _raises(ErrorKind.CONFLICT):
+        world.custody.refuse_recording(world.manager, case.case_id, RefusalReason.EMERGENCY, "Twice.")
+
+
+def test_a_request_that_was_not_followed_is_told_and_its_reason_can_still_be_given(world: World) -> None:
+    case = world.custody.plan_case(world.manager, _plan(world))
+    world.custody.arm_case(world.manager, case.case_id)
+    world.custody.close_case(world.manager, case.case_id)
+    closed_us = world.clock.us
+    assert world.acts().count(Act.CASE_UNRECORDED) == 1
+    (mail,) = world.custody.mails_from(0).mails
+    assert case.case_id in mail.body and "unrecorded" in mail.subject
+    world.clock.us += 60_000_000
+    read = world.custody.refuse_recording(world.manager, case.case_id, RefusalReason.TRAINING, "A resident.")
+    assert (read.closed_us, read.refusal is not None) == (closed_us, True)
+    other = world.armed_case(number="2026-9")  # nobody asked for this one
+    world.custody.close_case(world.manager, other.case_id)
+    assert world.acts().count(Act.CASE_UNRECORDED) == 1
 
 
 def test_over_http(tmp_path: Path) -> None:

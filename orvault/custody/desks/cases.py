@@ -133,6 +133,9 @@ class CaseDesk(IntakeDesk):
             closed = replace(view.case, state=CaseState.CLOSED, closed_us=now, closed_by=by.account_id)
             uow.cases.put_state(closed)
             uow.history.append(now, by.actor, Act.CASE_CLOSED, case_subject(closed), {})
+            if view.case.intake is not None and not view.runs:
+                # The law wants a reason; who ends an operation may not be the one to give it (`refuse_recording`).
+                uow.history.append(now, by.actor, Act.CASE_UNRECORDED, case_subject(closed), {})
             orders = arm_orders(uow, closed) if closed.armed_us is not None else []
             uow.commit()
         self._tell_disarmed(orders)  # one that does not hear it forgets by itself within a minute

@@ -104,6 +104,7 @@ def settle_basis(uow: UnitOfWork, request: ExportRequest, actor: str, now: int) 
         detail |= drop_shares(uow.activations, request.request_id)
         uow.requests.void_approvals(request.request_id, now)
         uow.requests.drop_answers(request.request_id)
+        uow.requests.drop_deliveries(request.request_id)
         request = _undecided(request)
         uow.requests.put_state(request)
         uow.history.append(now, actor, Act.BASIS_BROKEN, subject_of(request), detail)
@@ -144,6 +145,7 @@ def _undecided(request: ExportRequest) -> ExportRequest:
         state=RequestState.SUBMITTED,
         approvals=(),
         answers=(),
+        delivered=(),
         decided_by=None,
         decided_us=None,
         worker=None,

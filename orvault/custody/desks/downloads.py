@@ -55,7 +55,7 @@ class DownloadDesk(WatermarkDesk):
     def open_download(self, package_id: str, link_id: str, client: str = "") -> PackageFile:
         """The file behind a link whose signature was checked; its first use is written into history.
 
-        Errors: LINK_EXPIRED (unknown, over, or of another package), NOT_APPROVED, EXPIRED.
+        Errors: LINK_EXPIRED (unknown, over, of another package, or its account was closed), NOT_APPROVED, EXPIRED.
         """
         with self._uow(read_only=True) as uow:
             link, package = self._linked(uow, package_id, link_id)
@@ -120,7 +120,9 @@ class DownloadDesk(WatermarkDesk):
         link = uow.requests.link(link_id)
         request = uow.requests.get(link.request_id) if link is not None else None
         ids = {copy.package_id: copy for copy in request.copies} if request is not None else {}
-        if link is None or request is None or now >= link.expires_us or package_id not in ids:
+        issued_to = uow.accounts.get(link.issued_to) if link is not None else None
+        ended = issued_to is None or issued_to.disabled  # a link is no longer-lived than its account
+        if link is None or request is None or now >= link.expires_us or package_id not in ids or ended:
             message = "This download link is not valid any more."
             raise OrvaultError(ErrorKind.LINK_EXPIRED, message, advice="Ask for a new link.")
         check_ready(request, now)

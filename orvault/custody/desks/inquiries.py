@@ -26,10 +26,9 @@ from orvault.custody.viewing import Showing, View, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
 
 LATE_US = 3600 * US_PER_S  # what was seen is written up to so long after a view ended, or the clock was set
-MOST_EXPORTS = 1000
 _PAGE = 1000
 _VIEWS = (Act.VIEW_STARTED, Act.VIEWED)
-_HANDED_OUT = (Act.LINK_ISSUED, Act.DOWNLOADED)
+_HANDED_OUT = (Act.LINK_ISSUED, Act.DOWNLOADED, Act.PACKAGE_ACTIVATED, Act.ACTIVATION_REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """What became of one copy: a link to it was issued, or it was fetched (`act`), by whom and when."""
+    """What became of one copy: a link to it was issued, it was fetched, or a player asked to open it (`act`).
+
+    By whom and when; for a player, which signs in nowhere, `came_from` is its address and `account_id` says so.
+    """
 
     request_id: str
     recipients: tuple[str, ...]
@@ -59,6 +61,7 @@ class HandedOut:
     account_id: str
     at_us: int
     entry: int
+    came_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +117,7 @@ class InquiryDesk(Desk):
                 raise not_found("case", case_id)
             seen = {each.entry: each for view in uow.views.of_case(case_id) for each in _seen_in(uow, view)}
             seen |= {each.entry: each for each in _seen_live(uow, case, self._clock.now_us())}
-            requests = uow.requests.page(EVERYTHING, None, None, case_id, MOST_EXPORTS, "")
-            copies = [copy for request in requests for copy in _handed_out(uow, request)]
+            copies = [copy for request in _all_of(uow, case_id) for copy in _handed_out(uow, request)]
         return RecordingAccess(
             case,
             tuple(seen[number] for number in sorted(seen)),
@@ -155,6 +157,14 @@ class InquiryDesk(Desk):
             entries = tuple(_all_about(uow, subject_of(request)))
             newest = uow.checkpoints.newest()
         return ExportDossier(request, case, entries[::-1], newest, self._hospital, self._clock.now_us())
+
+
+def _all_of(uow: UnitOfWork, case_id: str) -> Iterator[ExportRequest]:
+    """Every request for a case, the newest first."""
+    before = ""
+    while page := uow.requests.page(EVERYTHING, None, None, case_id, _PAGE, before):
+        yield from page
+        before = page[-1].request_id
 
 
 def _all_about(uow: UnitOfWork, subject: str) -> Iterator[Entry]:
@@ -230,10 +240,18 @@ def _handed_out(uow: UnitOfWork, request: ExportRequest) -> Iterator[HandedOut]:
     names = {copy.package_id: tuple(each.name for each in copy.recipients) for copy in request.copies}
     for entry in _all_about(uow, subject_of(request)):
         if entry.act in _HANDED_OUT:
-            package = str(_detail(entry).get("package", ""))
+            detail = _detail(entry)
+            package, came_from = str(detail.get("package", "")), str(detail.get("from", ""))
             account, act = entry.actor.removeprefix("account:"), Act(entry.act)
             yield HandedOut(
-                request.request_id, names.get(package, ()), package, act, account, entry.at_us, entry.seq
+                request_id=request.request_id,
+                recipients=names.get(package, ()),
+                package_id=package,
+                act=act,
+                account_id=account,
+                at_us=entry.at_us,
+                entry=entry.seq,
+                came_from=came_from,
             )
 
 
