@@ -147,6 +147,7 @@ class Rendering:
         request, wish = self._job.request, self._job.request.wish
         names = [recipient.name for recipient in copy.recipients]
         redaction = wish.redaction.for_copy(names)
+        told_of = {None, *(track.camera.camera_id for track in self._job.tracks if track.segments)}
         return PackageTerms(
             package_id=copy.package_id,
             request_id=request.request_id,
@@ -161,6 +162,7 @@ class Rendering:
             not_after_us=request.validity.until_us,
             issued_us=self._tools.clock.now_us(),
             masking_choice=None if redaction.choice is None else redaction.choice.told,
+            events=tuple(event for event in self._job.events if event.camera_id in told_of),
         )
 
     def _camera(self, builders: Sequence[PackageBuilder], footage: Footage) -> MediaInfo:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from orvault.clock import utc_iso
 from orvault.container.chosen import ToldChoice
+from orvault.container.happened import Happened
 from orvault.container.history import Proven
 from orvault.container.package import Label, Manifest, PackageReader
 from orvault.container.trust import Issuer
@@ -160,7 +161,15 @@ def manifest_lines(manifest: Manifest) -> None:
             f" {utc_iso(info.start_us)} to {utc_iso(info.end_us)}, {len(info.gaps)} gaps,"
             f" from {len(info.sources)} sealed segments",
         )
+    for event in terms.events:
+        line("Event", _event_words(event))
     paragraph("Terms", terms.terms_text)
+
+
+def _event_words(event: Happened) -> str:
+    """When, what, of which camera, by which means, in the words of the format."""
+    parts = (event.kind, event.camera_id, event.by and f"by {event.by.value}")
+    return ", ".join([utc_iso(event.at_us), *(str(part) for part in parts if part)])
 
 
 def _choice_lines(choice: ToldChoice) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from orvault.container import canonical
 from orvault.container.canonical import Fields
 from orvault.container.chosen import ToldChoice
+from orvault.container.happened import Happened, read_events
 from orvault.container.history import HistoryProof
 
 MANIFEST_TYPE = "application/vnd.orvault.manifest.v1+json"
@@ -22,6 +23,7 @@ MAX_RECIPIENTS = 64
 MAX_TERMS_CHARS = 100_000
 MAX_DIMENSION = 16_384
 CHOICE = "masking_choice"  # there only where one was made
+EVENTS = "events"  # there only where any are told
 
 
 @dataclass(frozen=True)
@@ -41,11 +43,16 @@ class PackageTerms:
     not_after_us: int
     issued_us: int
     masking_choice: ToldChoice | None = None
+    events: tuple[Happened, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, object]:
         """Canonical JSON fields."""
-        choice = {} if self.masking_choice is None else {CHOICE: self.masking_choice.to_json()}
-        return choice | {
+        more: dict[str, object] = {}
+        if self.masking_choice is not None:
+            more[CHOICE] = self.masking_choice.to_json()
+        if self.events:
+            more[EVENTS] = [event.to_json() for event in self.events]
+        return more | {
             "case_id": self.case_id,
             "issued_us": self.issued_us,
             "legal_basis": self.legal_basis,
@@ -77,6 +84,7 @@ class PackageTerms:
             not_after_us=fields.integer("not_after_us"),
             issued_us=fields.integer("issued_us"),
             masking_choice=ToldChoice.read(fields.child(CHOICE)) if fields.has(CHOICE) else None,
+            events=read_events(fields, EVENTS) if fields.has(EVENTS) else (),
         )
         fields.end()
         if not terms.not_before_us < terms.not_after_us:
@@ -193,4 +201,6 @@ class Manifest:
         terms = PackageTerms.read(fields.child("terms"))
         history = HistoryProof.read(fields.child("history")) if fields.has("history") else None
         fields.end()
+        if not {event.camera_id for event in terms.events} <= {None, *(info.camera_id for info in media)}:
+            raise fields.fail(EVENTS, "names a camera that is not in the package")
         return cls(terms, media, history)

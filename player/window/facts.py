@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orvault.container.certificates import fingerprint
+from orvault.container.happened import Happened
 from orvault.container.history import Proven
 from orvault.container.package import Label, Manifest, MediaInfo, PackageTerms
 from orvault.container.trust import Issuer
 from orvault.text import grouped, printable
 from player.window import words as w
+from player.window.happenings import event_line
 from player.window.times import date_time
 from player.window.verdicts import Shown
 from player.window.words import Language, Text
 
 MOST_GAPS = 12  # named one by one
+MOST_EVENTS = 60  # the same; the package, and `orvault-player verify`, tell all
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ def sections(known: Known, language: Language) -> list[Section]:
         found.append(_package(sheet, known.label, known.issuer, known.for_this_run))
     if known.manifest is not None:
         found.append(_basis(sheet, known.manifest.terms))
+        if known.manifest.terms.events:
+            found.append(_events(sheet, known.manifest.terms.events))
         found += [_video(sheet, info) for info in known.manifest.media]
         found.append(_history(sheet, known.proven))
     for label, value in known.here:
@@ -113,6 +118,15 @@ def _basis(sheet: _Sheet, terms: PackageTerms) -> Section:
     return sheet.section(w.BASIS)
 
 
+def _events(sheet: _Sheet, events: Sequence[Happened]) -> Section:
+    language = sheet.language
+    lines = [event_line(event, language) for event in events[:MOST_EVENTS]]
+    if len(events) > MOST_EVENTS:
+        lines.append(w.MORE.of(language, count=len(events) - MOST_EVENTS))
+    sheet.add(w.EVENTS_TOLD, "\n".join(lines))
+    return sheet.section(w.EVENTS)
+
+
 def _video(sheet: _Sheet, info: MediaInfo) -> Section:
     sheet.add(w.PERIOD, f"{date_time(info.start_us)} – {date_time(info.end_us)}")
     size = {"width": info.width, "height": info.height, "fps": f"{info.fps:g}"}
@@ -136,7 +150,7 @@ def _gaps(gaps: Sequence[tuple[int, int]], language: Language) -> str:
         return w.NO_GAPS.of(language)
     lines = [f"{date_time(from_us)} – {date_time(to_us)}" for from_us, to_us in gaps[:MOST_GAPS]]
     if len(gaps) > MOST_GAPS:
-        lines.append(w.GAPS_MORE.of(language, count=len(gaps) - MOST_GAPS))
+        lines.append(w.MORE.of(language, count=len(gaps) - MOST_GAPS))
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from player.window.verdicts import Level
 
 INK, PALE_INK, LINE, PAPER, PANEL = "#1b2127", "#56616c", "#d5dade", "#ffffff", "#f5f7f8"
 ACCENT, STAGE, ON_STAGE = "#1f5b92", "#12161a", "#c9d1d8"
-GAP, CLEAR, COVERED = "#c2410c", "#7a5cc0", "#4a6f8a"
+GAP, CLEAR, COVERED, EVENT = "#c2410c", "#7a5cc0", "#4a6f8a", "#1b2127"
 POINT_SIZE = 11.0
 
 

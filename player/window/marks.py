@@ -1,6 +1,6 @@
-"""What there is to jump to on the time line: gaps, parts that were left clear, regions that were covered by hand.
+"""What there is to jump to on the time line: gaps, events of the room, parts left clear, regions covered by hand.
 
-The package holds no other events of the case; where pictures begin and end is each camera's own.
+Where pictures begin and end is each camera's own.
 """
 
 from __future__ import annotations
@@ -14,10 +14,15 @@ from operator import itemgetter
 
 import numpy as np
 
+from orvault.clock import US_PER_S
+from orvault.container.happened import Happened
 from orvault.container.package import Manifest, MediaInfo
 
 Held = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 NEAR_US = 500_000  # closer than this a mark counts as where one is
+EDGE_US = (
+    5 * US_PER_S
+)  # a start and its first picture lie so far apart at most: such an event stands at the edge
 
 
 class MarkKind(Enum):
@@ -26,16 +31,18 @@ class MarkKind(Enum):
     GAP = "gap"
     CLEAR = "left-clear"
     COVERED = "covered-by-hand"
+    EVENT = "event"
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of the time line (UTC microseconds) of one camera."""
+    """A stretch of the time line (UTC microseconds) of one camera; an event's is a point, and may be the room's."""
 
     from_us: int
     to_us: int
     kind: MarkKind
-    camera_id: str
+    camera_id: str = ""
+    event: Happened | None = None
 
 
 def span_of(media: Sequence[MediaInfo]) -> tuple[int, int]:
@@ -59,8 +66,16 @@ def marks_of(manifest: Manifest) -> list[Mark]:
             for region in choice.drawn
             if len(region.keys) > 1  # with one key it is there in every picture: nothing to jump to
         ]
+    found += _events(manifest.terms.events, first_us, last_us)
     within = (mark for mark in found if mark.to_us >= first_us and mark.from_us <= last_us)
     return sorted(within, key=lambda mark: (mark.from_us, mark.to_us, mark.camera_id))
+
+
+def _events(events: Iterable[Happened], first_us: int, last_us: int) -> Iterable[Mark]:
+    for event in events:
+        nearest_us = min(max(event.at_us, first_us), last_us)
+        at_us = nearest_us if abs(event.at_us - nearest_us) <= EDGE_US else event.at_us
+        yield Mark(at_us, at_us, MarkKind.EVENT, event.camera_id or "", event)
 
 
 def next_mark(marks: Sequence[Mark], at_us: int) -> Mark | None:
@@ -77,6 +92,20 @@ def previous_mark(marks: Sequence[Mark], at_us: int) -> Mark | None:
 
 def _begin(mark: Mark) -> int:
     return mark.from_us
+
+
+class Events:
+    """The events of a package, by their marks' times: looked up thirty times a second."""
+
+    def __init__(self, marks: Sequence[Mark]) -> None:
+        self._marks = [mark for mark in marks if mark.event is not None]
+
+    def between(self, from_us: int, to_us: int, most: int) -> tuple[list[Happened], int]:
+        """The first of those that stand in from-to, both included, and how many there are besides."""
+        begin = bisect_left(self._marks, from_us, key=_begin)
+        end = bisect_right(self._marks, to_us, key=_begin)
+        found = [mark.event for mark in self._marks[begin : min(end, begin + most)] if mark.event is not None]
+        return found, end - begin - len(found)
 
 
 class Gaps:

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
+from orvault.clock import US_PER_S
 from orvault.container.package import MediaInfo
 from orvault.errors import OrvaultError
 from orvault.text import printable
@@ -15,9 +25,10 @@ from player.reel import Picture
 from player.window import icons
 from player.window import words as w
 from player.window.clockwork import SPEEDS, PlayClock
+from player.window.happenings import event_list
 from player.window.keys import KEYS, Act
 from player.window.look import STAGE
-from player.window.marks import Gaps, Mark
+from player.window.marks import NEAR_US, Events, Gaps, Mark
 from player.window.screen import Screen
 from player.window.timeline import TimeLine
 from player.window.times import clock_time, date_time
@@ -25,6 +36,8 @@ from player.window.verdicts import failed
 from player.window.words import Language, Text
 
 COLUMNS = {1: 1, 2: 2, 3: 2, 4: 2}  # more: three
+LINGERS_US = 3 * US_PER_S  # an event is told so long after it
+MOST_EVENTS = 8  # named at once
 
 
 class Stage(QWidget):
@@ -39,13 +52,16 @@ class Stage(QWidget):
         self._language = Language.KOREAN
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._errors: dict[int, OrvaultError] = {}
-        self._gaps = [Gaps(info.gaps) for info in media]
+        self._gaps, self._events = [Gaps(info.gaps) for info in media], Events(marks)
         self.screens = [Screen(info, who) for info in media]
         self.line = TimeLine()
         self.line.set_span(clock.first_us, clock.last_us, marks)
         self.now = QLabel()
         self.now.setObjectName("clock")
         self.now.setTextFormat(Qt.TextFormat.PlainText)
+        self.happening = QLabel()  # the events of this moment
+        self.happening.setTextFormat(Qt.TextFormat.PlainText)
+        self.happening.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.speed = QComboBox()
         for speed in SPEEDS:
             self.speed.addItem(f"{speed:g}×", speed)
@@ -70,6 +86,7 @@ class Stage(QWidget):
         here = self._clock.position_us
         self.line.set_position(here)
         self.now.setText(date_time(here).replace(" (", f".{here % 1_000_000 // 100_000} ("))
+        self._tell_events(here)
         running = self._clock.running
         play = self._buttons[Act.PLAY]
         play.setIcon(self._pause_icon if running else self._play_icon)
@@ -107,6 +124,17 @@ class Stage(QWidget):
         self.line.hide_peek()
         for screen in self.screens:
             screen.drop()
+
+    def _tell_events(self, here: int) -> None:
+        found, more = self._events.between(here - LINGERS_US, here + NEAR_US, MOST_EVENTS)
+        told = " · ".join(event_list(found, more, self._language))
+        if told != self.happening.accessibleName():
+            self.happening.setAccessibleName(told)
+            self.happening.setToolTip(told)
+        fits = self.happening.fontMetrics().elidedText(
+            told, Qt.TextElideMode.ElideRight, self.happening.width()
+        )
+        self.happening.setText(fits)
 
     def _word_screen(self, number: int, here: int) -> None:
         screen, info, language = self.screens[number], self._media[number], self._language
@@ -155,7 +183,7 @@ class Stage(QWidget):
         row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.now)
-        row.addStretch(1)
+        row.addWidget(self.happening, 1)
         for act, button in self._buttons.items():
             if act is Act.FULL_SCREEN:
                 row.addStretch(1)

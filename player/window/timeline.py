@@ -21,8 +21,9 @@ from PySide6.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from player.window import capture
 from player.window import words as w
-from player.window.look import ACCENT, CLEAR, COVERED, GAP, LINE
-from player.window.marks import Columns, Held, Mark, MarkKind, runs
+from player.window.happenings import event_list
+from player.window.look import ACCENT, CLEAR, COVERED, EVENT, GAP, LINE
+from player.window.marks import Columns, Events, Held, Mark, MarkKind, runs
 from player.window.times import clock_time
 from player.window.words import Language, Text
 
@@ -30,7 +31,8 @@ THUMBNAIL_PX = 200
 _EDGE, _TRACK, _KNOB = 10, 6, 7
 _LEAST_WIDE, _NEAR = 3, 4  # of a mark, in pixels
 _MOST_TICKS = 2**31 - 1
-_COLOURS = {MarkKind.GAP: GAP, MarkKind.CLEAR: CLEAR, MarkKind.COVERED: COVERED}
+_MOST_EVENTS = 5  # named at one place
+_COLOURS = {MarkKind.GAP: GAP, MarkKind.CLEAR: CLEAR, MarkKind.COVERED: COVERED, MarkKind.EVENT: EVENT}
 KIND_WORDS: dict[MarkKind, Text] = {
     MarkKind.GAP: w.GAP,
     MarkKind.CLEAR: w.LEFT_CLEAR,
@@ -77,7 +79,7 @@ class TimeLine(QSlider):
         self.setMinimumHeight(34)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the keys work everywhere in the window
         self._first_us, self._last_us, self._position_us, self._tick_us = 0, 1, 0, 1000
-        self._count, self._columns = 0, Columns((), 0, 1)
+        self._count, self._columns, self._events = 0, Columns((), 0, 1), Events(())
         self._held: dict[MarkKind, Held] = {}
         self._language = Language.KOREAN
         self._peek = Peek(self)
@@ -86,7 +88,7 @@ class TimeLine(QSlider):
     def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark]) -> None:
         """What it stands for."""
         self._first_us, self._last_us, self._count = first_us, max(last_us, first_us + 1), len(marks)
-        self._columns = Columns(marks, self._first_us, self._last_us)
+        self._columns, self._events = Columns(marks, self._first_us, self._last_us), Events(marks)
         self._place_marks()
         span_us = self._last_us - first_us
         self._tick_us = max(1000, -(-span_us // _MOST_TICKS))
@@ -148,6 +150,8 @@ class TimeLine(QSlider):
         for left, right in runs(held):
             if kind is MarkKind.GAP:
                 painter.drawRect(QRectF(_EDGE + left, middle - 7, right - left, 14))
+            elif kind is MarkKind.EVENT:
+                painter.drawRoundedRect(QRectF(_EDGE + left, middle + 8, right - left, 8), 1, 1)
             else:
                 painter.drawRoundedRect(QRectF(_EDGE + left, middle - 13, right - left, 4), 2, 2)
 
@@ -170,8 +174,7 @@ class TimeLine(QSlider):
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.sought.emit(at_us)
         self._hover_us = at_us
-        named = [KIND_WORDS[kind].of(self._language) for kind in self._held if self._near(kind, at_us)]
-        self._peek.told.setText("\n".join([clock_time(at_us), *named]))
+        self._peek.told.setText("\n".join([clock_time(at_us), *self._named(at_us)]))
         self._place_peek()
         self.peeked.emit(at_us)
 
@@ -185,6 +188,16 @@ class TimeLine(QSlider):
     def leaveEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
         """The pointer went."""
         self.hide_peek()
+
+    def _named(self, at_us: int) -> list[str]:
+        """What stands below the pointer."""
+        language = self._language
+        kinds = [kind for kind in KIND_WORDS if kind in self._held and self._near(kind, at_us)]
+        x = self._x_of(at_us)
+        found, more = self._events.between(
+            self._us_at(x - _NEAR - 1), self._us_at(x + _NEAR + 1), _MOST_EVENTS
+        )
+        return [*(KIND_WORDS[kind].of(language) for kind in kinds), *event_list(found, more, language)]
 
     def _near(self, kind: MarkKind, at_us: int) -> bool:
         here = int(self._x_of(at_us)) - _EDGE

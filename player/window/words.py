@@ -143,6 +143,8 @@ PACKAGE = Text("패키지", "Package")
 VERDICT = Text("판정", "Verdict")
 ISSUER = Text("발급자", "Issuer")
 BASIS = Text("제공 근거", "Why it was handed out")
+EVENTS = Text("기록된 사건", "Recorded events")
+EVENTS_TOLD = Text("시각과 내용", "When and what")
 SOURCES = Text("영상과 출처", "Video and where it comes from")
 HISTORY = Text("병원 이력 기록의 증명", "Proof in the hospital's history")
 THIS_COMPUTER = Text("이 컴퓨터", "This computer")
@@ -180,7 +182,7 @@ PICTURES_SAY = Text(
 )
 GAPS = Text("공백", "Gaps")
 NO_GAPS = Text("없음", "none")
-GAPS_MORE = Text("그 밖에 {count}개", "{count} more")
+MORE = Text("그 밖에 {count}개", "{count} more")
 SEGMENTS = Text("원본 조각", "Source segments")
 SEGMENTS_SAY = Text(
     "봉인된 조각 {count}개에서 만듦; 조각마다 번호와 SHA-256이 서명된 목록에 있음",

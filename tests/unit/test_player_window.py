@@ -153,12 +153,32 @@ def test_a_small_picture_stands_over_the_time_line(desk: Desk, made: Made) -> No
     desk.wait(lambda: not line._peek.picture.pixmap().isNull())
     assert line._peek.isVisible() and line._peek.picture.pixmap().width() == 200
     desk.shot("07-thumbnail", line._peek)
-    for twelfths, named in ((9, []), (5, ["Gap (no pictures)"])):  # the gap: 4 to 5 of 12 seconds
+    stop = "Stop signal (by pedal)"
+    for twelfths, named in (
+        (9, []),
+        (8, [stop]),
+        (5, ["Gap (no pictures)"]),
+    ):  # the gap: 4 to 5 of 12 seconds
         QTest.mouseMove(line, QPoint(10 + (line.width() - 20) * twelfths // 12, 17))
         desk.wait(lambda named=named: line._peek.told.text().splitlines()[1:] == named)  # type: ignore[misc]
     desk.shot("07-time-line", line)
     line.hide_peek()
     assert line._peek.picture.pixmap().isNull()
+
+
+def test_events_are_jumped_to_and_told(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    start_us, stage = _start(made, desk), desk.window.stage
+    assert stage is not None and stage.happening.accessibleName() == "Start signal (by gesture)"
+    for told in ("", "Stop signal (by pedal)", "Stop signal (by pedal) · Recording stopped (or1, by pedal)"):
+        desk.press(Qt.Key.Key_N)  # the first is the gap
+        desk.wait(lambda told=told: stage.happening.accessibleName() == told)  # type: ignore[misc]
+    assert stage.line._position_us == start_us + 10 * SECOND
+    desk.shot("06-events")
+    desk.window.speak(Language.KOREAN)
+    desk.press(Qt.Key.Key_P)
+    desk.wait(lambda: stage.happening.accessibleName() == "정지 신호 (발판)")
+    desk.shot("06-events-ko")
 
 
 def test_an_altered_package_says_what_and_stops_that_camera(desk: Desk, made: Made, tmp_path: Path) -> None:

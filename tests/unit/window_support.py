@@ -13,6 +13,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from orvault.clock import US_PER_S, Clock, SystemClock
+from orvault.container.happened import EventKind, Happened, Means
 from player.seen import SeenClock
 from player.session import Session
 from player.window import look
@@ -28,7 +29,7 @@ TITLES = {"or1": "천장 Ceiling", "or2": "벽 Wall"}
 
 
 def case(folder: Path, now_us: int | None = None, **changes: object) -> Made:
-    """A case of two cameras, ten and twelve seconds of an hour ago; a gap of a second in the first."""
+    """A case of two cameras, ten and twelve seconds of an hour ago; a gap of a second in the first; three events."""
     now_us = SystemClock().now_us() if now_us is None else now_us
     start_us = now_us - 3600 * US_PER_S
     gap = (start_us + 4 * US_PER_S, start_us + 5 * US_PER_S)
@@ -41,8 +42,15 @@ def case(folder: Path, now_us: int | None = None, **changes: object) -> Made:
         },
         "or2": {"title": TITLES["or2"], "gaps": (), "start_us": start_us, "end_us": start_us + 12 * US_PER_S},
     }
+    events = (
+        Happened(start_us - US_PER_S, EventKind.START_SIGNAL, None, Means.GESTURE),
+        Happened(start_us + 8 * US_PER_S, EventKind.STOP_SIGNAL, None, Means.PEDAL),
+        Happened(start_us + 10 * US_PER_S, EventKind.RECORDING_STOPPED, "or1", Means.PEDAL),
+    )
     valid = {"issued_us": now_us - DAY_US, "not_before_us": now_us - DAY_US, "not_after_us": now_us + DAY_US}
-    return make_package(folder, name="case.orvault", clips=CAMERAS, infos=infos, **(valid | changes))  # type: ignore[arg-type]
+    return make_package(
+        folder, name="case.orvault", clips=CAMERAS, infos=infos, **({"events": events} | valid | changes)
+    )  # type: ignore[arg-type]
 
 
 class Desk:

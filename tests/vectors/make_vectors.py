@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.vectors.activation import add_activated
 from tests.vectors.gaps import add_gaps
 from tests.vectors.packages import add_no_packages, add_packages
+from tests.vectors.papers import add_papers
 from tests.vectors.segments import add_runs, add_segments
 from tests.vectors.world import FOLDER, Vectors
 from tests.vectors.zip_tricks import add_zip_tricks
@@ -26,6 +27,7 @@ def make_vectors(folder: Path) -> Path:
     add_zip_tricks(vectors, good)
     add_gaps(vectors)
     add_activated(vectors)
+    add_papers(vectors)
     vectors.finish()
     return folder
 

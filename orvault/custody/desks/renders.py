@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from orvault.container.happened import Happened
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
 from orvault.custody.desks.base import SYSTEM, not_found
@@ -24,6 +25,7 @@ from orvault.custody.scan import render_grant
 from orvault.custody.second_look import SecondLook
 from orvault.custody.steps import RequestState
 from orvault.custody.stretches import Track, track_of
+from orvault.custody.told_events import events_for
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_OPENINGS = 20_000
@@ -39,6 +41,7 @@ class RenderJob:
     tracks: tuple[Track, ...]
     epoch: int
     watermark_image: bytes | None = field(default=None, repr=False)  # PNG
+    events: tuple[Happened, ...] = ()  # what the packages tell of the room
 
 
 class RenderDesk(ExportDesk):
@@ -227,7 +230,8 @@ class RenderDesk(ExportDesk):
         assert case is not None, "a foreign key holds the case"
         anchors = anchors_of(uow, request.wish.case_id)
         tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in request.wish.camera_ids)
-        return RenderJob(mine, case, tracks, mine.worker_epoch, watermark_png(uow, request.wish.redaction))
+        image = watermark_png(uow, request.wish.redaction)
+        return RenderJob(mine, case, tracks, mine.worker_epoch, image, events_for(uow, request.wish))
 
     def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
         check_step(request, RequestState.FAILED)
