@@ -88,3 +88,5 @@ class RenderTools:
     crf: int
     masking: SiteMasking = field(default_factory=SiteMasking)
     activation: Activation | None = None  # where packages that ask for it are activated
+    overlay: bool = True  # whether players draw who is watching
+    utc_offset_min: int = 540  # of the clocks in the rooms

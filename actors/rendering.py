@@ -162,6 +162,8 @@ class Rendering:
             not_after_us=request.validity.until_us,
             issued_us=self._tools.clock.now_us(),
             masking_choice=None if redaction.choice is None else redaction.choice.told,
+            overlay=self._tools.overlay,
+            utc_offset_min=self._tools.utc_offset_min,
             events=tuple(event for event in self._job.events if event.camera_id in told_of),
         )
 

@@ -122,6 +122,12 @@ class ExportSettings(_Part):
     reminder_days: tuple[int, ...] = Field(
         default=(3, 1), max_length=10, description="Reminders so long before that; and once when it is over."
     )
+    overlay: bool = Field(
+        default=True, description="Players draw who is watching, and the time, over every picture."
+    )
+    utc_offset_min: int = Field(
+        default=540, ge=-840, le=840, description="How far clocks in the rooms are from UTC, in minutes."
+    )
     roles: tuple[RoleExportSettings, ...] = ()
     activation: ActivationSettings = ActivationSettings()
 

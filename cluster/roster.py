@@ -275,6 +275,8 @@ def _render_tools(settings: Settings) -> RenderTools:
         crf=settings.export.encoder_crf,
         masking=settings.masking.site(),
         activation=settings.export.activation.place(),
+        overlay=settings.export.overlay,
+        utc_offset_min=settings.export.utc_offset_min,
     )
 
 

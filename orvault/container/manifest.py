@@ -24,11 +24,16 @@ MAX_TERMS_CHARS = 100_000
 MAX_DIMENSION = 16_384
 CHOICE = "masking_choice"  # there only where one was made
 EVENTS = "events"  # there only where any are told
+OVERLAY = "overlay"  # there only where none is wanted
+UTC_OFFSET, LARGEST_OFFSET_MIN = "utc_offset_min", 14 * 60
 
 
 @dataclass(frozen=True)
 class PackageTerms:
-    """On what terms a package was made. Times are UTC microseconds; from `not_after_us` on it is expired."""
+    """On what terms a package was made. Times are UTC microseconds; from `not_after_us` on it is expired.
+
+    `overlay`: who watches is drawn over the pictures. `utc_offset_min`: the operating room's clock; None: not known.
+    """
 
     package_id: str
     request_id: str
@@ -44,6 +49,8 @@ class PackageTerms:
     issued_us: int
     masking_choice: ToldChoice | None = None
     events: tuple[Happened, ...] = field(default=(), repr=False)
+    overlay: bool = True
+    utc_offset_min: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """Canonical JSON fields."""
@@ -52,6 +59,10 @@ class PackageTerms:
             more[CHOICE] = self.masking_choice.to_json()
         if self.events:
             more[EVENTS] = [event.to_json() for event in self.events]
+        if not self.overlay:
+            more[OVERLAY] = False
+        if self.utc_offset_min is not None:
+            more[UTC_OFFSET] = self.utc_offset_min
         return more | {
             "case_id": self.case_id,
             "issued_us": self.issued_us,
@@ -85,7 +96,13 @@ class PackageTerms:
             issued_us=fields.integer("issued_us"),
             masking_choice=ToldChoice.read(fields.child(CHOICE)) if fields.has(CHOICE) else None,
             events=read_events(fields, EVENTS) if fields.has(EVENTS) else (),
+            overlay=not fields.has(OVERLAY),
+            utc_offset_min=fields.integer(UTC_OFFSET, -LARGEST_OFFSET_MIN, LARGEST_OFFSET_MIN)
+            if fields.has(UTC_OFFSET)
+            else None,
         )
+        if not terms.overlay:
+            fields.constant(OVERLAY, False)
         fields.end()
         if not terms.not_before_us < terms.not_after_us:
             raise fields.fail("not_after_us", "does not lie after not_before_us")

@@ -17,7 +17,7 @@ from orvault.container.trust import Issuer
 from orvault.text import grouped, printable
 from player.window import words as w
 from player.window.happenings import event_line
-from player.window.times import date_time
+from player.window.times import HOSPITAL, date_time, zone_of
 from player.window.verdicts import Shown
 from player.window.words import Language, Text
 
@@ -48,15 +48,18 @@ class Known:
 
 
 class _Sheet:
-    """Collects rows in one language."""
+    """Collects rows in one language; times are told by one clock."""
 
-    def __init__(self, language: Language) -> None:
-        self.language = language
+    def __init__(self, language: Language, terms: PackageTerms | None = None) -> None:
+        self.language, self.zone = language, HOSPITAL if terms is None else zone_of(terms)
         self.rows: list[tuple[str, str]] = []
 
     def add(self, label: Text, value: str | Text, **fields: object) -> None:
         told = value.of(self.language, **fields) if isinstance(value, Text) else value
         self.rows.append((label.of(self.language), printable(told, lines=True)))
+
+    def time(self, us: int) -> str:
+        return date_time(us, self.zone)
 
     def section(self, title: Text | str) -> Section:
         rows, self.rows = tuple(self.rows), []
@@ -65,7 +68,7 @@ class _Sheet:
 
 def sections(known: Known, language: Language) -> list[Section]:
     """All of it, in reading order."""
-    sheet = _Sheet(language)
+    sheet = _Sheet(language, None if known.manifest is None else known.manifest.terms)
     sheet.add(w.VERDICT, f"{known.shown.word}. {known.shown.sentence}")
     sheet.add(w.FILE, known.file.name)
     found = [sheet.section(w.VERDICT)]
@@ -86,13 +89,13 @@ def sections(known: Known, language: Language) -> list[Section]:
 
 def terms_rows(terms: PackageTerms, language: Language) -> tuple[tuple[str, str], ...]:
     """What stands above the terms that are to be accepted."""
-    return _basis(_Sheet(language), terms).rows
+    return _basis(_Sheet(language, terms), terms).rows
 
 
 def _package(sheet: _Sheet, label: Label, issuer: Issuer | None, for_this_run: bool) -> Section:
     sheet.add(w.PACKAGE_ID, label.package_id)
-    sheet.add(w.ISSUED, date_time(label.issued_us))
-    sheet.add(w.VALID, f"{date_time(label.not_before_us)} – {date_time(label.not_after_us)}")
+    sheet.add(w.ISSUED, sheet.time(label.issued_us))
+    sheet.add(w.VALID, f"{sheet.time(label.not_before_us)} – {sheet.time(label.not_after_us)}")
     if issuer is not None:
         sheet.add(w.NAME, issuer.name)
         believed = w.FOR_THIS_RUN if for_this_run else w.PINNED
@@ -112,15 +115,16 @@ def _basis(sheet: _Sheet, terms: PackageTerms) -> Section:
     sheet.add(w.MASKING, terms.masking)
     choice = terms.masking_choice
     if choice is not None:
-        at, clear, drawn = date_time(choice.chosen_us), len(choice.clear), len(choice.drawn)
+        at, clear, drawn = sheet.time(choice.chosen_us), len(choice.clear), len(choice.drawn)
         sheet.add(w.MASKING_BY, w.CHOSEN, by=choice.by, time=at, clear=clear, drawn=drawn)
     sheet.add(w.WATERMARK, terms.watermark)
+    sheet.add(w.OVERLAY, w.OVERLAY_ON if terms.overlay else w.OVERLAY_OFF)
     return sheet.section(w.BASIS)
 
 
 def _events(sheet: _Sheet, events: Sequence[Happened]) -> Section:
     language = sheet.language
-    lines = [event_line(event, language) for event in events[:MOST_EVENTS]]
+    lines = [event_line(event, language, sheet.zone) for event in events[:MOST_EVENTS]]
     if len(events) > MOST_EVENTS:
         lines.append(w.MORE.of(language, count=len(events) - MOST_EVENTS))
     sheet.add(w.EVENTS_TOLD, "\n".join(lines))
@@ -128,10 +132,10 @@ def _events(sheet: _Sheet, events: Sequence[Happened]) -> Section:
 
 
 def _video(sheet: _Sheet, info: MediaInfo) -> Section:
-    sheet.add(w.PERIOD, f"{date_time(info.start_us)} – {date_time(info.end_us)}")
+    sheet.add(w.PERIOD, f"{sheet.time(info.start_us)} – {sheet.time(info.end_us)}")
     size = {"width": info.width, "height": info.height, "fps": f"{info.fps:g}"}
     sheet.add(w.PICTURES, w.PICTURES_SAY, frames=f"{info.frames:,}", **size)
-    sheet.add(w.GAPS, _gaps(info.gaps, sheet.language))
+    sheet.add(w.GAPS, _gaps(sheet, info.gaps))
     sheet.add(w.SEGMENTS, w.SEGMENTS_SAY, count=f"{len(info.sources):,}")
     for source in _ends(info.sources):
         sheet.add(w.SEGMENT, f"{source['segment_id']}: {grouped(str(source['digest']))}")
@@ -145,12 +149,12 @@ def _ends(sources: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, obje
     return sources if len(sources) < 3 else (sources[0], sources[-1])
 
 
-def _gaps(gaps: Sequence[tuple[int, int]], language: Language) -> str:
+def _gaps(sheet: _Sheet, gaps: Sequence[tuple[int, int]]) -> str:
     if not gaps:
-        return w.NO_GAPS.of(language)
-    lines = [f"{date_time(from_us)} – {date_time(to_us)}" for from_us, to_us in gaps[:MOST_GAPS]]
+        return w.NO_GAPS.of(sheet.language)
+    lines = [f"{sheet.time(from_us)} – {sheet.time(to_us)}" for from_us, to_us in gaps[:MOST_GAPS]]
     if len(gaps) > MOST_GAPS:
-        lines.append(w.MORE.of(language, count=len(gaps) - MOST_GAPS))
+        lines.append(w.MORE.of(sheet.language, count=len(gaps) - MOST_GAPS))
     return "\n".join(lines)
 
 
@@ -159,6 +163,6 @@ def _history(sheet: _Sheet, proven: Proven | None) -> Section:
         sheet.add(w.CHECKPOINT, w.NO_PROOF)
         return sheet.section(w.HISTORY)
     sheet.add(w.CHECKPOINT, w.CHECKPOINT_SAYS, size=f"{proven.size:,}")
-    sheet.add(w.APPROVAL, w.ENTRY_SAYS, seq=proven.approved_seq, time=date_time(proven.approved_us))
-    sheet.add(w.SEALING, w.ENTRY_SAYS, seq=proven.sealed_seq, time=date_time(proven.sealed_us))
+    sheet.add(w.APPROVAL, w.ENTRY_SAYS, seq=proven.approved_seq, time=sheet.time(proven.approved_us))
+    sheet.add(w.SEALING, w.ENTRY_SAYS, seq=proven.sealed_seq, time=sheet.time(proven.sealed_us))
     return sheet.section(w.HISTORY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timezone
 
 from orvault.container.happened import EventKind, Happened, Means
 from orvault.text import printable
@@ -41,9 +42,9 @@ def event_words(event: Happened, language: Language) -> str:
     return f"{told} ({', '.join(parts)})" if parts else told
 
 
-def event_line(event: Happened, language: Language) -> str:
+def event_line(event: Happened, language: Language, zone: timezone) -> str:
     """The same with its time."""
-    return f"{date_time(event.at_us)}: {event_words(event, language)}"
+    return f"{date_time(event.at_us, zone)}: {event_words(event, language)}"
 
 
 def event_list(found: Sequence[Happened], more: int, language: Language) -> list[str]:

@@ -53,8 +53,12 @@ KEYS: dict[Act, Key] = {
     Act.ON_60: Key(("Shift+Right",), "Shift+→", Text("1분 앞으로", "On a minute")),
     Act.STEP_BACK: Key((",",), ",", Text("한 프레임 뒤로", "One picture back")),
     Act.STEP_ON: Key((".",), ".", Text("한 프레임 앞으로", "One picture on")),
-    Act.MARK_BACK: Key(("P", "PgUp"), "P", Text("이전 표시(공백, 사건 등)로", "To the previous mark (gap, event, …)")),
-    Act.MARK_ON: Key(("N", "PgDown"), "N", Text("다음 표시(공백, 사건 등)로", "To the next mark (gap, event, …)")),
+    Act.MARK_BACK: Key(
+        ("P", "PgUp"), "P", Text("이전 표시(공백, 사건 등)로", "To the previous mark (gap, event, …)")
+    ),
+    Act.MARK_ON: Key(
+        ("N", "PgDown"), "N", Text("다음 표시(공백, 사건 등)로", "To the next mark (gap, event, …)")
+    ),
     Act.START: Key(("Home",), "Home", Text("처음으로", "To the beginning")),
     Act.END: Key(("End",), "End", Text("끝으로", "To the end")),
     Act.SLOWER: Key(("-", "["), "-", Text("느리게", "Slower")),

@@ -6,6 +6,7 @@ Decides what the verdict is at any moment; shows nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timezone
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -20,6 +21,7 @@ from player.window.checker import Checker
 from player.window.facts import Known
 from player.window.marks import Mark, marks_of
 from player.window.playback import Playback
+from player.window.times import zone_of
 from player.window.verdicts import Shown
 from player.window.words import Language
 
@@ -76,8 +78,18 @@ class Opened(QObject):
 
     @property
     def who(self) -> str:
-        """Whom the overlay names."""
+        """Who is watching."""
         return overlay.who(self.session.reader.manifest.terms.recipients, self._thumbprint)
+
+    @property
+    def overlay(self) -> str | None:
+        """What moves over the pictures; None where the package asks for nothing."""
+        return self.who if self.session.reader.manifest.terms.overlay else None
+
+    @property
+    def zone(self) -> timezone:
+        """The wall clock of the room."""
+        return zone_of(self.session.reader.manifest.terms)
 
     @property
     def marks(self) -> list[Mark]:
@@ -108,6 +120,11 @@ class Opened(QObject):
             for_this_run=self._for_this_run,
         )
 
+    def weightier(self, error: OrvaultError) -> OrvaultError:
+        """What was found altered before, if anything was; else this."""
+        before = self.error
+        return before if before is not None and before.kind is ErrorKind.ALTERED else error
+
     def close(self) -> None:
         """End every thread, drop the key, close the file."""
         if self.playback is not None:
@@ -136,9 +153,8 @@ class Opened(QObject):
         """The first thing that was found wrong is the verdict, until something proves to be altered: nothing weighs
         more. Playing stands still so that nobody overlooks it.
         """
-        altered = ErrorKind.ALTERED
-        if self.error is None or (error.kind is altered and self.error.kind is not altered):
-            self.error = error
+        altered = error.kind is ErrorKind.ALTERED
+        self.error = self.weightier(error) if altered else self.error or error
         if self.playback is not None:
             self.playback.pause()
         self.changed.emit()

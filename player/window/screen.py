@@ -5,6 +5,8 @@ Holds the picture that is shown and no other.
 
 from __future__ import annotations
 
+from datetime import timezone
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaintEvent
@@ -16,18 +18,21 @@ from player.reel import Picture
 from player.window import words as w
 from player.window.look import ON_STAGE, STAGE
 from player.window.overlay import lines, place_at
-from player.window.times import clock_time
+from player.window.times import HOSPITAL, clock_time
 from player.window.words import Language
 
 _MARGIN = 8
 
 
 class Screen(QWidget):
-    """Where one camera is seen. Without a picture it says why there is none."""
+    """Where one camera is seen. Without a picture it says why there is none.
 
-    def __init__(self, info: MediaInfo, who: str) -> None:
+    `who` moves over the pictures with the present time; None: nothing does. `zone` is the camera's wall clock.
+    """
+
+    def __init__(self, info: MediaInfo, who: str | None, zone: timezone = HOSPITAL) -> None:
         super().__init__()
-        self.info, self._who = info, who
+        self.info, self._who, self._zone = info, who, zone
         self.title = printable(info.title or info.camera_id)
         self.setMinimumSize(200, 112)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -65,7 +70,7 @@ class Screen(QWidget):
         """Word what screen readers say."""
         self.setAccessibleName(w.CAMERA.of(language, title=self.title))
         if self.at_us is not None:
-            told = w.PICTURE_AT.of(language, title=self.title, time=clock_time(self.at_us))
+            told = w.PICTURE_AT.of(language, title=self.title, time=clock_time(self.at_us, self._zone))
             self.setAccessibleDescription(told)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
@@ -76,7 +81,8 @@ class Screen(QWidget):
         place = self._place()
         if self._image is not None and not self._message:
             painter.drawImage(place, self._image)
-            self._draw_who(painter, place)
+            if self._who is not None:
+                self._draw_who(painter, self._who, place)
         else:
             painter.setPen(QColor(ON_STAGE))
             text = self.rect().adjusted(16, 16, -16, -16)
@@ -95,9 +101,9 @@ class Screen(QWidget):
         return QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
 
     def _draw_name(self, painter: QPainter) -> None:
-        name = (
-            self.title if self.at_us is None or self._message else f"{self.title}  {clock_time(self.at_us)}"
-        )
+        name = self.title
+        if self.at_us is not None and not self._message:
+            name += f"  {clock_time(self.at_us, self._zone)}"
         font = QFont(self.font())
         font.setPointSizeF(9.5)
         painter.setFont(font)
@@ -110,13 +116,13 @@ class Screen(QWidget):
         painter.setPen(QColor("white"))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, shown)
 
-    def _draw_who(self, painter: QPainter, place: QRectF) -> None:
+    def _draw_who(self, painter: QPainter, who: str, place: QRectF) -> None:
         font = QFont(self.font())
         font.setPixelSize(max(11, int(place.height() / 26)))
         metrics = QFontMetricsF(font)
         told = [
             metrics.elidedText(each, Qt.TextElideMode.ElideRight, place.width() - 2 * _MARGIN)
-            for each in lines(self._who, self._now_us)
+            for each in lines(who, self._now_us)
         ]
         width = max(metrics.horizontalAdvance(each) for each in told)
         height = metrics.height() * len(told)

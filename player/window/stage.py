@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timezone
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QIcon
@@ -31,7 +32,7 @@ from player.window.look import STAGE
 from player.window.marks import NEAR_US, Events, Gaps, Mark
 from player.window.screen import Screen
 from player.window.timeline import TimeLine
-from player.window.times import clock_time, date_time
+from player.window.times import HOSPITAL, clock_time, date_time
 from player.window.verdicts import failed
 from player.window.words import Language, Text
 
@@ -46,16 +47,24 @@ class Stage(QWidget):
     acted = Signal(object)
     speed_chosen = Signal(float)
 
-    def __init__(self, media: Sequence[MediaInfo], marks: Sequence[Mark], clock: PlayClock, who: str) -> None:
+    def __init__(
+        self,
+        media: Sequence[MediaInfo],
+        marks: Sequence[Mark],
+        clock: PlayClock,
+        who: str | None,
+        zone: timezone = HOSPITAL,
+    ) -> None:
         super().__init__()
+        self._zone = zone
         self._media, self._clock, self.marks = list(media), clock, marks
         self._language = Language.KOREAN
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._errors: dict[int, OrvaultError] = {}
         self._gaps, self._events = [Gaps(info.gaps) for info in media], Events(marks)
-        self.screens = [Screen(info, who) for info in media]
+        self.screens = [Screen(info, who, zone) for info in media]
         self.line = TimeLine()
-        self.line.set_span(clock.first_us, clock.last_us, marks)
+        self.line.set_span(clock.first_us, clock.last_us, marks, zone)
         self.now = QLabel()
         self.now.setObjectName("clock")
         self.now.setTextFormat(Qt.TextFormat.PlainText)
@@ -85,7 +94,7 @@ class Stage(QWidget):
         """Show where the clock is."""
         here = self._clock.position_us
         self.line.set_position(here)
-        self.now.setText(date_time(here).replace(" (", f".{here % 1_000_000 // 100_000} ("))
+        self.now.setText(date_time(here, self._zone, tenths=True))
         self._tell_events(here)
         running = self._clock.running
         play = self._buttons[Act.PLAY]
@@ -143,7 +152,8 @@ class Stage(QWidget):
             shown = failed(error, None, language)
             screen.say(f"{w.STOPPED.of(language)}\n\n{shown.word}. {printable(shown.sentence)}")
         elif gap is not None:
-            screen.say(w.IN_GAP.of(language, from_=clock_time(gap[0]), to=clock_time(gap[1])))
+            begin, end = (clock_time(us, self._zone) for us in gap)
+            screen.say(w.IN_GAP.of(language, from_=begin, to=end))
         elif not info.start_us <= here <= info.end_us:
             screen.say(w.OUTSIDE.of(language))
         else:

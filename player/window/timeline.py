@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timezone
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, Signal
@@ -24,7 +25,7 @@ from player.window import words as w
 from player.window.happenings import event_list
 from player.window.look import ACCENT, CLEAR, COVERED, EVENT, GAP, LINE
 from player.window.marks import Columns, Events, Held, Mark, MarkKind, runs
-from player.window.times import clock_time
+from player.window.times import HOSPITAL, clock_time
 from player.window.words import Language, Text
 
 THUMBNAIL_PX = 200
@@ -81,12 +82,13 @@ class TimeLine(QSlider):
         self._first_us, self._last_us, self._position_us, self._tick_us = 0, 1, 0, 1000
         self._count, self._columns, self._events = 0, Columns((), 0, 1), Events(())
         self._held: dict[MarkKind, Held] = {}
-        self._language = Language.KOREAN
+        self._language, self._zone = Language.KOREAN, HOSPITAL
         self._peek = Peek(self)
         self._hover_us: int | None = None
 
-    def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark]) -> None:
-        """What it stands for."""
+    def set_span(self, first_us: int, last_us: int, marks: Sequence[Mark], zone: timezone = HOSPITAL) -> None:
+        """What it stands for; times are told by the clock of `zone`."""
+        self._zone = zone
         self._first_us, self._last_us, self._count = first_us, max(last_us, first_us + 1), len(marks)
         self._columns, self._events = Columns(marks, self._first_us, self._last_us), Events(marks)
         self._place_marks()
@@ -105,7 +107,7 @@ class TimeLine(QSlider):
         """Word what screen readers say."""
         self._language = language
         self.setAccessibleName(w.TIME_LINE.of(language))
-        now = clock_time(self._position_us)
+        now = clock_time(self._position_us, self._zone)
         self.setAccessibleDescription(w.TIME_LINE_SAYS.of(language, now=now, marks=self._count))
 
     def show_thumbnail(self, asked_us: int, pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
@@ -174,7 +176,7 @@ class TimeLine(QSlider):
         if event.buttons() & Qt.MouseButton.LeftButton:
             self.sought.emit(at_us)
         self._hover_us = at_us
-        self._peek.told.setText("\n".join([clock_time(at_us), *self._named(at_us)]))
+        self._peek.told.setText("\n".join([clock_time(at_us, self._zone), *self._named(at_us)]))
         self._place_peek()
         self.peeked.emit(at_us)
 

@@ -46,6 +46,7 @@ class Setup:
     language: Language
     key: Path | None = None
     for_this_run: Callable[[str], bool] = lambda fingerprint: False
+    keep_language: Callable[[Language], None] = lambda language: None
 
 
 class Window(QMainWindow):
@@ -98,9 +99,10 @@ class Window(QMainWindow):
         self._show(self.terms)
 
     def refuse(self, path: Path, error: OrvaultError, label: Label | None = None) -> None:
-        """The package stays shut, or is shut now."""
+        """The package stays shut, or is shut now: that something in it is altered outweighs why."""
         if self.opened is not None:
             label = self.opened.session.reader.label
+            error = self.opened.weightier(error)
         self._note_time()
         self.close_package()
         self._failed = (path, error, label)
@@ -125,8 +127,8 @@ class Window(QMainWindow):
     def _on_accepted(self) -> None:
         if self.opened is None:
             return
-        playback = self.opened.play()
-        self.stage = Stage(playback.media, self.opened.marks, playback.clock, self.opened.who)
+        opened, playback = self.opened, self.opened.play()
+        self.stage = Stage(playback.media, opened.marks, playback.clock, opened.overlay, opened.zone)
         self.pages.addWidget(self.stage)
         self.steering.take(playback, self.stage)
         self.stage.speak(self.language)
@@ -166,13 +168,17 @@ class Window(QMainWindow):
             self.stage.speak(language)
         self.show_verdict()
 
+    def _switch_language(self) -> None:
+        self.speak(self.language.other)
+        self.setup.keep_language(self.language)
+
     def act(self, act: Act) -> None:
         """Do what a key or a button stands for."""
         always: dict[Act, Callable[[], object]] = {
             Act.OPEN: self.door.choose_file,
             Act.DETAILS: self.papers.details,
             Act.REPORT: self.papers.save_report,
-            Act.LANGUAGE: lambda: self.speak(self.language.other),
+            Act.LANGUAGE: self._switch_language,
             Act.HELP: lambda: Help(self, self.language).exec(),
         }
         if act in ALWAYS:

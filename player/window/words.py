@@ -162,6 +162,9 @@ CHOSEN = Text(
     "{by}, {time}: {clear} parts left clear, {drawn} regions covered",
 )
 WATERMARK = Text("워터마크", "Watermark")
+OVERLAY = Text("화면 표시", "Over the pictures")
+OVERLAY_ON = Text("열람자와 현재 시각이 움직이며 표시됨", "who is watching and the present time, moving")
+OVERLAY_OFF = Text("없음 (병원이 정함)", "nothing (the hospital's choice)")
 ISSUED = Text("발급 일시", "Issued")
 VALID = Text("열람 기간", "Can be opened")
 NAME = Text("이름", "Name")
