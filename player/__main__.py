@@ -65,16 +65,17 @@ def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = Fals
     with show.errors_shown(as_json), PackageReader.open(file, partial=True) as reader:
         believed = roots.believed(root or [], show.skipped)
         issuer = reader.check_issuer(believed, revocations.held(believed))
+        pin = roots.belief(issuer.fingerprint)
         if not as_json:
-            show.label_lines(reader, issuer)
+            show.label_lines(reader, issuer, pin)
         try:
             reader.check_time(SeenClock(SystemClock()).now_us())
-            found = of_label(issuer)
+            found = of_label(issuer, pin)
         except OrvaultError as error:
             found = of_error(error)
         if reader.damage is not None:
             found = of_error(reader.damage)
-        show.verdict(found, show.label_facts(reader, issuer), as_json=as_json)
+        show.verdict(found, show.label_facts(reader, issuer, pin), as_json=as_json)
         raise typer.Exit(found.exit_code)
 
 
@@ -92,9 +93,10 @@ def verify(
 ) -> None:
     """Verify every byte: issuer, signature, validity, papers and video."""
     with show.errors_shown(as_json), _opened(file, root) as session:
-        facts = show.label_facts(session.reader, session.issuer)
+        pin = roots.belief(session.issuer.fingerprint)
+        facts = show.label_facts(session.reader, session.issuer, pin)
         if not as_json:
-            show.label_lines(session.reader, session.issuer)
+            show.label_lines(session.reader, session.issuer, pin)
         if not without_key:
             manifest = session.unlock(
                 _secret(password_file, key, session), _activator(session, allow_unknown)
@@ -108,7 +110,7 @@ def verify(
             if without_key
             else f"; {of_history(session.reader.proven)}"
         )
-        _end(of_issuer(session.issuer, f"no byte was altered{opened}"), facts, as_json)
+        _end(of_issuer(session.issuer, f"no byte was altered{opened}", pin), facts, as_json)
 
 
 @app.command()
@@ -141,8 +143,9 @@ def play(
             played = _play_all(session, camera)
             _verify_video(session)  # also what a decoder had no reason to read
             proven = show.history_facts(session.reader.proven)
+            pin = roots.belief(session.issuer.fingerprint)
             facts = (
-                show.label_facts(session.reader, session.issuer)
+                show.label_facts(session.reader, session.issuer, pin)
                 | proven
                 | {
                     "played": [
@@ -154,7 +157,7 @@ def play(
                 for each in played:
                     show.line("Played", f"{each.camera_id}: {each.frames} frames, {each.seconds:.1f} s")
             checked = f"no byte was altered and every frame played; {of_history(session.reader.proven)}"
-            _end(of_issuer(session.issuer, checked), facts, as_json)
+            _end(of_issuer(session.issuer, checked, pin), facts, as_json)
 
 
 @app.command("open")

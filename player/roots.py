@@ -28,6 +28,8 @@ from orvault.container.files import read_bounded, storage_error, write_private
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import is_name
 
+PINNED = "is pinned here"  # why a root is believed, as verdicts say it
+GIVEN = "was given on the command line and is not pinned here"
 HOME_VARIABLE = "ORVAULT_PLAYER_HOME"
 MIN_PREFIX = 8
 
@@ -108,6 +110,16 @@ def pinned(skipped: Callable[[OrvaultError], None]) -> list[Root]:
         else:
             skipped(root)
     return sorted(found, key=lambda root: (root.name, root.fingerprint))
+
+
+def is_pinned(fingerprint: str) -> bool:
+    """Whether this user pinned the root, whatever else is believed for a run."""
+    return any(root.fingerprint == fingerprint for root in pinned(lambda told_elsewhere: None))
+
+
+def belief(fingerprint: str) -> str:
+    """Why this root is believed, if it is: PINNED, or GIVEN for this run."""
+    return PINNED if is_pinned(fingerprint) else GIVEN
 
 
 def remove(prefix: str) -> str:

@@ -22,12 +22,13 @@ from orvault.container.package import Label, Manifest, PackageReader
 from orvault.container.trust import Issuer
 from orvault.errors import OrvaultError
 from orvault.text import grouped, printable
+from player.roots import GIVEN, PINNED
 from player.verdict import Verdict, of_error
 
 OUT = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
 ERR = Console(highlight=False, markup=False, emoji=False, soft_wrap=True, stderr=True)
 
-
+_BELIEVED = {PINNED: "pinned here", GIVEN: "given on the command line"}
 INDENT = 14  # of values, behind their names
 
 
@@ -83,8 +84,8 @@ def progress() -> Progress:
     )
 
 
-def label_facts(reader: PackageReader, issuer: Issuer | None) -> dict[str, object]:
-    """What the clear label says, for `--json`."""
+def label_facts(reader: PackageReader, issuer: Issuer | None, pin: str) -> dict[str, object]:
+    """What the clear label says, for `--json`; `pin`: why a believed root is (`roots.belief`)."""
     label = reader.label
     return {
         "activation": None if label.activation is None else label.activation.address,
@@ -98,7 +99,8 @@ def label_facts(reader: PackageReader, issuer: Issuer | None) -> dict[str, objec
             "name": issuer.name,
             "root": issuer.root_name,
             "root_fingerprint": issuer.fingerprint,
-            "pinned": issuer.pinned,
+            "pinned": issuer.pinned and pin == PINNED,
+            "given": issuer.pinned and pin == GIVEN,
         },
         "recipients": {
             "issued": len(label.slots),
@@ -109,14 +111,15 @@ def label_facts(reader: PackageReader, issuer: Issuer | None) -> dict[str, objec
     }
 
 
-def label_lines(reader: PackageReader, issuer: Issuer | None) -> None:
+def label_lines(reader: PackageReader, issuer: Issuer | None, pin: str) -> None:
     """The same for a person."""
     label: Label = reader.label
     line("Package", label.package_id)
     if issuer is not None:
         line("Issued by", f"{issuer.name} (root: {issuer.root_name})")
         line(
-            "Root", f"{grouped(issuer.fingerprint)} ({'pinned here' if issuer.pinned else 'not pinned here'})"
+            "Root",
+            f"{grouped(issuer.fingerprint)} ({_BELIEVED[pin] if issuer.pinned else 'not pinned here'})",
         )
     line("Issued", utc_iso(label.issued_us))
     line("Opens from", utc_iso(label.not_before_us))
@@ -154,6 +157,7 @@ def manifest_lines(manifest: Manifest) -> None:
     if terms.masking_choice is not None:
         _choice_lines(terms.masking_choice)
     line("Watermark", terms.watermark)
+    line("Overlay", "who is watching, and the time" if terms.overlay else "none")
     for info in manifest.media:
         line(
             "Camera",

@@ -12,6 +12,7 @@ from orvault.container.history import Proven
 from orvault.container.trust import Issuer
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 from orvault.text import grouped, printable
+from player.roots import PINNED
 
 GENUINE = "genuine"
 ISSUER_UNKNOWN = "intact, issuer unknown"
@@ -42,7 +43,7 @@ class Verdict:
     exit_code: int
 
 
-def of_issuer(issuer: Issuer, checked: str, pin: str = "is pinned here") -> Verdict:
+def of_issuer(issuer: Issuer, checked: str, pin: str = PINNED) -> Verdict:
     """The verdict over a package in which nothing was wrong; `checked` says how far that was looked into, `pin` why
     the root of a believed issuer is believed.
     """
@@ -53,12 +54,12 @@ def of_issuer(issuer: Issuer, checked: str, pin: str = "is pinned here") -> Verd
     return _unknown(ISSUER_UNKNOWN, f"Intact, issuer unknown: {checked}, but", issuer)
 
 
-def of_label(issuer: Issuer) -> Verdict:
+def of_label(issuer: Issuer, pin: str = PINNED) -> Verdict:
     """The verdict of who read the label alone: nothing that lies behind it, papers or video, was verified."""
     name = printable(issuer.name)
     rest = "Of its papers and its video nothing was verified: `orvault-player verify` does that."
     if issuer.pinned:
-        words = f"Label intact: as {name}, whose root certificate is believed here, signed it. {rest}"
+        words = f"Label intact: as {name}, whose root certificate {pin}, signed it. {rest}"
         return Verdict(LABEL_INTACT, words + _revoked_since(issuer), 0)
     return _unknown(LABEL_ISSUER_UNKNOWN, f"Label intact, issuer unknown. {rest} And", issuer)
 

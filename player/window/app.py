@@ -15,11 +15,11 @@ from orvault.clock import SystemClock
 from player import revocations, roots, show
 from player.seen import SeenClock
 from player.session import Session
-from player.window import look
+from player.window import look, remembered
 from player.window.window import Setup, Window
 from player.window.words import Language
 
-LANGUAGE_VARIABLE = "ORVAULT_PLAYER_LANGUAGE"  # "ko" or "en"; else the system's language decides
+LANGUAGE_VARIABLE = "ORVAULT_PLAYER_LANGUAGE"  # "ko" or "en"
 FAULT = 70  # exit code: the program itself is broken (sysexits.h, EX_SOFTWARE)
 
 
@@ -43,9 +43,10 @@ def start(file: Path | None, extra_roots: list[Path], key: Path | None) -> tuple
         return Session.open(path, believed, clock, revocations.held(believed), partial=True)
 
     def for_this_run(fingerprint: str) -> bool:
-        return all(root.fingerprint != fingerprint for root in roots.pinned(lambda told_at_opening: None))
+        return not roots.is_pinned(fingerprint)
 
-    window = Window(Setup(open_session, SeenClock(SystemClock()), language(), key, for_this_run))
+    clock = SeenClock(SystemClock())
+    window = Window(Setup(open_session, clock, language(), key, for_this_run, remembered.keep_language))
     window.show()
     if file is not None:
         QTimer.singleShot(0, lambda: window.door.open_file(file))
@@ -53,8 +54,8 @@ def start(file: Path | None, extra_roots: list[Path], key: Path | None) -> tuple
 
 
 def language() -> Language:
-    """Korean where the system is, English elsewhere; the window can be switched."""
-    wish = os.environ.get(LANGUAGE_VARIABLE, "") or QLocale.system().name()[:2]
+    """The one named for this start, else the one chosen last, else Korean where the system is; else English."""
+    wish = os.environ.get(LANGUAGE_VARIABLE, "") or remembered.language() or QLocale.system().name()[:2]
     return Language.KOREAN if wish == Language.KOREAN else Language.ENGLISH
 
 

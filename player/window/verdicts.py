@@ -15,6 +15,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import printable
 from player.activation import ACTIVATION
 from player.verdict import of_error, of_history, of_issuer
+from player.window import korean
 from player.window.times import date, date_time
 from player.window.words import Language, Text
 
@@ -138,6 +139,11 @@ def _history(proven: Proven | None) -> str:
     return f"승인({date(proven.approved_us)})과 봉인이 병원 이력에 있음이 증명되었습니다."
 
 
+def _in_korean(error: OrvaultError) -> str:
+    told = printable(error.message)
+    return korean.video(told) if error.kind is ErrorKind.BAD_MEDIA else korean.message(told)
+
+
 def failed(error: OrvaultError, label: Label | None, language: Language) -> Shown:
     """What an error says of the package; `label` where it could be read."""
     verdict = of_error(error)
@@ -146,13 +152,13 @@ def failed(error: OrvaultError, label: Label | None, language: Language) -> Show
         return Shown(level, word.en, verdict.sentence.removeprefix(f"{word.en}: "), verdict.name)
     over = error.kind is ErrorKind.EXPIRED and error.where == ACTIVATION  # not the package's own time
     template = _LEASE_OVER if over else _KOREAN.get(error.kind)
-    where = printable(error.where) or "패키지"
+    where = korean.place(printable(error.where)) or "패키지"
     times = {"until": "-", "since": "-"}
     if label is not None:
         times = {"until": date_time(label.not_after_us), "since": date_time(label.not_before_us)}
     told = (
         printable(str(error))
         if template is None
-        else template.format(where=where, told=printable(error.message), **times)
+        else template.format(where=where, told=_in_korean(error), **times)
     )
     return Shown(level, word.ko, told, verdict.name)
