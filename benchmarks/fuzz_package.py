@@ -16,8 +16,6 @@ from pathlib import Path
 
 from benchmarks import report
 
-VECTORS = Path(__file__).resolve().parents[1] / "tests" / "vectors" / "hostile"
-VIDEO = Path(__file__).resolve().parents[1] / "tests" / "media" / "bars.mp4"
 MB = 1_200  # of the whole process, decoder, interpreter and instrumentation included
 SLOWEST_S = 20  # of one input
 _STATISTICS = re.compile(r"stat::(\w+):\s+(\d+)")
@@ -33,15 +31,10 @@ def _fuzz(arguments: list[str]) -> None:
     atheris.Fuzz()
 
 
-def seeds(folder: Path) -> None:
-    """Where the search begins: every vector, and the whole of a small video."""
-    for path in sorted(VECTORS.glob("*.bin")):
-        (folder / path.name).write_bytes(path.read_bytes())
-    (folder / "video").write_bytes(b"\x05" + VIDEO.read_bytes())
-
-
 def main() -> int:
     """Fuzz, report, and return the exit code."""
+    from benchmarks import fuzz_seeds  # not in the child, which has to import the player's code instrumented
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz"))
@@ -49,7 +42,7 @@ def main() -> int:
     given.findings.mkdir(parents=True, exist_ok=True)
     before = set(given.findings.iterdir())
     with tempfile.TemporaryDirectory() as folder:
-        seeds(Path(folder))
+        fuzz_seeds.write(Path(folder))
         options = {
             "max_total_time": given.seconds, "rss_limit_mb": MB, "malloc_limit_mb": MB, "timeout": SLOWEST_S,
             "max_len": 1 << 16, "print_final_stats": 1, "verbosity": 0, "artifact_prefix": f"{given.findings}/",

@@ -10,6 +10,7 @@ import io
 import itertools
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container import canonical, dsse
@@ -22,8 +23,14 @@ from orvault.container.trust import Identity, create_root, issue
 from orvault.errors import OrvaultError
 from player.decoding import decoded
 from player.film import Film
+from player.window.budget import views
+from player.window.facts import Known, sections
+from player.window.marks import Columns, Events, marks_of, span_of
+from player.window.verdicts import Level, Shown
+from player.window.words import Language
 
 MAX_PICTURES = 12  # decoded of one input: what a bad one does, it does early
+_SHOWN = Shown(Level.CHECKING, "Checking", "So far.", "checking")
 EARLY = FakeClock(us=1_700_000_000 * US_PER_S)
 
 
@@ -59,8 +66,17 @@ def label(data: bytes) -> None:
 
 
 def manifest(data: bytes) -> None:
-    """A manifest's payload, behind its seal and its signature."""
-    Manifest.read(Fields(canonical.decode(data, max_bytes=MAX_LABEL_BYTES, where="manifest"), "manifest"))
+    """A manifest's payload, behind its seal and its signature; then what the window makes of it."""
+    value = canonical.decode(data, max_bytes=MAX_LABEL_BYTES, where="manifest")
+    found = Manifest.read(Fields(value, "manifest"))
+    assert found.to_json() == value, "history's digest is over what was read"
+    marks = marks_of(found)
+    first_us, last_us = span_of(found.media)
+    Columns(marks, first_us, max(last_us, first_us + 1)).held(1000, 3)
+    Events(marks).between(first_us, last_us, 5)
+    assert views(found.media)
+    for language in Language:
+        sections(Known(Path("package"), _SHOWN, manifest=found), language)
 
 
 def slots(data: bytes) -> None:

@@ -6,7 +6,7 @@ Belongs to the window's thread; what the others find comes here through signals,
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal
@@ -15,6 +15,7 @@ from orvault.container.package import MediaInfo
 from orvault.errors import ErrorKind, OrvaultError
 from player.reel import Picture, Reel
 from player.session import Session
+from player.window.budget import views
 from player.window.clockwork import PlayClock
 from player.window.follower import Follower
 from player.window.marks import span_of
@@ -66,8 +67,19 @@ class Playback(QObject):
         self.stopped.connect(self._on_stopped)
         self._mail = [Mailbox() for _ in media]
         self._arrived.connect(self._deliver)
-        self._followers = [self._follow(number, info) for number, info in enumerate(media)]
+        self._followers: dict[int, Follower] = {}
+        self.watch(views(self.media)[0])
         self._small = self._thumbnails()
+
+    def watch(self, numbers: Iterable[int]) -> None:
+        """Decode these cameras and no others; one that was stopped stays so."""
+        wanted = [number for number in numbers if number not in self._standing]
+        for number in self._followers.keys() - set(wanted):
+            self._followers.pop(number).close()
+            self._mail[number].take()
+        for number in wanted:
+            if number not in self._followers:
+                self._followers[number] = self._follow(number, self.media[number])
 
     def toggle(self) -> None:
         """Play or pause."""
@@ -86,7 +98,7 @@ class Playback(QObject):
     def seek(self, at_us: int) -> None:
         """All cameras jump there."""
         taken = self.clock.seek(at_us)
-        for follower in self._followers:
+        for follower in self._followers.values():
             follower.seek(taken)
         self.moved.emit()
 
@@ -97,7 +109,8 @@ class Playback(QObject):
     def step(self, forward: bool) -> None:
         """Stand, and show the lead camera's neighbouring picture; the others follow to its time."""
         self.clock.pause()
-        self._followers[self.lead].step(forward)
+        if self.lead in self._followers:
+            self._followers[self.lead].step(forward)
 
     def change_speed(self, change: Callable[[PlayClock], None]) -> None:
         """Faster, slower, or as it was."""
@@ -107,7 +120,7 @@ class Playback(QObject):
     def set_lead(self, number: int) -> None:
         """Choose the camera that is stepped and hovered over; the first that plays where this one was stopped."""
         if number in self._standing:
-            number = next((at for at in range(len(self.media)) if at not in self._standing), number)
+            number = next((at for at in self._followers if at not in self._standing), number)
         if number != self.lead:
             self.lead = number
             self._small.close()
@@ -122,7 +135,7 @@ class Playback(QObject):
         self._closed = True
         self._arrived.disconnect(self._deliver)
         self._small.close()
-        for follower in self._followers:
+        for follower in self._followers.values():
             follower.close()
         for box in self._mail:
             box.take()
@@ -134,7 +147,7 @@ class Playback(QObject):
             self.seek(self.clock.first_us)
 
     def _nudge(self) -> None:
-        for follower in self._followers:
+        for follower in self._followers.values():
             follower.nudge()
         self.moved.emit()
 
@@ -168,7 +181,7 @@ class Playback(QObject):
         picture, stepped = held
         if stepped:
             self.clock.seek(picture.at_us)
-            for other, follower in enumerate(self._followers):
+            for other, follower in self._followers.items():
                 if other != number:
                     follower.seek(picture.at_us)
         self.shown.emit(number, picture)

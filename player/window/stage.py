@@ -25,6 +25,7 @@ from orvault.text import printable
 from player.reel import Picture
 from player.window import icons
 from player.window import words as w
+from player.window.budget import View
 from player.window.clockwork import SPEEDS, PlayClock
 from player.window.happenings import event_list
 from player.window.keys import KEYS, Act
@@ -71,6 +72,7 @@ class Stage(QWidget):
         self.happening = QLabel()  # the events of this moment
         self.happening.setTextFormat(Qt.TextFormat.PlainText)
         self.happening.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.which, self._chosen = QLabel(), tuple(range(len(media)))
         self.speed = QComboBox()
         for speed in SPEEDS:
             self.speed.addItem(f"{speed:g}×", speed)
@@ -121,12 +123,29 @@ class Stage(QWidget):
         for screen in self.screens:
             screen.speak(language)
         self.line.speak(language)
+        self._tell_chosen()
         self.refresh()
 
-    def choose(self, number: int | None) -> None:
-        """Show one camera alone, or all of them."""
-        for at, screen in enumerate(self.screens):
-            screen.setVisible(number is None or at == number)
+    def choose(self, chosen: View) -> None:
+        """Show these cameras; of the others no picture is held."""
+        self._chosen, columns = chosen, COLUMNS.get(len(chosen), 3)
+        for number, screen in enumerate(self.screens):
+            self._grid.removeWidget(screen)
+            if number not in chosen:
+                screen.drop()
+            screen.setVisible(number in chosen)
+        for at, number in enumerate(chosen):
+            self._grid.addWidget(self.screens[number], at // columns, at % columns)
+        self._tell_chosen()
+
+    def _tell_chosen(self) -> None:
+        first, last, count = self._chosen[0] + 1, self._chosen[-1] + 1, len(self.screens)
+        which = str(first) if first == last else f"{first}–{last}"
+        told = w.WHICH_CAMERAS.of(self._language, which=which, count=count)
+        self.which.setText(told)
+        self.which.setToolTip(w.WHICH_CAMERAS_HINT.of(self._language))
+        self.which.setAccessibleName(f"{told}. {self.which.toolTip()}")
+        self.which.setVisible(len(self._chosen) < count)
 
     def drop(self) -> None:
         """Hold no picture any more."""
@@ -184,12 +203,9 @@ class Stage(QWidget):
     def _arrange(self) -> None:
         grid_of = QWidget()
         grid_of.setStyleSheet(f"background: {STAGE};")
-        grid = QGridLayout(grid_of)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(2)
-        columns = COLUMNS.get(len(self.screens), 3)
-        for at, screen in enumerate(self.screens):
-            grid.addWidget(screen, at // columns, at % columns)
+        self._grid = QGridLayout(grid_of)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(2)
         row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.now)
@@ -197,6 +213,7 @@ class Stage(QWidget):
         for act, button in self._buttons.items():
             if act is Act.FULL_SCREEN:
                 row.addStretch(1)
+                row.addWidget(self.which)
                 row.addWidget(self.speed)
             row.addWidget(button)
         controls = QWidget()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from PySide6.QtWidgets import QMainWindow
 
 from orvault.clock import US_PER_S
+from player.window.budget import View, views
 from player.window.clockwork import PlayClock
 from player.window.keys import Act
 from player.window.marks import next_mark, previous_mark
@@ -21,11 +22,14 @@ class Steering:
         self._window = window
         self._playback: Playback | None = None
         self._stage: Stage | None = None
-        self._alone: int | None = None  # the one camera that is shown, if not all are
+        self._views: list[View] = []
+        self._view = 0  # which of them is shown
 
     def take(self, playback: Playback, stage: Stage) -> None:
         """A package is watched from now on."""
-        self._playback, self._stage, self._alone = playback, stage, None
+        self._playback, self._stage = playback, stage
+        self._views, self._view = views(playback.media), 0
+        stage.choose(self._views[0])
         playback.shown.connect(stage.show_picture)
         playback.stopped.connect(stage.stop_camera)
         playback.small.connect(lambda at_us, picture: stage.line.show_thumbnail(at_us, picture.pixels))
@@ -80,15 +84,15 @@ class Steering:
             self._playback.seek(mark.from_us)
 
     def _next_camera(self) -> None:
-        """All cameras, then each alone, then all again."""
+        """All cameras, group by group where they are too many, then each alone, then all again."""
         assert self._playback is not None and self._stage is not None
-        count = len(self._stage.screens)
-        if count == 1:
+        if len(self._views) == 1:
             return
-        following = 0 if self._alone is None else self._alone + 1
-        self._alone = following if following < count else None
-        self._stage.choose(self._alone)
-        self._playback.set_lead(self._alone or 0)
+        self._view = (self._view + 1) % len(self._views)
+        chosen = self._views[self._view]
+        self._playback.watch(chosen)
+        self._playback.set_lead(chosen[0])
+        self._stage.choose(chosen)
 
     def _full_screen(self) -> None:
         if self._window.isFullScreen():

@@ -98,6 +98,11 @@ FULL_SCREEN = Text("전체 화면", "Full screen")
 TIME_LINE = Text("시간 막대", "Time line")
 TIME_LINE_SAYS = Text("{now}, 표시 {marks}개", "{now}, {marks} marks")
 CAMERA = Text("카메라 {title}", "Camera {title}")
+WHICH_CAMERAS = Text("카메라 {which} / {count}", "Camera {which} of {count}")
+WHICH_CAMERAS_HINT = Text(
+    "한 번에 보여 줄 수 있는 만큼만 보입니다. C: 다음 카메라",
+    "As many as can be shown at once. C: the next ones",
+)
 PICTURE_AT = Text("{title}, {time}의 화면", "{title}, picture of {time}")
 IN_GAP = Text(
     "기록된 공백: 이 시간에는 영상이 없습니다\n{from_} – {to}",

@@ -106,6 +106,7 @@ def test_a_package_holds_every_camera_masked_and_verifiable(site: Site) -> None:
             assert len(frames) == 30
             assert all(flat(frame, INSIDE) and not flat(frame, CORNER) for frame in frames)
         told = [(event.kind, event.camera_id) for event in manifest.terms.events]
+        assert manifest.terms.overlay and manifest.terms.utc_offset_min == 540
         assert told[0] == ("case-armed", None) and ("recording-stopped", "or1-lamp") in told
     assert request.progress.done == request.progress.total > 0
     assert [path.name for path in site.packages.iterdir()] == [f"{request.package_id}-1.orvault"]

@@ -22,6 +22,7 @@ from orvault.custody.activation import (
 )
 from orvault.custody.desks import activating
 from orvault.custody.destruction import Destruction, Step
+from orvault.custody.gate import Gate
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, consents_of, make_world, sqlite_url
 from tests.unit.activation_support import Held, allow, handed_out
@@ -155,11 +156,38 @@ def test_who_has_to_wait_takes_no_lock(world: World) -> None:
 
 def test_only_so_many_are_answered_at_once(world: World) -> None:
     held = handed_out(world)
-    with ExitStack() as others:
-        for _ in range(4):
-            others.enter_context(activating._DOOR.place())
-        assert _refused(held).kind is ErrorKind.TOO_MANY_ATTEMPTS
-    held.ask()
+    for gate, places in ((activating._DOOR, 8), (activating._RECIPIENTS, 4)):
+        with ExitStack() as others:
+            for _ in range(places):
+                others.enter_context(gate.place())
+            assert _refused(held).kind is ErrorKind.TOO_MANY_ATTEMPTS
+        held.ask()
+
+
+def test_a_flood_of_strangers_takes_no_recipients_place(world: World) -> None:
+    held = handed_out(world)
+    with activating._STRANGERS.place():  # one is being refused: that takes the ledger's lock
+        for number in range(40):
+            key = generate_private_key().public()
+            question = ActivationRequest.make(f"pkg-{number}", key, held.half)
+            assert _refused(held, question, f"203.0.113.{number}").kind is ErrorKind.TOO_MANY_ATTEMPTS
+        held.ask()
+
+
+def test_of_the_places_an_address_and_a_package_have_a_share_each() -> None:
+    gate = Gate(4, 0, "busy", share=2)
+    with gate.place("one"), gate.place("one", "first"):
+        for holders in (("one",), ("other", "one")):
+            with pytest.raises(OrvaultError, match="busy"), gate.place(*holders):
+                pass
+        full = pytest.raises(OrvaultError, match="busy")
+        with gate.place("other", "first"), gate.place(), full, gate.place("third"):
+            pass
+        with gate.place("other"):
+            pass
+    with gate.place("one"), gate.place("one"):
+        assert gate._held == {"one": 2}
+    assert not gate._held
 
 
 def test_a_fault_of_the_server_is_not_the_recipients(world: World) -> None:

@@ -425,6 +425,18 @@ def test_a_verdict_is_one_line_whatever_the_issuer_is_called() -> None:
         assert len(sentence.splitlines()) == 1
 
 
+def test_a_root_of_the_command_line_is_not_called_pinned(player: Player) -> None:
+    given = player.verify(player.made.path)
+    assert "(given on the command line)" in given.stdout and "pinned here)" not in given.stdout
+    assert "was given on the command line and is not pinned here" in given.stdout.splitlines()[-1]
+    told = json.loads(player.run("info", player.made.path, *player.root(), "--json").stdout)
+    assert (told["issuer"]["pinned"], told["issuer"]["given"]) == (False, True)
+    assert "was given on the command line" in told["message"]
+    assert player.run("trust", "add", player.root()[1]).returncode == 0
+    pinned = player.verify(player.made.path)
+    assert "(pinned here)" in pinned.stdout and "given on the command line" not in pinned.stdout
+
+
 def test_an_unreadable_file_among_the_roots_is_named_and_costs_nothing_else(player: Player) -> None:
     root = hospital()[0]
     assert player.run("trust", "add", player.root()[1]).returncode == 0

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta, timezone
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded
@@ -36,19 +37,19 @@ from orvault.container.trust import create_root
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped
 from player import roots
-from player.activation import HospitalLease
+from player.activation import ACTIVATION, HospitalLease
 from player.seen import SeenClock
 from player.session import Session
 from player.window import capture, facts, papers
 from player.window.dialogs import Details, Help
 from player.window.keys import Act
 from player.window.timeline import TimeLine
-from player.window.times import date
+from player.window.times import clock_time, date
 from player.window.verdicts import Level
 from player.window.words import Language
 
-from .container_support import DAY_US, Made, hospital
-from .window_support import TITLES, Desk, case
+from .container_support import DAY_US, Made, hospital, make_package
+from .window_support import CAMERAS, TITLES, Desk, case
 
 SECOND = US_PER_S
 
@@ -216,6 +217,68 @@ def test_what_is_altered_is_the_verdict_whatever_was_found_before(
     assert desk.window.opened is not None
     desk.window.opened.play().stopped.emit(1, OrvaultError(ErrorKind.DAMAGED, "It ends.", where="or2"))
     assert _level(desk) is Level.ALTERED and "or1" in desk.window.banner.sentence.text()
+
+
+def test_what_is_altered_stays_the_verdict_when_the_time_is_over(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    assert desk.window.opened is not None
+    altered = OrvaultError(ErrorKind.ALTERED, "Not what was signed.", where="or1")
+    desk.window.opened.playback.stopped.emit(0, altered)  # type: ignore[union-attr]
+    desk.window.refuse(made.path, OrvaultError(ErrorKind.EXPIRED, "It is over.", where=ACTIVATION))
+    assert desk.window.opened is None and desk.window.pages.currentWidget() is desk.window.refusal
+    assert _level(desk) is Level.ALTERED and desk.window.refusal.word.text() == "Altered"
+    desk.window.speak(Language.KOREAN)
+    assert desk.window.refusal.word.text() == "변조됨"
+
+
+def test_a_package_says_whether_the_viewer_moves_over_it_and_by_which_clock_it_is_told(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.watch(case(tmp_path, overlay=False, utc_offset_min=-330).path)
+    stage, opened = desk.window.stage, desk.window.opened
+    assert stage is not None and opened is not None
+    assert all(screen._who is None for screen in stage.screens)
+    assert stage.now.text().endswith("(-05:30)")
+    here = clock_time(stage.line._position_us, timezone(timedelta(minutes=-330)))
+    assert here in stage.line.accessibleDescription()
+    known = desk.window.known()
+    assert known is not None
+    rows = [row for part in facts.sections(known, Language.ENGLISH) for row in part.rows]
+    assert ("Over the pictures", "nothing (the hospital's choice)") in rows
+    assert all("(-05:30)" in value for label, value in rows if label in ("Period", "When and what"))
+    desk.shot("12-no-overlay")
+
+
+def test_without_another_wish_the_viewer_moves_over_the_pictures(desk: Desk, made: Made) -> None:
+    desk.watch(made.path)
+    assert desk.window.stage is not None and desk.window.opened is not None
+    assert {screen._who for screen in desk.window.stage.screens} == {desk.window.opened.who}
+    assert desk.window.stage.now.text().endswith("(+09:00)")
+
+
+def test_more_cameras_than_fit_are_shown_in_groups(desk: Desk, tmp_path: Path) -> None:
+    clips = {f"or{number:02d}": next(iter(CAMERAS.values())) for number in range(11)}
+    now_us = SystemClock().now_us()
+    infos = {name: {"start_us": now_us, "end_us": now_us + SECOND} for name in clips}
+    valid = {"issued_us": now_us - 9, "not_before_us": now_us - 9, "not_after_us": now_us + DAY_US}
+    path = make_package(tmp_path, clips=clips, infos=infos, **valid).path  # type: ignore[arg-type]
+    desk.open(path)
+    desk.unlock()
+    QTest.mouseClick(desk.window.terms.accept, Qt.MouseButton.LeftButton)
+    desk.wait(lambda: desk.window.stage is not None and all(desk.times()[:9]))
+    assert desk.window.stage is not None and desk.window.opened is not None
+    stage, playback = desk.window.stage, desk.window.opened.playback
+    assert playback is not None and set(playback._followers) == set(range(9))
+    assert stage.which.text() == "Camera 1–9 of 11" and stage.which.isVisible()
+    desk.shot("13-nine-of-eleven")
+    desk.press(Qt.Key.Key_C)
+    desk.wait(lambda: all(desk.times()[9:]))
+    assert set(playback._followers) == {9, 10} == {playback.lead, 10}
+    assert desk.times()[:9] == [None] * 9 and stage.which.text() == "Camera 10–11 of 11"
+    assert [screen.isVisible() for screen in stage.screens] == [False] * 9 + [True] * 2
+    desk.press(Qt.Key.Key_C)
+    desk.wait(lambda: desk.times()[0])
+    assert set(playback._followers) == {0} and stage.which.text() == "Camera 1 of 11"
 
 
 def test_what_small_pictures_find_altered_is_told(desk: Desk, made: Made) -> None:

@@ -87,6 +87,14 @@ def test_events_come_back_as_they_were_and_packages_without_them_stay_as_they_ar
     assert "events" not in terms().to_json()
 
 
+def test_the_overlay_and_the_rooms_clock_come_back_and_are_bounded() -> None:
+    for told in (terms(), terms(overlay=False), terms(utc_offset_min=-840), terms(utc_offset_min=0)):
+        assert PackageTerms.read(Fields(told.to_json(), "terms")) == told
+    for bad in ({"overlay": True}, {"overlay": 0}, {"overlay": None}, {"utc_offset_min": 841}):
+        with pytest.raises(OrvaultError, match=next(iter(bad))):
+            PackageTerms.read(Fields(terms().to_json() | bad, "terms"))
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

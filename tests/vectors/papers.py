@@ -45,6 +45,14 @@ def add_papers(vectors: Vectors) -> None:
         ("events-more", [first | {"text": "x"}, third], "'text'", "an event with more to it"),
     ):  # fmt: skip
         _add_bad(vectors, told, name, {"events": events}, words, about)
+    shown = build("shown otherwise", overlay=False, utc_offset_min=-210)
+    file = vectors.file("package/shown-otherwise.orvault", shown.data)
+    vectors.add("package/shown-otherwise", "package", "genuine", "", "no overlay, a room's clock", file=file)
+    for name, terms, words, about in (
+        ("overlay-on", {"overlay": True}, "'overlay'", "an overlay where none is to be said"),
+        ("clock-off", {"utc_offset_min": 841}, "'utc_offset_min'", "a clock of no place on earth"),
+    ):
+        _add_bad(vectors, shown, name, terms, words, about)
 
 
 def _add_bad(

@@ -26,8 +26,11 @@ from orvault.custody.throttle import ADDRESS, PAIR, Keys, Rule, check_wait
 from orvault.errors import ErrorKind, OrvaultError
 
 NOBODY = "anonymous"
-# Anybody may ask, and a question takes the ledger's one write lock, which starting and stopping wait for, too.
-_DOOR = Gate(4, 0, "Many packages are being activated at this moment.")
+# Anybody may ask, and an answer or a refusal takes the ledger's one write lock, which starting and stopping wait for,
+# too. So each has its gate: strangers, whatever their number, stand in no recipient's way, and no address in others'.
+_BUSY = "Many packages are being activated at this moment."
+_DOOR = Gate(8, 0, _BUSY, share=2)  # is it proven? Reads only
+_RECIPIENTS, _STRANGERS = Gate(4, 0, _BUSY, share=2), Gate(1, 0, _BUSY)
 # What a recipient did, or came too late for; any other error is the hospital's own, and counts against nobody.
 _REFUSALS = frozenset(
     {
@@ -98,13 +101,13 @@ class ActivationDesk(RenderDesk):
         over), TOO_MANY_ATTEMPTS; with a proof NOT_YET_VALID, EXPIRED, DESTROYED, BAD_REQUEST (no key to answer to),
         and what is wrong here (BAD_SETTINGS, ALTERED), which is not counted as a failure.
         """
-        with _DOOR.place():
-            with self._uow(read_only=True) as uow:
-                _looked_at(uow, request, client, self._clock.now_us())  # who has to wait takes no lock
-            with self._uow() as uow:
-                asked = _looked_at(uow, request, client, self._clock.now_us())
-                answer = self._lend(uow, asked)
-                uow.commit()
+        place = Keys.of(request.package_id, client, "activation").address
+        with _DOOR.place(*filter(None, [place])), self._uow(read_only=True) as uow:
+            asked = _looked_at(uow, request, client, self._clock.now_us())  # who has to wait takes no lock
+        gate = _RECIPIENTS if asked.proven else _STRANGERS
+        with gate.place(request.package_id), self._uow() as uow:
+            answer = self._lend(uow, _looked_at(uow, request, client, self._clock.now_us()))
+            uow.commit()
         return answer
 
     def _lend(self, uow: UnitOfWork, asked: _Asked) -> ActivationAnswer:
