@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import zlib
+from dataclasses import replace
 from typing import Any
 
 from orvault.container import canonical, dsse
@@ -17,7 +18,7 @@ from orvault.container.label import MANIFEST
 from orvault.container.manifest import MANIFEST_TYPE
 from orvault.container.stream import open_bytes, seal_bytes
 from orvault.container.unlocking import find_key
-from tests.vectors.packages import Built, build, payload_of, rebuilt, relabelled, taken_apart
+from tests.vectors.packages import Built, build, payload_of, relabelled
 from tests.vectors.world import RECIPIENT, SERVER, START_US, Vectors, repeatable
 
 PACKAGE_ID = "pkg-vector"
@@ -80,5 +81,5 @@ def with_terms(built: Built, salt: str, terms: dict[str, Any]) -> bytes:
         "crc32": zlib.crc32(papers),
         "sha256": hashlib.sha256(papers).hexdigest(),
     }
-    again = taken_apart(rebuilt(built.contents | {MANIFEST: bytes(papers)}))
+    again = replace(built, contents=built.contents | {MANIFEST: bytes(papers)})
     return relabelled(again, SERVER, entries=entries)
