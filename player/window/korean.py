@@ -117,6 +117,7 @@ _LINES: tuple[tuple[str, str], ...] = (
 )
 _WHERE: tuple[tuple[str, str], ...] = (
     (r"issuer", "발급자"),
+    (r"activation", "온라인 활성화"),
     (r"ZIP directory", "ZIP 목록"),
     (r"end of the file", "파일 끝"),
     (r"history of the package|signed note", "병원 이력의 증명"),
