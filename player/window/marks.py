@@ -100,6 +100,9 @@ class Events:
     def __init__(self, marks: Sequence[Mark]) -> None:
         self._marks = [mark for mark in marks if mark.event is not None]
 
+    def __bool__(self) -> bool:
+        return bool(self._marks)
+
     def between(self, from_us: int, to_us: int, most: int) -> tuple[list[Happened], int]:
         """The first of those that stand in from-to, both included, and how many there are besides."""
         begin = bisect_left(self._marks, from_us, key=_begin)

@@ -69,7 +69,10 @@ class Stage(QWidget):
         self.now = QLabel()
         self.now.setObjectName("clock")
         self.now.setTextFormat(Qt.TextFormat.PlainText)
-        self.happening = QLabel()  # the events of this moment
+        self.happening = QLabel()  # the events of this moment; it takes room where a package tells any
+        if not self._events:
+            self.happening.hide()
+        self.happening.setObjectName("pale")
         self.happening.setTextFormat(Qt.TextFormat.PlainText)
         self.happening.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.which, self._chosen = QLabel(), tuple(range(len(media)))
@@ -206,10 +209,14 @@ class Stage(QWidget):
         self._grid = QGridLayout(grid_of)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(2)
+        for (
+            screen
+        ) in self.screens:  # theirs from now on: shown without a parent each would be a window of its own
+            self._grid.addWidget(screen, 0, 0)
         row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(self.now)
-        row.addWidget(self.happening, 1)
+        row.addStretch(1)
         for act, button in self._buttons.items():
             if act is Act.FULL_SCREEN:
                 row.addStretch(1)
@@ -221,6 +228,7 @@ class Stage(QWidget):
         below = QVBoxLayout(controls)
         below.setContentsMargins(12, 4, 12, 10)
         below.setSpacing(4)
+        below.addWidget(self.happening)
         below.addWidget(self.line)
         below.addLayout(row)
         box = QVBoxLayout(self)
