@@ -76,6 +76,7 @@ class Stage(QWidget):
         self.happening.setTextFormat(Qt.TextFormat.PlainText)
         self.happening.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.which, self._chosen = QLabel(), tuple(range(len(media)))
+        self.which.setTextFormat(Qt.TextFormat.PlainText)
         self.speed = QComboBox()
         for speed in SPEEDS:
             self.speed.addItem(f"{speed:g}×", speed)
