@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import fuzz_targets
+from benchmarks import fuzz_seeds, fuzz_targets
 from orvault.errors import ErrorKind, OrvaultError
 from tests.vectors import hostile_videos
 
@@ -47,3 +47,15 @@ def test_all_of_them_together_stay_within_a_small_memory() -> None:
     command = [sys.executable, "-c", code, str(hostile_videos.VIDEO), *map(str, INPUTS)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_fuzzer_begins_with_papers_that_its_targets_take(tmp_path: Path) -> None:
+    fuzz_seeds.write(tmp_path)
+    good = [path for path in tmp_path.iterdir() if path.suffix != ".bin"]
+    met = set()
+    for path in good:
+        data = path.read_bytes()
+        target = fuzz_targets.TARGETS[data[0]]
+        target(data[1:])
+        met.add(target)
+    assert met == set(fuzz_targets.TARGETS) and len(list(tmp_path.iterdir())) == len(good) + len(INPUTS)
