@@ -136,22 +136,30 @@ class CameraRendering:
         return Trial.NOBODY
 
     def _plans(self, followed: Followed) -> Iterator[FramePlan]:
-        """The plan of each picture of the whole clip, one piece after the other."""
+        """The plan of each picture of the whole clip, one after the other.
+
+        Segment by segment: while a span is planned every region of every track in it is held, those that others hide
+        too, and of hours in which places stay covered these are many.
+        """
         job, meta = self._job, self._job.track.segments[0].header.meta
         clear = followed.clear(job.clear, job.chosen_from)
         first = 0
         for begin, last in self._spans:
-            end = first + sum(followed.counts[begin:last])
-            yield from plan_tracks(
-                followed.tracks,
-                (first, end),
-                job.policy,
-                meta.width,
-                meta.height,
-                blind=[index for index in range(first, end) if index in followed.blind],
-                clear=clear,
-            )
-            first = end
+            counts = followed.counts[begin:last]
+            until = first + sum(counts)
+            tracks = [track for track in followed.tracks if track.first < until and track.last >= first]
+            for count in counts:
+                span = (first, first + count)
+                yield from plan_tracks(
+                    tracks,
+                    span,
+                    job.policy,
+                    meta.width,
+                    meta.height,
+                    blind=[index for index in range(*span) if index in followed.blind],
+                    clear=clear,
+                )
+                first += count
 
     # --- rendering ---
 

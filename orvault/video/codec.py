@@ -7,7 +7,7 @@ written.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import av
@@ -20,6 +20,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.video.choosing import needed
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue green red
 Luma = npt.NDArray[np.uint8]  # (height, width); rows may lie apart
@@ -144,6 +145,7 @@ def decode_fragment(
     max_frames: int = MAX_FRAMES,
     threads: int = 1,
     black_for_damaged: bool = False,
+    every_s: float = 0.0,
 ) -> Iterator[Frame]:
     """The pictures of one self-contained MP4 fragment in the order in which they are shown.
 
@@ -152,6 +154,8 @@ def decode_fragment(
     is 1 because decoding costs a fiftieth of detection, and several fragments are at work at a time.
     `black_for_damaged`: for footage as it was recorded, where a camera's damaged picture must not cost the minutes
     round it. It and those predicted from it come black, as `damaged`; one that cannot be decoded at all is left out.
+    `every_s`: only the first picture, and each that is shown at least so much later than the one before it; what none
+    of these needs is not decoded.
     """
     count = 0
     try:
@@ -159,7 +163,13 @@ def decode_fragment(
         # to.
         with av.open(io.BytesIO(data), mode="r", format="mp4") as container:
             stream = _video_stream(container, max_pixels, threads)
-            for frame, damaged in _decoded(container, stream, black_for_damaged):
+            packets: Iterable[Packet[VideoStream]] = container.demux(stream)
+            wanted: set[int] = set()
+            if every_s:
+                packets = needed(packets, every_s, wanted)
+            for frame, damaged in _decoded(packets, black_for_damaged):
+                if every_s and frame.pts not in wanted:
+                    continue
                 if damaged and not black_for_damaged:
                     raise bad_media("A picture of the fragment is damaged.")
                 count += 1
@@ -203,9 +213,7 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise bad_media(f"The picture size {width}x{height} is outside 16x16 to {max_pixels} pixels.")
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, patient: bool
-) -> Iterator[tuple[VideoFrame, bool]]:
+def _decoded(packets: Iterable[Packet[VideoStream]], patient: bool) -> Iterator[tuple[VideoFrame, bool]]:
     """Pictures in the order of showing, and whether each is damaged.
 
     `patient`: what cannot be decoded is left out; else it ends this. What the decoder patched up over missing data is
@@ -214,7 +222,7 @@ def _decoded(
     fed: set[int] = set()  # times of pictures that the decoder has and has not shown
     shown: int | None = None
     damaged = False
-    for packet in container.demux(stream):
+    for packet in packets:
         if packet.is_corrupt:
             raise bad_media("The fragment is cut off.")
         if packet.pts is not None:

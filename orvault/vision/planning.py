@@ -145,7 +145,9 @@ def _spread(
     begin, end = max(track.first, span[0]), min(track.last + 1, span[1])
     if begin >= end:
         return
-    boxes = boxes_at(track.frames, track.boxes, np.arange(begin, end))
+    # Only the keys round the span: a long track is asked for again and again.
+    low, high = np.searchsorted(track.frames, begin, "right") - 1, np.searchsorted(track.frames, end - 1) + 1
+    boxes = boxes_at(track.frames[low:high], track.boxes[low:high], np.arange(begin, end))
     for index, box in enumerate(_clip(boxes, margin, *size), begin):
         if box is not None:
             yield index, box

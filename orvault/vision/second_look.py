@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, Image, decode_fragment
+from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from orvault.vision import face, pose, small_face
 from orvault.vision.boxes import overlap
@@ -131,7 +131,7 @@ class SecondLook:
         without a plan.
         """
         looked, found = 0, []
-        for frame in _now_and_then(decode_fragment(output), self.rules.every_s):
+        for frame in decode_fragment(output, every_s=self.rules.every_s):
             plan = plans.get(frame.pts_90k)
             if plan is None:
                 message = "The output holds a picture that nobody planned."
@@ -194,15 +194,6 @@ def _grown(found: Detection, share: float) -> Detection:
 def _left(found: Detection, pts_90k: int) -> Left:
     box = (round(found.x1), round(found.y1), round(found.x2), round(found.y2))
     return Left(pts_90k, box, round(float(found.score), 3), found.source)
-
-
-def _now_and_then(pictures: Iterable[Frame], every_s: float) -> Iterator[Frame]:
-    """The first picture, and each that comes at least so much later than the last one handed out."""
-    due_90k = 0.0
-    for frame in pictures:
-        if frame.pts_90k >= due_90k:
-            due_90k = frame.pts_90k + every_s * CLOCK_90K
-            yield frame
 
 
 def covered_pixels(bgr: Image, plan: FramePlan, policy: MaskPolicy) -> npt.NDArray[np.bool_]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import itertools
 import random
+from collections.abc import Sequence
 from fractions import Fraction
 
 import av
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import decode_fragment
+from orvault.video.choosing import needed
+from orvault.video.codec import Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, damaged, encoded, noise, pictures, psnr
 
@@ -70,6 +72,41 @@ def test_pictures_come_one_at_a_time_and_may_be_painted_on() -> None:
     first.bgr[:] = 0
     assert next(frames).bgr.any()
     frames.close()
+
+
+@pytest.mark.parametrize("every_s", [0.05, 0.3, 1.0, 2.0, 60.0])
+def test_now_and_then_gives_the_same_pictures_as_looking_at_all(every_s: float) -> None:
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(75)]  # 5 s: three keyframes
+    for data in (encoded(images), with_b_frames(images)):
+        wanted, due_90k = [], 0.0
+        for frame in decode_fragment(data):
+            if frame.pts_90k >= due_90k:
+                wanted.append(frame)
+                due_90k = frame.pts_90k + every_s * 90_000
+        seen = list(decode_fragment(data, every_s=every_s))
+        assert [f.pts_90k for f in seen] == [f.pts_90k for f in wanted]
+        assert all(np.array_equal(a.bgr, b.bgr) for a, b in zip(seen, wanted, strict=True))
+
+
+def test_now_and_then_does_not_decode_what_comes_after_the_last_wanted_picture() -> None:
+    with av.open(io.BytesIO(encoded([np.roll(noise(160, 96), n, axis=1) for n in range(60)]))) as container:
+        packets = list(needed(container.demux(video=0), 1.0, set()))
+    assert [packet.pts is None for packet in packets].count(True) == 1  # the end
+    assert len(packets) == 2 * 16 + 1  # two groups of 2 s, in each the first second's end is the last
+
+
+def with_b_frames(images: Sequence[Image]) -> bytes:
+    sink = io.BytesIO()
+    with av.open(sink, "w", format="mp4") as out:
+        stream = out.add_stream("libx264", rate=FPS, options={"preset": "fast", "bf": "3", "g": "30"})
+        stream.height, stream.width = images[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        for number, image in enumerate(images):
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return sink.getvalue()
 
 
 def test_h265_is_decoded() -> None:
