@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import onnxruntime as ort
 import pytest
 
@@ -44,3 +46,23 @@ def test_the_footage_is_1080p_at_30_pictures_a_second() -> None:
     assert (frames[0].bgr != frames[1].bgr).mean() > 0.3  # no picture is shown twice
     (segment,) = track_of(1).segments
     assert segment.header.meta.frames == SEGMENT_PICTURES
+
+
+def test_another_peer_than_the_stated_one_is_no_peer(tmp_path: Path) -> None:
+    program = tmp_path / "bin/deface"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho deface 0.0.1\n")
+    program.chmod(0o755)
+    told = export._beside_deface([], tmp_path, tmp_path, 30.0)
+    assert told["vs_deface"] is None and "0.0.1, not 1.5.0" in str(told["deface_missing"])
+
+
+def test_a_peer_that_fails_is_told_and_gives_no_comparison(tmp_path: Path) -> None:
+    program = tmp_path / "bin/deface"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\n[ $1 = --version ] && echo deface 1.5.0 && exit\necho broken >&2; exit 3\n"
+    )
+    program.chmod(0o755)
+    told = export._beside_deface(fragments(2), tmp_path, tmp_path, 30.0)
+    assert told["vs_deface"] is None and "ended with 3: broken" in str(told["deface_missing"])
