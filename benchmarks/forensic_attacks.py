@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import Any, cast
 
 import av
-import numpy as np
+import cv2
 from av.video.frame import VideoFrame
 
 from benchmarks.forensic_scenes import FPS
+from orvault.video.codec import Frame, Planes
 
 Attack = Callable[[bytes], bytes]
 CROP = 0.1  # of width and height, more from one side than from the other
@@ -77,13 +78,14 @@ def _scaled(frames: Iterator[VideoFrame], width: int, height: int) -> Iterator[V
 
 def _cropped(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     for frame in frames:
-        picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-        high, wide = picture.shape[:2]
-        top, left = int(0.03 * high), int(0.07 * wide)
-        part = picture[
-            top : top + int((1 - CROP) * high) // 2 * 2, left : left + int((1 - CROP) * wide) // 2 * 2
-        ]
-        yield VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24").reformat(format="yuv420p")
+        picture = _planes(frame)
+        high, wide = picture.y.shape
+        top, left = int(0.03 * high) // 2 * 2, int(0.07 * wide) // 2 * 2
+        part = Planes.blank(int((1 - CROP) * wide) // 2 * 2, int((1 - CROP) * high) // 2 * 2)
+        for into, whole, step in zip(part, picture, (1, 2, 2), strict=True):
+            down, right = into.shape
+            into[:] = whole[top // step :, left // step :][:down, :right]
+        yield part.native
 
 
 def _retimed(frames: Iterator[VideoFrame], fps: int) -> Iterator[VideoFrame]:
@@ -95,5 +97,11 @@ def _retimed(frames: Iterator[VideoFrame], fps: int) -> Iterator[VideoFrame]:
 
 
 def _mean(first: VideoFrame, second: VideoFrame) -> VideoFrame:
-    total = first.to_ndarray(format="yuv420p").astype(np.uint16) + second.to_ndarray(format="yuv420p")
-    return VideoFrame.from_ndarray(((total + 1) // 2).astype(np.uint8), format="yuv420p")
+    mean = Planes.blank(first.width, first.height)
+    for into, one, other in zip(mean, _planes(first), _planes(second), strict=True):
+        into[:] = cv2.addWeighted(one, 0.5, other, 0.5, 0)
+    return mean.native
+
+
+def _planes(frame: VideoFrame) -> Planes:
+    return Frame(None, 0, native=frame).planes()

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks import report
 from benchmarks.forensic_scenes import moving_texture, scenes
+from benchmarks.forensic_work import Work
 from orvault.marks.keys import mark_key
 from orvault.marks.painter import MarkPainter
 from orvault.marks.residue import Residue
@@ -20,26 +21,29 @@ _FRAMES = 4
 _FOREIGN_KEY = bytes(range(100, 132))
 
 
-def measure(copies: Sequence[Candidate], site_key: bytes, clips: Sequence[int]) -> dict[str, float]:
+def measure(
+    copies: Sequence[Candidate], site_key: bytes, clips: Sequence[int], work: Work
+) -> dict[str, float]:
     """Trace unmarked and foreign clips: how many name anybody, and their scores beside what chance would give."""
-    strongest, false_names, tried = [], 0, 1
-    for clip in report.steps(clips, "Clips without a mark"):
+    if not clips:
+        return {"null_clips": 0, "false_names": 0}
+    todo = [clip for clip in clips if work.get("null", clip) is None]
+    for clip in report.steps(todo, "Clips without a mark"):
         residue = Residue()
         for luma in _clip(clip):
             residue.add(luma)
         found = trace(residue.plane, site_key, copies)
-        false_names += bool(found.named)
-        strongest.append(found.strongest)
-        tried = found.tried
-    if not strongest:
-        return {"null_clips": 0, "false_names": 0}
+        named = [naming.copy_id for naming in found.named]
+        work.put("null", clip, {"named": named, "strongest": found.strongest, "threshold": found.threshold})
+    told = [kept for clip in clips if (kept := work.get("null", clip)) is not None]
+    strongest = [each["strongest"] for each in told]
     return {
-        "null_clips": len(clips),
-        "false_names": false_names,
+        "null_clips": len(told),
+        "false_names": sum(bool(each["named"]) for each in told),
         "null_highest": round(max(strongest), 2),
-        "null_highest_expected": round(_expected_highest(tried * len(clips)), 2),
+        "null_highest_expected": round(_expected_highest(len(copies) * len(told)), 2),
         "null_median_of_highest": round(float(np.median(strongest)), 2),
-        "threshold": round(found.threshold, 2),
+        "threshold": round(told[-1]["threshold"], 2),
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,9 +22,10 @@ from benchmarks import report
 from benchmarks.forensic_scenes import FPS, HEIGHT, WIDTH, scenes
 from orvault.marks.keys import mark_key
 from orvault.marks.painter import MarkPainter
-from orvault.video.codec import Luma
+from orvault.video.codec import Frame, Luma
 from orvault.video.encoding import Mp4Encoder
 
+MARKS = Path(__file__).resolve().parents[1] / "orvault" / "marks"
 SITE_KEY = bytes(range(32))
 CAMERAS = ("or1-a", "or1-b", "or2-a", "or2-b")
 Result = dict[str, Any]
@@ -57,11 +59,16 @@ class Leak:
 
 
 class Work:
-    """One line of JSON for each result, in the order in which they were had."""
+    """One line of JSON for each result, in the order in which they were had, and the copies that they are of.
+
+    What another version of the mark gave is left where it is, and counts for nothing.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._file = folder / "results.jsonl"
+        self._made_by = _marks_digest()
+        self._folder = folder / self._made_by
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = self._folder / "results.jsonl"
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         self._kept: list[Result] = [json.loads(line) for line in lines]
 
@@ -89,29 +96,46 @@ class Work:
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    def leak(self, scene: str, seconds: int, owner: str) -> Leak:
-        """The scene's copy of this recipient, made where it is not there yet."""
-        path = self._folder / f"{scene}-{seconds}-{owner}.mp4"
-        figures = path.with_suffix(".json")
-        if not figures.exists():
-            with report.stage(f"{scene}: marking for {owner}"):
-                data, painter = _marked(scene, seconds, owner)
-            path.write_bytes(data)
-            worst, each_ms = painter.worst_psnr_db, 1e3 * painter.seconds / painter.count
-            figures.write_text(json.dumps([worst, each_ms]), encoding="utf-8")
-        psnr_db, paint_ms = json.loads(figures.read_text(encoding="utf-8"))
-        return Leak(path.read_bytes(), psnr_db, paint_ms)
+    def leaks(self, scene: str, seconds: int, owners: Sequence[str]) -> list[Leak]:
+        """The scene's copies of these recipients, made where they are not there yet."""
+        paths = [self._folder / f"{scene}-{seconds}-{owner}.mp4" for owner in owners]
+        if not all(_figures(path).exists() for path in paths):
+            with report.stage(f"{scene}: marking"):
+                for path, (data, painter) in zip(paths, _marked(scene, seconds, owners), strict=True):
+                    path.write_bytes(data)
+                    told = [painter.worst_psnr_db, 1e3 * painter.seconds / painter.count]
+                    _figures(path).write_text(json.dumps(told), encoding="utf-8")
+        return [Leak(path.read_bytes(), *json.loads(_figures(path).read_text("utf-8"))) for path in paths]
+
+
+def _figures(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def _marks_digest() -> str:
+    """Stands for the program that marks and reads, and for what it is tried with."""
+    told = hashlib.sha256()
+    for path in (*sorted(MARKS.glob("*.py")), *sorted(Path(__file__).parent.glob("forensic_*.py"))):
+        told.update(path.read_bytes())
+    return told.hexdigest()[:12]
 
 
 def _name(result: Result) -> tuple[str, int, str]:
     return (result["scene"], result["seconds"], result["treatment"])
 
 
-def _marked(scene: str, seconds: int, owner: str) -> tuple[bytes, MeasuredPainter]:
-    """The scene as an export writes it."""
-    painter, sink = MeasuredPainter(owner, CAMERAS[3]), io.BytesIO()
-    encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, mark=painter)
+def _marked(scene: str, seconds: int, owners: Sequence[str]) -> list[tuple[bytes, MeasuredPainter]]:
+    """The scene as an export writes it, in a copy for each owner."""
+    painters, sinks = [MeasuredPainter(owner, CAMERAS[3]) for owner in owners], [io.BytesIO() for _ in owners]
+    encoders = [
+        Mp4Encoder(sink, WIDTH, HEIGHT, FPS, mark=painter)
+        for sink, painter in zip(sinks, painters, strict=True)
+    ]
     for number, picture in enumerate(itertools.islice(scenes()[scene](), seconds * FPS)):
-        encoder.write(picture, number * 90_000 // FPS)
-    encoder.close()
-    return sink.getvalue(), painter
+        pts_90k = number * 90_000 // FPS
+        planes = Frame(picture, pts_90k).planes()
+        for encoder in encoders:
+            encoder.write_planes(planes.copied(), pts_90k)  # each draws its own mark into it
+    for encoder in encoders:
+        encoder.close()
+    return [(sink.getvalue(), painter) for sink, painter in zip(sinks, painters, strict=True)]
