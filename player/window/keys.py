@@ -64,7 +64,7 @@ KEYS: dict[Act, Key] = {
     Act.SLOWER: Key(("-", "["), "-", Text("느리게", "Slower")),
     Act.FASTER: Key(("+", "=", "]"), "+", Text("빠르게", "Faster")),
     Act.NORMAL: Key(("0",), "0", Text("보통 속도", "Normal speed")),
-    Act.CAMERA: Key(("C",), "C", Text("한 카메라만 / 모든 카메라", "One camera, or all of them")),
+    Act.CAMERA: Key(("C",), "C", Text("다음 카메라 / 한 대만 / 모두", "The next cameras, one alone, or all")),
     Act.FULL_SCREEN: Key(("F", "F11"), "F", Text("전체 화면", "Full screen")),
     Act.DETAILS: Key(("D",), "D", Text("판정의 자세한 내용", "Details of the verdict")),
     Act.REPORT: Key(("Ctrl+S",), "Ctrl+S", Text("검증 결과를 PDF로 저장", "Save the report as PDF")),
