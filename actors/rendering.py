@@ -21,6 +21,7 @@ from actors.watermarks import marks_of_copies
 from orvault import __version__
 from orvault.container.activation import Activation, proof_key
 from orvault.container.checkpoint import origin_of
+from orvault.container.happened import EventKind, Happened
 from orvault.container.history import HistoryProof
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.trust import Identity
@@ -89,6 +90,8 @@ class Rendering:
                 for copy in self._copies
             ]
             media = [self._camera(builders, each) for each in footage if each.track.segments]
+            for builder in builders:
+                builder.tell(self._damaged())
             self._report("sealing")
             for builder, copy in zip(builders, self._copies, strict=True):
                 self._keep_share(builder, copy)
@@ -216,6 +219,15 @@ class Rendering:
                 for segment in track.segments
             ),
         )
+
+    def _damaged(self) -> list[Happened]:
+        """Where pictures are black because they were not recorded whole."""
+        return [
+            Happened(begin_us, EventKind.PICTURES_DAMAGED, camera_id)
+            for camera_id, rendering in self._looks
+            for piece in rendering.pieces
+            for begin_us, _ in piece.damaged
+        ]
 
     def second_look(self) -> SecondLook:
         """What the second look found on all cameras; known once the work is carried out."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 
 from orvault.container.canonical import Fields
 
@@ -30,6 +32,7 @@ class EventKind(StrEnum):
     RECORDING_START_FAILED = "recording-start-failed"
     CAMERA_LOST = "camera-lost"
     CAMERA_BACK = "camera-back"
+    PICTURES_DAMAGED = "pictures-damaged"
     MASK_SET = "mask-set"
     MASK_LIFTED = "mask-lifted"
 
@@ -69,6 +72,11 @@ class Happened:
             raise fields.fail("by", f"is none of {', '.join(Means)}")
         fields.end()
         return cls(at_us, kind, camera_id, None if by is None else Means(by))
+
+
+def in_order(events: Iterable[Happened]) -> tuple[Happened, ...]:
+    """By their times, and no more than a package tells."""
+    return tuple(sorted(events, key=attrgetter("at_us"))[:MAX_EVENTS])
 
 
 def read_events(fields: Fields, name: str) -> tuple[Happened, ...]:

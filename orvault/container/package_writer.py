@@ -12,7 +12,7 @@ import os
 import secrets
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from orvault.container.binding import (
 from orvault.container.canonical import Fields
 from orvault.container.files import storage_error
 from orvault.container.frame_writer import Content, pieces_of, write_frame
+from orvault.container.happened import Happened, in_order
 from orvault.container.history import HistoryProof, content_digest
 from orvault.container.keys import Recipient, key_commitment, wrap_key
 from orvault.container.label import (
@@ -232,6 +233,10 @@ class PackageBuilder:
         # 6. Nothing is left behind.
         self.discard()
         return PackageSummary(out, size, digest, self._terms.package_id)
+
+    def tell(self, events: Sequence[Happened]) -> None:
+        """Further events, which showed while the video was made; before `finish`."""
+        self._terms = replace(self._terms, events=in_order([*self._terms.events, *events]))
 
     def _checked_sinks(self, media: Sequence[MediaInfo]) -> dict[str, MediaSink]:
         if not media or sorted(info.camera_id for info in media) != sorted(self._sinks):

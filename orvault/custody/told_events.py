@@ -11,7 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from orvault.clock import US_PER_S
-from orvault.container.happened import MAX_EVENTS, EventKind, Happened, Means
+from orvault.container.happened import EventKind, Happened, Means, in_order
 from orvault.custody.control import SignalKind, SignalSource
 from orvault.custody.history import Act, Entry
 from orvault.custody.rows import UnitOfWork
@@ -61,7 +61,7 @@ def told_events(
         event = _told(entry, means)
         if event is not None and from_us <= event.at_us <= to_us and event.camera_id in {None, *camera_ids}:
             found.append(event)
-    return tuple(sorted(found, key=attrgetter("at_us"))[:MAX_EVENTS])
+    return in_order(found)
 
 
 def _told(entry: Entry, means: dict[str, Means]) -> Happened | None:

@@ -22,6 +22,7 @@ _KINDS: dict[str, Text] = {
     EventKind.RECORDING_START_FAILED: Text("녹화 시작 실패", "Recording could not be started"),
     EventKind.CAMERA_LOST: Text("카메라 연결 끊김", "Camera lost"),
     EventKind.CAMERA_BACK: Text("카메라 다시 연결됨", "Camera back"),
+    EventKind.PICTURES_DAMAGED: Text("손상된 화면 (검게 표시)", "Damaged pictures (shown black)"),
     EventKind.MASK_SET: Text("병원 내 시청 화면 가림", "Watching masked in the hospital"),
     EventKind.MASK_LIFTED: Text("병원 내 시청 화면 가림 해제", "Watching unmasked in the hospital"),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -26,6 +29,7 @@ from orvault.custody.watermark import Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, decode_fragment
 from orvault.vision.detection import Detection, Kind
+from tests.unit import actors_support
 from tests.unit.actors_support import (
     START_US,
     WALL,
@@ -110,6 +114,28 @@ def test_a_package_holds_every_camera_masked_and_verifiable(site: Site) -> None:
         assert told[0] == ("case-armed", None) and ("recording-stopped", "or1-lamp") in told
     assert request.progress.done == request.progress.total > 0
     assert [path.name for path in site.packages.iterdir()] == [f"{request.package_id}-1.orvault"]
+
+
+def test_damaged_pictures_are_black_and_told(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The camera's bytes are stored as they came; an export of them is made all the same."""
+    site.detection.finds = lambda _picture: [HEAD]
+    whole = fragments()[0]
+    with av.open(io.BytesIO(whole.data)) as read:
+        packet = [each for each in read.demux(video=0) if each.size][20]
+    assert packet.pos is not None
+    begin, end = packet.pos + packet.size // 2, packet.pos + packet.size
+    data = whole.data[:begin] + random.Random(1).randbytes(end - begin) + whole.data[end:]
+    monkeypatch.setattr(actors_support, "fragments", lambda *_: (replace(whole, data=data),))
+    request = done(site, site.record(count=1))
+    with opened(site, request) as reader:
+        frames = pictures(reader, "or1-wall")
+        black = [number for number, frame in enumerate(frames) if flat(frame, CORNER)]
+        damaged = [event for event in reader.manifest.terms.events if event.kind == "pictures-damaged"]
+        (info,) = reader.manifest.media
+    assert len(frames) == 30 and 0 < len(black) < 15 and black == list(range(black[0], 30))
+    (event,) = damaged
+    assert event.camera_id == "or1-wall"
+    assert event.at_us == pytest.approx(info.start_us + black[0] * US_PER_S / 15, abs=2)
 
 
 def test_what_is_clear_never_touches_the_disk(site: Site) -> None:
