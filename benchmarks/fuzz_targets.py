@@ -21,7 +21,7 @@ from orvault.container.manifest import Manifest
 from orvault.container.package_reader import PackageReader
 from orvault.container.trust import Identity, create_root, issue
 from orvault.errors import OrvaultError
-from player.decoding import decoded
+from player.decoding import Decoder
 from player.film import Film
 from player.window.budget import views
 from player.window.facts import Known, sections
@@ -93,9 +93,10 @@ def video(data: bytes) -> None:
     """A camera's video in a package that is signed properly: found, decoded, searched."""
     film = Film(Clear(data))
     entry, _ = film.find(film.origin_90k)
+    decoder = Decoder(film.track, threads=1)
     for looked_at in (False, True):  # what lies before the picture sought is decoded and never looked at
-        pictures = decoded(film.track, film.coded(entry, []), entry.first_90k, threads=1)
-        for shown in itertools.islice(pictures, MAX_PICTURES):
+        decoder.turn_to(film.coded(entry, []), entry.first_90k)
+        for shown in itertools.islice(iter(decoder.next, None), MAX_PICTURES):
             if looked_at:
                 shown.pixels(64)
     film.find(film.origin_90k + 90_000)

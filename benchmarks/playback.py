@@ -63,8 +63,13 @@ def _in_turns(
 
 
 def decode(reel: Reel, clear: InputContainer, seconds: int) -> list[Cost]:
-    """Ten seconds of pictures in a row, ours and PyAV's, from the same places."""
-    places = [turn * max(0, seconds - PICTURES // footage.FPS - 1) // ROUNDS for turn in range(ROUNDS)]
+    """Ten seconds of pictures in a row, ours and PyAV's, from the same places.
+
+    A clip begins with a keyframe: a seek to anything else would cost ours, which is exact, more than PyAV's, which
+    gives the keyframe before.
+    """
+    clips = seconds // footage.CLIP_S
+    places = [turn * (clips - 1) // ROUNDS * footage.CLIP_S for turn in range(ROUNDS)]
 
     def ours(turn: int) -> None:
         reel.seek(reel.first_us + places[turn] * 1_000_000)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,13 +61,96 @@ class Shown:
     """A decoded picture; its colours are made when they are asked for, before the next one is decoded."""
 
     pts_90k: int
-    _capture: Any = field(repr=False)
-    _track: Track = field(repr=False)
+    _colours: Callable[[int | None], Pixels] = field(repr=False)
 
     def pixels(self, width_px: int | None = None) -> Pixels:
         """Blue green red, an array of its own; scaled down to a width where one is given."""
+        return self._colours(width_px)
+
+
+class Decoder:
+    """Decodes one track, from one place after the other; not for several threads at once.
+
+    It stays open between them: a new one costs as much as decoding ten pictures. `threads`: how many decode; 0: one
+    more than there are processors, as a picture gets its colours meanwhile.
+
+    Raises (all methods):
+        OrvaultError: BAD_MEDIA if it cannot be decoded, or has another size than was said; what the coded pictures'
+        iterator raises, after every picture before it.
+    """
+
+    def __init__(self, track: Track, threads: int = 0) -> None:
+        self._track = track
+        self._threads = threads or (os.cpu_count() or 1) + 1
+        self._file = CodedFile(track)
+        self._capture: cv2.VideoCapture | None = None
+        self._stands = False  # behind a picture that it gave: from there it can be turned to another place
+        self._count = 0
+        self._first_90k, self._first_ms = 0, 0.0
+
+    def close(self) -> None:
+        """Drop the pictures under way."""
+        self._stands = False
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def turn_to(self, coded: Iterable[Coded], first_90k: int) -> None:
+        """Decode these pictures from now on; `first_90k` is when the first of them is shown."""
+        self._count, self._first_90k = 0, first_90k
+        if self._capture is not None and self._stands and self._file.turns:
+            self._stands = False
+            self._file.turn_to(coded)
+            # In a file that says it has one picture there is nowhere to go: what is left of this is that the decoder
+            # forgets what it was given, and takes what comes next for a beginning.
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            return
+        self.close()
+        self._file = CodedFile(self._track)
+        self._file.turn_to(coded)
+        self._capture = self._opened()
+
+    def next(self) -> Shown | None:
+        """The next picture in the order of showing; None at the end."""
+        capture, self._stands = self._capture, False
+        if capture is None or not capture.isOpened() or not capture.grab():
+            self._end()
+            return None
+        at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
+        if self._count == 0:
+            self._first_ms = at_ms
+        if not 0 <= at_ms - self._first_ms <= LARGEST_90K / 90:
+            bad("Its pictures go back in time.")
+        self._count += 1
+        self._stands = True
+        return Shown(self._first_90k + round((at_ms - self._first_ms) * 90), self._pixels)
+
+    def _end(self) -> None:
+        self.close()
+        if self._file.failure is not None:
+            raise self._file.failure
+        if self._count < self._file.given or not self._file.ended:
+            bad("A picture cannot be decoded.")
+
+    def _opened(self) -> cv2.VideoCapture:
         try:
-            there, picture = self._capture.retrieve()
+            # OpenCV's types ask for an interface of its own; what it takes is any io.BufferedIOBase.
+            capture = cv2.VideoCapture(
+                cast(Any, self._file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, self._threads]
+            )
+        except cv2.error as error:
+            bad(f"The video cannot be decoded: {error.err or 'it is not understood'}.")
+        if capture.isOpened() and _size(capture) != (self._track.width, self._track.height):
+            if self._file.failure is not None:
+                raise self._file.failure
+            bad(_OTHER_KIND)
+        return capture
+
+    def _pixels(self, width_px: int | None) -> Pixels:
+        """The colours of the picture that was decoded last."""
+        assert self._capture is not None, "there was one when the picture was decoded"
+        try:
+            there, picture = self._capture.retrieve()  # into memory of our own it is no faster
             if not there or picture.shape != (self._track.height, self._track.width, 3):
                 bad(_OTHER_KIND)
             if width_px is not None and 0 < width_px < self._track.width:
@@ -76,45 +159,6 @@ class Shown:
             return np.ascontiguousarray(picture)
         except (cv2.error, MemoryError):
             bad("A picture cannot be given its colours.")
-
-
-def decoded(track: Track, coded: Iterable[Coded], first_90k: int, threads: int = 0) -> Iterator[Shown]:
-    """Every picture, in the order of showing; `first_90k` is when the first of them is shown.
-
-    `threads`: how many decode; 0: one more than there are processors, as a picture gets its colours meanwhile.
-
-    Raises:
-        OrvaultError: BAD_MEDIA if it cannot be decoded, or has another size than was said; what `coded` raises, after
-        every picture before it.
-    """
-    file = CodedFile(track, coded)
-    try:
-        # OpenCV's types ask for an interface of its own; what it takes is any io.BufferedIOBase.
-        capture = cv2.VideoCapture(
-            cast(Any, file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads or (os.cpu_count() or 1) + 1]
-        )
-    except cv2.error as error:
-        bad(f"The video cannot be decoded: {error.err or 'it is not understood'}.")
-    count = 0
-    try:
-        first_ms: float | None = None
-        if capture.isOpened() and _size(capture) != (track.width, track.height):
-            if file.failure is not None:
-                raise file.failure
-            bad(_OTHER_KIND)
-        while capture.isOpened() and capture.grab():
-            at_ms = capture.get(cv2.CAP_PROP_POS_MSEC)
-            first_ms = at_ms if first_ms is None else first_ms
-            if not 0 <= at_ms - first_ms <= LARGEST_90K / 90:
-                bad("Its pictures go back in time.")
-            count += 1
-            yield Shown(first_90k + round((at_ms - first_ms) * 90), capture, track)
-        if file.failure is not None:
-            raise file.failure
-        if count < file.given or not file.ended:
-            bad("A picture cannot be decoded.")
-    finally:
-        capture.release()
 
 
 def _size(capture: cv2.VideoCapture) -> tuple[int, int]:

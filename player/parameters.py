@@ -43,6 +43,11 @@ def sequence_set(codec: str, config: bytes, width: int, height: int) -> bytes:
     return found[0]
 
 
+def parameter_sets(codec: str, config: bytes) -> bytes:
+    """Every unit of an avcC or hvcC that `sequence_set` took, as a picture carries them: each behind its length."""
+    return b"".join(struct.pack(">I", len(unit)) + unit for unit in _configured(codec, config))
+
+
 def check_picture(codec: str, sequence: bytes, data: bytes) -> None:
     """Raise BAD_MEDIA unless a coded picture is whole units, none of them another sequence parameter set."""
     at = 0

@@ -15,7 +15,7 @@ from orvault.clock import US_PER_S
 from orvault.container.package import MediaInfo
 from orvault.errors import ErrorKind, OrvaultError
 from player.boxes import Fragment
-from player.decoding import Pixels, Shown, decoded
+from player.decoding import Decoder, Pixels, Shown
 from player.film import Film
 from player.mp4 import bad
 from player.session import Session
@@ -71,7 +71,8 @@ class Reel:
         self.last_us = max(info.start_us, info.end_us - round(self._frame_us))
         self.fps = info.fps
         self._film: Film | None = self._opened()
-        self._thumbs: Film | None = None
+        self._decoder = Decoder(self._film.track)
+        self._thumbs: tuple[Film, Decoder] | None = None
         self._run: Iterator[Shown] | None = None  # the decoder on its way forwards
         self._reached_us: int | None = None  # the time of the picture that it gave last
         self._stopped: OrvaultError | None = None  # why the sealed stream could not be read to its end
@@ -90,6 +91,9 @@ class Reel:
 
     def close(self) -> None:
         """Drop the decoder and every picture; the session stays open."""
+        self._decoder.close()
+        if self._thumbs is not None:
+            self._thumbs[1].close()
         self._film = self._thumbs = self._run = self._now = None
         self._behind.clear()
         self._ahead.clear()
@@ -138,12 +142,15 @@ class Reel:
         """The keyframe nearest before a time, scaled down to a width; fast, and playing goes on undisturbed."""
         with self._placed():
             if self._thumbs is None:
-                self._thumbs = self._opened()
-            film = self._thumbs
+                film = self._opened()
+                self._thumbs = film, Decoder(film.track, threads=1)
+            film, decoder = self._thumbs
             entry, _ = film.find(max(film.origin_90k, self._to_90k(at_us)))
-            for shown in decoded(film.track, [film.key_picture(entry)], entry.first_90k, threads=1):
-                return self._picture(shown, width_px)
-            bad("A keyframe cannot be decoded.")
+            decoder.turn_to(film.coded(entry, []), entry.first_90k)
+            shown = decoder.next()
+            if shown is None:
+                bad("A keyframe cannot be decoded.")
+            return self._picture(shown, width_px)
 
     def play_through(self, progress: Callable[[int], None]) -> Played:
         """Decode from end to end, without colours, and hold the count against the manifest.
@@ -171,7 +178,8 @@ class Reel:
 
     def _opened(self) -> Film:
         with self._placed():
-            film = Film(self._session.reader.media(self.info.camera_id))
+            span_90k = (self.info.end_us - self.info.start_us) * 9 // 100
+            film = Film(self._session.reader.media(self.info.camera_id), span_90k)
             if (film.track.width, film.track.height) != (self.info.width, self.info.height):
                 bad("It is not the video that the manifest describes.")
             self._origin_90k = film.origin_90k
@@ -213,7 +221,7 @@ class Reel:
         film = self._open_film()
         self._stopped = None
         self._reached_us = None
-        self._run = _stretches(film, entry)
+        self._run = _stretches(film, self._decoder, entry)
 
     def _step(self) -> Shown | None:
         """The decoder's next picture; None at the end. What stops the stream is raised behind the last picture."""
@@ -255,9 +263,11 @@ class Reel:
             raise OrvaultError(ErrorKind.BAD_MEDIA, error.message, where=where) from error
 
 
-def _stretches(film: Film, entry: Fragment) -> Iterator[Shown]:
-    """Every picture from a fragment on, by one decoder after the other."""
+def _stretches(film: Film, decoder: Decoder, entry: Fragment) -> Iterator[Shown]:
+    """Every picture from a fragment on, in stretches for which a decoder is opened anew."""
     following = [entry]
     while following:
         begin = following.pop()
-        yield from decoded(film.track, film.coded(begin, following), begin.first_90k)
+        decoder.turn_to(film.coded(begin, following), begin.first_90k)
+        while (shown := decoder.next()) is not None:
+            yield shown

@@ -11,35 +11,51 @@ import struct
 from collections.abc import Iterable, Iterator
 
 from player.boxes import CLOCK_90K, Sample, Track
-from player.film import Coded
+from player.film import STRETCH_PICTURES, Coded
 from player.mp4 import bad
-from player.parameters import check_picture
+from player.parameters import check_picture, parameter_sets
 
 _UNITY = struct.pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # a picture that is not turned
 _TRACK = 1
 _BASE_IS_MOOF = 0x020000
 _RUN_FIELDS = 0x1 | 0x100 | 0x200 | 0x400 | 0x800  # offset; duration, size, flags, composition
 _SYNC, _OTHER = 0x02000000, 0x01010000
+_COUNT_1 = struct.pack(">I", 1)
 _NO_SEEK = -1
+_LATEST_90K = 1 << 49  # 198 years; a double holds the milliseconds of it exactly enough
 
 
 class CodedFile(io.BufferedIOBase):
     """An endless-looking MP4, one fragment per picture, made while it is read; it cannot be moved about in.
 
-    `given` counts the pictures that were taken from `coded`, `ended` says that there are no more. An error inside
-    `read` looks like the end to OpenCV, and is kept in `failure` for who called it: raised there, it ends the process
-    (seen in 5.0: a segmentation fault). It is what `coded` raises, or BAD_MEDIA for a picture that brings another
-    sequence parameter set, and for times that go back.
+    `turn_to` says which pictures follow, again and again: to who reads, they come one after the other. `given` counts
+    those that were taken since then, `ended` says that there are no more. An error inside `read` looks like the end
+    to OpenCV, and is kept in `failure` for who called it: raised there, it ends the process (seen in 5.0: a
+    segmentation fault). It is what `coded` raises, or BAD_MEDIA for a picture that brings another sequence parameter
+    set, and for times that go back.
     """
 
-    def __init__(self, track: Track, coded: Iterable[Coded]) -> None:
+    def __init__(self, track: Track) -> None:
         super().__init__()
         self.given = 0
         self.ended = False
         self.failure: BaseException | None = None
-        self._parts = self._made(track, iter(coded))
-        self._part = memoryview(b"")
-        self._position = 0
+        self._track = track
+        self._sets = parameter_sets(track.codec, track.config)
+        self._part, self._taken = _description(track), 0  # bytes on their way, and how many of them were read
+        self._parts: Iterator[bytes] = iter(())
+        self._position = self._fragments = self._last_90k = 0
+
+    @property
+    def turns(self) -> bool:
+        """Whether other pictures may follow: between two of them, before the end, and not for ever."""
+        between = self._taken == len(self._part) and not self.ended and self.failure is None
+        return between and self._fragments < STRETCH_PICTURES and self._last_90k < _LATEST_90K
+
+    def turn_to(self, coded: Iterable[Coded]) -> None:
+        """Let these pictures follow; their times begin a second after the last one's."""
+        self.given = 0
+        self._parts = self._made(iter(coded), self._last_90k + CLOCK_90K if self._fragments else 0)
 
     def readable(self) -> bool:
         """True."""
@@ -50,19 +66,12 @@ class CodedFile(io.BufferedIOBase):
         return True
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """`size` bytes, fewer at the end only."""
+        """At most `size` bytes, none at the end; of one picture alone, so that none is read ahead of a turn."""
         wanted = 0 if size is None or size < 0 else size
-        taken: list[memoryview] = []
-        while wanted > 0:
-            if not self._part:
-                self._part = memoryview(self._next_part())
-                if not self._part:
-                    break
-            piece = self._part[:wanted]
-            self._part = self._part[len(piece) :]
-            wanted -= len(piece)
-            taken.append(piece)
-        data = b"".join(taken)
+        if wanted and self._taken == len(self._part):
+            self._part, self._taken = self._next_part(), 0
+        data = self._part[self._taken : self._taken + wanted]
+        self._taken += len(data)
         self._position += len(data)
         return data
 
@@ -82,34 +91,36 @@ class CodedFile(io.BufferedIOBase):
         """Bytes read so far."""
         return self._position
 
-    def _made(self, track: Track, coded: Iterator[Coded]) -> Iterator[bytes]:
-        yield _description(track)
+    def _made(self, coded: Iterator[Coded], begin_90k: int) -> Iterator[bytes]:
         first = last = None
+        again = self._fragments > 0  # the parameters may have been changed by pictures that were shown before
         for each in coded:
             decode_90k = each.sample.decode_90k
             first = decode_90k if first is None else first
             if last is not None and decode_90k < last:
                 bad("Its pictures go back in time.")
             last = decode_90k
-            check_picture(track.codec, track.sequence, each.data)
+            check_picture(self._track.codec, self._track.sequence, each.data)
             self.given += 1
-            yield _fragment(each.sample, self.given, first)
-            yield each.data
+            self._fragments += 1
+            self._last_90k = begin_90k + decode_90k - first
+            data = self._sets + each.data if again else each.data
+            again = False
+            yield _fragment(each.sample, data, self._fragments, self._last_90k)
         self.ended = True
 
 
-def _fragment(sample: Sample, number: int, first_90k: int) -> bytes:
-    """Everything of a fragment before its one picture's bytes."""
-    size = len(_moof(sample, number, first_90k, 0)) + 8
-    return _moof(sample, number, first_90k, size) + struct.pack(">I4s", 8 + sample.size, b"mdat")
+def _fragment(sample: Sample, data: bytes, number: int, decode_90k: int) -> bytes:
+    moof = _moof(sample, len(data), number, decode_90k, _PICTURE_AT)
+    return b"".join((moof, struct.pack(">I4s", 8 + len(data), b"mdat"), data))
 
 
-def _moof(sample: Sample, number: int, first_90k: int, offset: int) -> bytes:
+def _moof(sample: Sample, size: int, number: int, decode_90k: int, picture_at: int) -> bytes:
     flags = _SYNC if sample.sync else _OTHER
-    row = struct.pack(">IIIi", 1, sample.size, flags, sample.pts_90k - sample.decode_90k)
-    run = _full(b"trun", 1, _RUN_FIELDS, struct.pack(">Ii", 1, offset), row)
+    row = struct.pack(">IIIi", 1, size, flags, sample.pts_90k - sample.decode_90k)
+    run = _full(b"trun", 1, _RUN_FIELDS, struct.pack(">Ii", 1, picture_at), row)
     header = _full(b"tfhd", 0, _BASE_IS_MOOF, struct.pack(">I", _TRACK))
-    begin = _full(b"tfdt", 1, 0, struct.pack(">Q", sample.decode_90k - first_90k))
+    begin = _full(b"tfdt", 1, 0, struct.pack(">Q", decode_90k))
     return _box(b"moof", _full(b"mfhd", 0, 0, struct.pack(">I", number)), _box(b"traf", header, begin, run))
 
 
@@ -118,8 +129,10 @@ def _description(track: Track) -> bytes:
     entry, config = (b"avc1", b"avcC") if track.codec == "h264" else (b"hvc1", b"hvcC")
     visual = struct.pack(">6xH16xHHIIIH32xHh", 1, track.width, track.height, 0x480000, 0x480000, 0, 1, 24, -1)
     described = _full(b"stsd", 0, 0, _COUNT_1, _box(entry, visual, _box(config, track.config)))
-    empty = (_full(name, 0, 0, bytes(4)) for name in (b"stts", b"stsc", b"stco"))
-    table = _box(b"stbl", described, *empty, _full(b"stsz", 0, 0, bytes(8)))
+    # It says that it has one picture: OpenCV goes looking for a place in nothing that has more.
+    one = _full(b"stts", 0, 0, _COUNT_1, struct.pack(">II", 1, 1))
+    empty = (_full(name, 0, 0, bytes(4)) for name in (b"stsc", b"stco"))
+    table = _box(b"stbl", described, one, *empty, _full(b"stsz", 0, 0, bytes(8)))
     data = _box(b"dinf", _full(b"dref", 0, 0, _COUNT_1, _full(b"url ", 0, 1)))
     handler = _full(b"hdlr", 0, 0, struct.pack(">I4s12x", 0, b"vide"), b"\0")
     header = _full(b"mdhd", 0, 0, struct.pack(">IIIIHH", 0, 0, CLOCK_90K, 0, 0x55C4, 0))
@@ -134,12 +147,12 @@ def _description(track: Track) -> bytes:
     )
 
 
-_COUNT_1 = struct.pack(">I", 1)
-
-
 def _full(name: bytes, version: int, flags: int, *parts: bytes) -> bytes:
     return _box(name, struct.pack(">I", version << 24 | flags), *parts)
 
 
 def _box(name: bytes, *parts: bytes) -> bytes:
     return b"".join((struct.pack(">I4s", 8 + sum(map(len, parts)), name), *parts))
+
+
+_PICTURE_AT = 8 + len(_moof(Sample(0, 1, 0, 0, True), 1, 0, 0, 0))

@@ -16,7 +16,7 @@ import pytest
 from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 from player import film as film_module
-from player.decoding import decoded
+from player.decoding import Decoder
 from player.film import Coded, Film
 from player.reel import Reel
 from tests.vectors.hostile_videos import VIDEO
@@ -134,7 +134,7 @@ def test_times_that_go_back_are_said_to_do_so(tmp_path: Path) -> None:
         assert (raised.value.kind, raised.value.where) == (ErrorKind.BAD_MEDIA, "camera or1")
 
 
-class _Counted(io.BytesIO):
+class Counted(io.BytesIO):
     reads = 0
 
     @property
@@ -148,7 +148,7 @@ class _Counted(io.BytesIO):
 
 def test_letters_that_begin_a_fragment_cost_little_where_none_begins() -> None:
     good = VIDEO.read_bytes()
-    stream = _Counted(good + b"moof" * (1 << 17) + good[-600:])
+    stream = Counted(good + b"moof" * (1 << 17) + good[-600:])
     film = Film(stream)
     stream.reads = 0
     assert film._next_entry(len(good), stream.size) is None
@@ -257,9 +257,10 @@ def test_an_error_inside_the_decoders_reading_reaches_the_caller(made: Footage) 
 
     with made.opened() as session:
         film = Film(session.reader.media("or1"))
-        shown = decoded(film.track, interrupted(film.coded(film.find(0)[0], [])), 0)
+        decoder = Decoder(film.track)
         with pytest.raises(KeyboardInterrupt):
-            list(shown)
+            decoder.turn_to(interrupted(film.coded(film.find(0)[0], [])), 0)
+            list(iter(decoder.next, None))
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
@@ -285,5 +286,7 @@ def test_noise_in_place_of_pictures_is_said_to_be_that(made: Footage) -> None:
     with made.opened() as session:
         film = Film(session.reader.media("or1"))
         with pytest.raises(OrvaultError) as raised:
-            list(decoded(film.track, noise(film.coded(film.find(0)[0], [])), 0))
+            decoder = Decoder(film.track)
+            decoder.turn_to(noise(film.coded(film.find(0)[0], [])), 0)
+            list(iter(decoder.next, None))
         assert raised.value.kind is ErrorKind.BAD_MEDIA
