@@ -1,4 +1,4 @@
-"""python -m benchmarks.masking [FOLDER] [--variations] [--sheet FOLDER]: are the people covered, and only they.
+"""python -m benchmarks.masking [FOLDER] [--variations] [--sheet FOLDER] [--work FOLDER]: are all people covered.
 
 Every clip with an exact truth (a JSON of its name, as in tests/media) goes through detection and planning as in an
 export: looked at in stretches of two seconds, planned over the whole clip, mode `head`, no site regions. The
@@ -19,25 +19,25 @@ masked.
 
 `--variations` shows the clips again, in all ways or those named: mirrored, at half the size, darker, noisy, cut, at
 30 pictures a second. They have figures of their own. `--sheet` writes a sheet of pictures, before and after, for a
-person to look at; for footage without a truth that is all there is.
+person to look at; for footage without a truth that is all there is. `--work` keeps every look: a run that was ended
+goes on where it was, and one over other rules of following looks at nothing again (benchmarks/masking_looks.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from benchmarks import report
-from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Person, Variation, find_clips, pictures
+from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Variation, find_clips, pictures
 from benchmarks.masking_live import live_plans
+from benchmarks.masking_looks import Looks
+from benchmarks.masking_score import Score, share_of
 from orvault.video.codec import CLOCK_90K, Frame
 from orvault.vision.configuration import configuration_digest
 from orvault.vision.detector import EnsembleDetector
@@ -61,79 +61,9 @@ SITE_REGIONS = (FixedRegion("head of the table", ((53.0, 37.0), (65.5, 48.0))),)
 MODELS = ROOT / "models"
 OTHER_MODES = (MaskMode.FACE, MaskMode.BODY)
 STRETCH_90K = 2 * CLOCK_90K  # as recordings are cut
-VISIBLE = 0.5
-COVERED = 0.9
 SHEET_ROWS = 6
 GOALS = {"worst_head_coverage": 0.995, "patient_coverage": 1.0}
 LIMITS = {"longest_leak_frames": 0, "over_mask_share": 0.05, "whole_frame_share": 0.01}
-
-
-@dataclass
-class Score:
-    """What was counted in one clip."""
-
-    heads: int = 0
-    covered: int = 0
-    patient_heads: int = 0
-    patient_covered: int = 0
-    whole: int = 0
-    over: list[float] = field(default_factory=list)  # one share per picture
-    least_share: float = 1.0  # of any one head
-    leak_now: dict[int, int] = field(default_factory=dict)
-    longest_leak: int = 0
-    detection_s: float = 0.0
-    seconds: float = 0.0
-
-    def judge(self, persons: Sequence[Person], plan: FramePlan, size: tuple[int, int]) -> None:
-        """Compare one picture's plan with its truth; `size` is (width, height)."""
-        mask = painted(plan, size)
-        self.whole += plan.whole
-        outside = np.ones_like(mask)
-        for person in persons:
-            if person.box is not None:
-                x1, y1, x2, y2 = person.box
-                outside[y1:y2, x1:x2] = False
-            if person.head is not None and person.head_visible > VISIBLE:
-                self._head(person, mask)
-            else:
-                self.leak_now[person.id] = 0
-        self.over.append(float(mask[outside].mean()) if outside.any() else 0.0)
-
-    def _head(self, person: Person, mask: npt.NDArray[np.bool_]) -> None:
-        assert person.head is not None
-        x1, y1, x2, y2 = person.head
-        share = float(mask[y1:y2, x1:x2].mean()) if x1 < x2 and y1 < y2 else 1.0
-        good = share >= COVERED
-        self.least_share = min(self.least_share, share)
-        self.heads += 1
-        self.covered += good
-        self.patient_heads += person.is_patient
-        self.patient_covered += person.is_patient and good
-        self.leak_now[person.id] = 0 if good else self.leak_now.get(person.id, 0) + 1
-        self.longest_leak = max(self.longest_leak, self.leak_now[person.id])
-
-    def fields(self) -> dict[str, float | int | None]:
-        """One clip's row in the table."""
-        return {
-            "head_coverage": _share(self.covered, self.heads),
-            "patient_coverage": _share(self.patient_covered, self.patient_heads),
-            "longest_leak_frames": self.longest_leak,
-            "over_mask_share": round(float(np.mean(self.over)), 4) if self.over else None,
-            "whole_frames": self.whole,
-            "least_covered": round(self.least_share, 3),
-            "core_s_per_video_s": round(self.detection_s / self.seconds, 3) if self.seconds else None,
-        }
-
-
-def painted(plan: FramePlan, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(height, width): which pixels the plan covers."""
-    width, height = size
-    mask = np.full((height, width), int(plan.whole), np.uint8)
-    for x1, y1, x2, y2 in plan.boxes:
-        mask[y1:y2, x1:x2] = 1
-    for corners in plan.polygons:
-        cv2.fillPoly(mask, [np.array(corners, np.int32)], 1)
-    return mask.astype(bool)
 
 
 def main() -> int:
@@ -147,6 +77,7 @@ def main() -> int:
         "--variations", nargs="*", choices=names, help="show the clips in other ways too; all without a name"
     )
     parser.add_argument("--sheet", type=Path, help="a folder for sheets of pictures, before and after")
+    parser.add_argument("--work", type=Path, help="a folder that keeps what was seen in each picture")
     options = parser.parse_args()
     if options.variations == []:
         options.variations = names
@@ -154,7 +85,8 @@ def main() -> int:
     clips = find_clips(options.folder)
     if not clips:
         parser.error(f"no clip in {options.folder}")
-    detector = EnsembleDetector(MODELS, "cpu")
+    ensemble = EnsembleDetector(MODELS, "cpu")
+    detector = Looks(ensemble, options.work, MODELS)
     scores = _measure(clips, PLAIN, detector, options.sheet)
     fields: dict[str, object] = {**_summary(scores["plain"]), "with_site_regions": _summary(scores["sited"])}
     fields["modes"] = {mode.value: _summary(scores[mode.value]) for mode in OTHER_MODES}
@@ -167,7 +99,7 @@ def main() -> int:
             for variation in VARIATIONS
             if variation.name in options.variations
         }
-    fields |= {"configuration": configuration(detector)}
+    fields |= {"configuration": configuration(ensemble)}
     fields["clips"] = {name: score.fields() for name, score in scores["plain"].items()}
     goal = ", ".join([f"{k} >= {v}" for k, v in GOALS.items()] + [f"{k} <= {v}" for k, v in LIMITS.items()])
     libraries = ["onnxruntime", "opencv-python-headless", "av", "numpy"]
@@ -180,7 +112,7 @@ def configuration(detector: EnsembleDetector, policy: MaskPolicy = POLICY) -> st
 
 
 def _measure(
-    clips: Sequence[Clip], variation: Variation, detector: EnsembleDetector, sheet: Path | None
+    clips: Sequence[Clip], variation: Variation, detector: Looks, sheet: Path | None
 ) -> dict[str, dict[str, Score]]:
     """The scores of each clip that has a truth: plain, with the site's regions, and in the other modes."""
     regions = tuple(variation.region(region) for region in SITE_REGIONS)
@@ -202,13 +134,14 @@ def _measure(
     return scores
 
 
-def _live(clips: Sequence[Clip], detector: EnsembleDetector) -> dict[str, Score]:
+def _live(clips: Sequence[Clip], detector: Looks) -> dict[str, Score]:
     """The scores of a people-masked live view of each clip that has a truth."""
     scores: dict[str, Score] = {}
     for clip in report.steps([clip for clip in clips if clip.truth], "Clips (live)"):
-        plans, seconds, size = live_plans(clip, PLAIN, detector)
+        spent_s = detector.spent_s
+        plans, size = live_plans(clip, PLAIN, detector)
         score = scores.setdefault(clip.path.stem, Score())
-        score.detection_s, score.seconds = seconds, len(plans) / clip.fps
+        score.detection_s, score.seconds = detector.spent_s - spent_s, len(plans) / clip.fps
         # The last pictures wait for a look that does not come any more: they are not shown.
         for persons, plan in zip(PLAIN.truth(clip, size), plans, strict=False):
             score.judge(persons, plan, size)
@@ -216,18 +149,16 @@ def _live(clips: Sequence[Clip], detector: EnsembleDetector) -> dict[str, Score]
 
 
 def detected(
-    clip: Clip, variation: Variation, detector: EnsembleDetector
+    clip: Clip, variation: Variation, detector: Looks
 ) -> tuple[list[FrameDetections], float, tuple[int, int], float]:
     """Findings per picture, processor seconds of detection, picture size, pictures a second."""
     found: list[FrameDetections] = []
-    size, spent = (0, 0), 0.0
+    size, spent_s = (0, 0), detector.spent_s
     stretch: list[Frame] = []
 
     def look() -> None:
-        nonlocal spent, stretch
-        before = time.process_time()
-        found.extend(detect_frames(stretch, detector, first_look=_seed(stretch)))
-        spent += time.process_time() - before
+        nonlocal stretch
+        found.extend(detect_frames(stretch, detector, detector.profile, first_look=_seed(stretch)))
         stretch = []
 
     for frame in pictures(clip.path, variation):
@@ -237,7 +168,7 @@ def detected(
         size = (frame.bgr.shape[1], frame.bgr.shape[0])
     if stretch:
         look()
-    return found, spent, size, clip.fps * variation.repeat
+    return found, detector.spent_s - spent_s, size, clip.fps * variation.repeat
 
 
 def _seed(stretch: Sequence[Frame]) -> int:
@@ -272,13 +203,9 @@ def _summary(scores: dict[str, Score]) -> dict[str, float | int | None]:
         "patient_coverage": worst("patient_coverage", min),
         "longest_leak_frames": worst("longest_leak_frames", max),
         "over_mask_share": worst("over_mask_share", max),
-        "whole_frame_share": _share(sum(score.whole for score in scores.values()), frames),
+        "whole_frame_share": share_of(sum(score.whole for score in scores.values()), frames),
         "core_s_per_video_s": worst("core_s_per_video_s", max),
     }
-
-
-def _share(part: int, whole: int) -> float | None:
-    return round(part / whole, 4) if whole else None
 
 
 def _good(fields: dict[str, object]) -> bool:

@@ -6,8 +6,6 @@ of a second; a picture is covered by what the look before it and the look after 
 
 from __future__ import annotations
 
-import time
-
 from benchmarks.masking_footage import Clip, Variation, pictures
 from orvault.viewing.dressing import PEOPLE
 from orvault.viewing.people import EVERY_90K, Eye
@@ -20,20 +18,18 @@ THOROUGH_90K = 135_000  # what the first look takes, so long nobody looks again
 
 def live_plans(
     clip: Clip, variation: Variation, detector: Detector, policy: MaskPolicy = PEOPLE
-) -> tuple[list[FramePlan], float, tuple[int, int]]:
-    """One plan per picture, processor seconds of looking, picture size."""
+) -> tuple[list[FramePlan], tuple[int, int]]:
+    """One plan per picture, picture size."""
     eye = Eye(lambda: detector, policy)
     plans: list[FramePlan] = []
-    before, due_90k, waiting, spent, size = WHOLE, 0, 0, 0.0, (0, 0)
+    before, due_90k, waiting, size = WHOLE, 0, 0, (0, 0)
     for frame in pictures(clip.path, variation):
         size = (frame.bgr.shape[1], frame.bgr.shape[0])
         waiting += 1
         if frame.pts_90k < due_90k:
             continue
-        began = time.process_time()
         plan = eye.look(frame.bgr, frame.pts_90k)
-        spent += time.process_time() - began
         plans += [together(before, plan)] * waiting
         due_90k = frame.pts_90k + (EVERY_90K if due_90k else THOROUGH_90K)
         before, waiting = plan, 0
-    return plans, spent, size  # the last pictures wait for a look that does not come
+    return plans, size  # the last pictures wait for a look that does not come

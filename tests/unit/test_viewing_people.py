@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.masking import Score
 from benchmarks.masking_footage import PLAIN, Clip, find_clips
 from benchmarks.masking_live import live_plans
+from benchmarks.masking_score import Score
 from cluster.viewing_settings import ViewingSettings
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
@@ -38,7 +38,7 @@ def clip_of(name: str) -> Clip:
 @pytest.mark.parametrize("name", ["still_patient", pytest.param("crossing", marks=pytest.mark.long)])
 def test_every_visible_head_is_covered_live_the_lying_patients_too(name: str) -> None:
     clip = clip_of(name)
-    plans, _, size = live_plans(clip, PLAIN, EnsembleDetector(ROOT / "models", "cpu"))
+    plans, size = live_plans(clip, PLAIN, EnsembleDetector(ROOT / "models", "cpu"))
     assert len(plans) >= 0.95 * 10 * clip.fps
     score = Score()
     for persons, plan in zip(PLAIN.truth(clip, size), plans, strict=False):
