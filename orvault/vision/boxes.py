@@ -15,6 +15,7 @@ import numpy.typing as npt
 from orvault.video.codec import Image
 
 Floats = npt.NDArray[np.float32]
+Places = npt.NDArray[np.intp]  # row numbers
 STRIDE = 32  # every model here halves its input five times
 
 
@@ -67,6 +68,12 @@ def overlap(box: Floats, boxes: Floats) -> Floats:
     area = (box[2] - box[0]) * (box[3] - box[1])
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return cast(Floats, shared / np.maximum(area + areas - shared, 1e-6))
+
+
+def reduced(how: np.ufunc, rows: Floats, firsts: Places, ends: Places) -> Floats:
+    """np.maximum or np.minimum of rows firsts[i] up to, without, ends[i] > firsts[i], column by column (n, k)."""
+    pairs = np.stack([firsts, ends], axis=1).ravel()
+    return cast(Floats, how.reduceat(np.concatenate([rows, rows[-1:]]), pairs, axis=0)[::2])
 
 
 def suppress(boxes: Floats, scores: Floats, most_overlap: float) -> npt.NDArray[np.intp]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from orvault.vision.boxes import Floats
+from orvault.vision.boxes import Floats, reduced
 from orvault.vision.linking import LinkRules, Tip, is_lying, tip
 from orvault.vision.pieces import Piece
 from orvault.vision.tracks import Ints, MaskTrack, Region, TrackKind
@@ -121,9 +121,7 @@ def _steady(frames: Ints, boxes: Floats, hold: HoldRules, fps: float) -> Floats:
     reach = hold.jitter_s * fps
     firsts = np.searchsorted(frames, frames - reach)
     lasts = np.searchsorted(frames, frames + reach, "right")
-    largest = np.array(
-        [sizes[first:last].max(axis=0) for first, last in zip(firsts, lasts, strict=True)], np.float32
-    )
+    largest = reduced(np.maximum, sizes, firsts, lasts)
     more = (np.minimum(largest, sizes * hold.most_growth) - sizes) / 2
     return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1)
 
@@ -148,13 +146,10 @@ def _where_still(frames: Ints, boxes: Floats, hold: HoldRules, fps: float) -> Fl
     lasts = np.searchsorted(frames, frames + reach, "right")
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
-    result = boxes.copy()
-    for i in range(len(frames)):
-        window = slice(firsts[i], lasts[i])
-        if np.ptp(middles[window], axis=0).max() <= hold.still_sizes * sizes[i]:
-            result[i, :2] = boxes[window, :2].min(axis=0)
-            result[i, 2:] = boxes[window, 2:].max(axis=0)
-    return result
+    moved = reduced(np.maximum, middles, firsts, lasts) - reduced(np.minimum, middles, firsts, lasts)
+    still = moved.max(axis=1) <= hold.still_sizes * sizes
+    low, high = reduced(np.minimum, boxes, firsts, lasts), reduced(np.maximum, boxes, firsts, lasts)
+    return np.where(still[:, None], np.concatenate([low[:, :2], high[:, 2:]], axis=1), boxes)
 
 
 def _bridged(frames: Ints, boxes: Floats, drift: float) -> tuple[Ints, Floats]:

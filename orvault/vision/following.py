@@ -25,7 +25,7 @@ from orvault.vision.linking import LinkRules, link
 from orvault.vision.modes import MaskMode
 from orvault.vision.pieces import Following, Piece
 from orvault.vision.staying import StayRules, left_places
-from orvault.vision.tracks import Ints, MaskTrack, TrackKind
+from orvault.vision.tracks import Flags, Ints, MaskTrack, TrackKind
 
 _TWICE_LOOKS = 3  # two tracks side by side for so many looks are two findings of one person
 
@@ -116,22 +116,34 @@ def _doubles(chains: Sequence[Piece], looks: Ints, rules: FollowRules) -> list[t
     arrays = [chain.arrays() for chain in chains]
     firsts = np.array([c.first for c in chains], np.int64)
     lasts = np.array([c.last for c in chains], np.int64)
-    result = []
-    for i, (frames, boxes) in enumerate(arrays):
-        sides = []
-        for at, other_way in ((frames[:_TWICE_LOOKS], -1), (frames[-_TWICE_LOOKS:], 1)):
-            beside = (firsts <= at[0]) & (lasts >= at[-1])
-            beside &= (firsts < at[0]) if other_way < 0 else (lasts > at[-1])
-            beside[i] = False
-            mine = boxes[:_TWICE_LOOKS] if other_way < 0 else boxes[-_TWICE_LOOKS:]
-            sides.append(
-                len(at) == _TWICE_LOOKS
-                and any(
-                    _together(mine, at, arrays[j], rules.links.same_place) for j in np.flatnonzero(beside)
-                )
-            )
-        result.append((sides[0], sides[1]))
-    return result
+    ways = np.array([_way(boxes) for _, boxes in arrays], np.float32).reshape(-1, 2, 2)
+
+    def is_double(i: int, *, end: bool) -> bool:
+        """Whether its first or last looks have company by a chain that began before, or goes on."""
+        few = slice(-_TWICE_LOOKS, None) if end else slice(None, _TWICE_LOOKS)
+        frames, boxes = arrays[i]
+        at, mine = frames[few], boxes[few]
+        if len(at) < _TWICE_LOOKS:
+            return False
+        beside = (firsts <= at[0]) & (lasts >= at[-1]) & ((lasts > at[-1]) if end else (firsts < at[0]))
+        others = np.flatnonzero(beside)
+        others = others[_may_be_together(mine, ways[others], rules.links.same_place)]
+        return any(_together(mine, at, arrays[j], rules.links.same_place) for j in others.tolist())
+
+    return [(is_double(i, end=False), is_double(i, end=True)) for i in range(len(chains))]
+
+
+def _way(boxes: Floats) -> Floats:
+    """How far the middles reach, doubled (2, 2): least and most of x and y."""
+    middles = boxes[:, :2] + boxes[:, 2:]
+    return np.stack([middles.min(axis=0), middles.max(axis=0)])
+
+
+def _may_be_together(mine: Floats, ways: Floats, same_place: float) -> Flags:
+    """Which of the ways (n, 2, 2) come as near as `_together` asks, at some time or other."""
+    middles = (mine[:, :2] + mine[:, 2:])[:, None]
+    most = 2 * same_place * np.maximum((mine[:, 2:] - mine[:, :2]).max(axis=1), 1.0)[:, None, None] + 1
+    return np.asarray(((ways[:, 0] - most <= middles) & (middles <= ways[:, 1] + most)).all(axis=(0, 2)))
 
 
 def _together(mine: Floats, at: Ints, other: tuple[Ints, Floats], same_place: float) -> bool:

@@ -12,12 +12,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from orvault.vision.boxes import Places
 from orvault.vision.pieces import Piece
 from orvault.vision.tracks import Ints
 
 _MOST_OPEN = 512  # ends that wait for a beginning; the oldest are given up first (their holds stay)
 _SPEED_LOOKBACK_S = 0.7
+_ROUNDING = 1e-6  # sizes: what comes so near to a limit is reckoned exactly
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,10 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
     lying = [is_lying(p, looks, rules) for p in pieces]
     firm = [2 * np.count_nonzero(p.sure) > len(p) for p in pieces]
     costs, befores, afters = array("d"), array("i"), array("i")  # of a day there are millions
-    waiting: list[int] = []
+    table = np.array([(end.frame, end.x, end.y, end.size) for end in ends], np.float64).reshape(-1, 4)
     for b, start in enumerate(starts):
-        for a in waiting:
-            if ends[a].frame >= start.frame:
-                continue
+        oldest = max(0, b - _MOST_OPEN)
+        for a in (oldest + _reachable(table[oldest:b], start, fps, rules)).tolist():
             # Tops of bodies seen now and then at one place are chance, or a table's drape; heads are a patient.
             if start.frame - ends[a].frame > rules.gap_s * fps and not (firm[a] and firm[b]):
                 continue
@@ -97,9 +99,19 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
                 costs.append(cost)
                 befores.append(a)
                 afters.append(b)
-        waiting = [*waiting, b][-_MOST_OPEN:]
     order = np.lexsort((afters, befores, costs))
     return _chained(pieces, ((befores[i], afters[i]) for i in order))
+
+
+def _reachable(ends: npt.NDArray[np.float64], start: Tip, fps: float, rules: LinkRules) -> Places:
+    """Which ends (n, 4: frame, centre, size) may cost less than infinity: all that do, and few more."""
+    frames, x, y, sizes = ends.T
+    small, large = np.minimum(sizes, start.size), np.maximum(sizes, start.size)
+    gap_s = (start.frame - frames) / fps
+    reach = np.minimum(rules.most_sizes, 0.5 + rules.sizes_per_s * gap_s)
+    most = np.where(gap_s <= rules.gap_s, np.maximum(1.5 * reach, rules.same_place), rules.same_place)
+    near = np.hypot(start.x - x, start.y - y) <= (most + _ROUNDING) * large
+    return np.flatnonzero((gap_s > 0) & (large <= (rules.size_ratio + _ROUNDING) * small) & near)
 
 
 def _cost(a: Tip, b: Tip, fps: float, rules: LinkRules, *, bound: bool) -> float:

@@ -19,6 +19,8 @@ from orvault.vision.completing import Scene
 from orvault.vision.pieces import Piece
 from orvault.vision.tracks import Ints, MaskTrack, Region, TrackKind, boxes_at
 
+_SOME = 16  # boxes compared at once, at first: who walks is elsewhere soon
+
 
 @dataclass(frozen=True)
 class StayRules:
@@ -47,27 +49,47 @@ def left_places(
     chains: Sequence[Piece], tracks: Sequence[MaskTrack], scene: Scene, rules: StayRules
 ) -> Iterator[MaskTrack]:
     """Tracks (id 0) of the places that are held on; `tracks` are those of the `chains`, in the same order."""
-    firsts = np.array([track.first for track in tracks], np.int64)
-    lasts = np.array([track.last for track in tracks], np.int64)
+    crowd = _Crowd(tracks)
+    reach = round(rules.near_s * scene.fps)
     for own, chain in enumerate(chains):
         for stay in _stays(chain, scene.fps, rules):
             for at, way in ((stay.first, -1), (stay.last, 1)):
-                if not (stay.after if way > 0 else stay.before):
-                    continue
-                reach = round(rules.near_s * scene.fps)
-                there = np.flatnonzero((firsts <= at + reach) & (lasts >= at - reach))
-                others = [tracks[i] for i in there.tolist() if i != own]
-                if stay.turned or any(_near(track, stay, at, reach, rules) for track in others):
+                left = stay.after if way > 0 else stay.before
+                if left and (stay.turned or crowd.is_near(own, stay, at, reach, rules)):
                     yield _place(chain, stay, way, scene, rules)
+
+
+class _Crowd:
+    """Everybody's tracks, and roughly when and where each of them is: most of them need no closer look."""
+
+    def __init__(self, tracks: Sequence[MaskTrack]) -> None:
+        self._tracks = tracks
+        self._firsts = np.array([track.first for track in tracks], np.int64)
+        self._lasts = np.array([track.last for track in tracks], np.int64)
+        middles = [_middles(track.boxes) for track in tracks]
+        self._low = np.array([middle.min(axis=0) for middle in middles], np.float32).reshape(-1, 2)
+        self._high = np.array([middle.max(axis=0) for middle in middles], np.float32).reshape(-1, 2)
+
+    def is_near(self, own: int, stay: _Stay, at: int, reach: int, rules: StayRules) -> bool:
+        """Whether another track than `own` comes near the stay within `reach` pictures of picture `at`."""
+        x1, y1, x2, y2 = stay.box
+        middle, most = np.array([x1 + x2, y1 + y2]) / 2, rules.near_sizes * max(x2 - x1, y2 - y1) + 1
+        there = (self._firsts <= at + reach) & (self._lasts >= at - reach)
+        there &= ((self._low <= middle + most) & (self._high >= middle - most)).all(axis=1)
+        others = [self._tracks[i] for i in np.flatnonzero(there).tolist() if i != own]
+        return any(_near(track, stay, at, reach, rules) for track in others)
+
+
+def _middles(boxes: Floats) -> Floats:
+    return (boxes[:, :2] + boxes[:, 2:]) / 2
 
 
 def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
     """The stretches of a track in which it did not leave the place where it was found first."""
     frames, boxes = chain.arrays()
     begin = 0
-    for i in range(1, len(frames) + 1):
-        if i < len(frames) and _same_place(boxes[begin], boxes[i], rules.same_sizes):
-            continue
+    while begin < len(frames):
+        i = _end_of_stay(boxes, begin, rules.same_sizes)
         long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
         turned = bool(chain.turned[begin:i].any())
         if turned or (long and chain.sure[begin:i].any()):
@@ -83,9 +105,17 @@ def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
         begin = i
 
 
-def _same_place(one: Floats, other: Floats, sizes: float) -> bool:
+def _end_of_stay(boxes: Floats, begin: int, sizes: float) -> int:
+    """The first of the boxes (n, 4) behind `begin` that is not at its place; n without one."""
+    one, at, some = boxes[begin], begin + 1, _SOME
     size = max(float((one[2:] - one[:2]).max()), 1.0)
-    return bool(np.abs(one[:2] + one[2:] - other[:2] - other[2:]).max() / 2 <= sizes * size)
+    while at < len(boxes):
+        others = boxes[at : at + some]
+        apart = np.abs(one[:2] + one[2:] - others[:, :2] - others[:, 2:]).max(axis=1) / 2
+        if (away := np.flatnonzero(apart > sizes * size)).size:
+            return at + int(away[0])
+        at, some = at + len(others), 2 * some
+    return len(boxes)
 
 
 def _round_all(heads: Floats, bodies: Floats) -> Region:
@@ -101,9 +131,8 @@ def _near(track: MaskTrack, stay: _Stay, at: int, reach: int, rules: StayRules) 
     if begin > end:
         return False
     boxes = boxes_at(track.frames, track.boxes, np.arange(begin, end + 1))
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     x1, y1, x2, y2 = stay.box
-    apart = np.abs(middle - ((x1 + x2) / 2, (y1 + y2) / 2)).max(axis=1)
+    apart = np.abs(_middles(boxes) - ((x1 + x2) / 2, (y1 + y2) / 2)).max(axis=1)
     return bool(apart.min() <= rules.near_sizes * max(x2 - x1, y2 - y1))
 
 
