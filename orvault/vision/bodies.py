@@ -23,8 +23,8 @@ def embodied(track: MaskTrack, chain: Piece) -> MaskTrack:
     Between two looks at the body it reaches as far as either says; before the first and after the last as far as
     the usual one of those nearest in time.
     """
-    frames, heads = chain.arrays()
-    seen, more = reach_of(heads, chain.bodies)
+    frames, heads = chain.once(Piece.arrays, chain.arrays)
+    seen, more = chain.once(reach_of, lambda: reach_of(heads, chain.bodies))
     if not seen.size:
         return track
     looked = frames[seen]

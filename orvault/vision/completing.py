@@ -61,16 +61,20 @@ def complete(
 
     `double`: whether another track shows that start, or end, are not the person's own.
     """
-    frames, boxes = _findings(chain, hold, scene.fps)
+    between = chain.once(_between, lambda: _between(chain, hold, scene.fps))
     lying = is_lying(chain, looks, links)
-    first, last = (_region(boxes[i]) for i in (0, -1))
+    first, last = between[chain.first], between[chain.last]
     before = _held(chain, first, scene, hold, lying, double[0], end=False)
     after = _held(chain, last, scene, hold, lying, double[1], end=True)
-    frames, boxes = _bridged(frames, boxes, hold.drift_s * scene.fps)
-    keys = {round(f): b for f, b in before}
-    keys |= dict(zip(frames.tolist(), map(tuple, boxes.tolist()), strict=True))
-    keys |= {round(f): b for f, b in after}
+    keys = {round(f): b for f, b in before} | between | {round(f): b for f, b in after}
     return _track(chain, keys, scene, lying)
+
+
+def _between(chain: Piece, hold: HoldRules, fps: float) -> dict[int, Region]:
+    """The regions from the first finding to the last, by picture number."""
+    frames, boxes = _bridged(*_findings(chain, hold, fps), hold.drift_s * fps)
+    rows = zip(frames.tolist(), boxes.tolist(), strict=True)
+    return {frame: (x1, y1, x2, y2) for frame, (x1, y1, x2, y2) in rows}
 
 
 def _region(box: Floats) -> Region:
@@ -144,7 +148,7 @@ def _where_still(frames: Ints, boxes: Floats, hold: HoldRules, fps: float) -> Fl
     reach = hold.still_s * fps
     firsts = np.searchsorted(frames, frames - reach)
     lasts = np.searchsorted(frames, frames + reach, "right")
-    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    middles = (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
     sizes = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
     moved = reduced(np.maximum, middles, firsts, lasts) - reduced(np.minimum, middles, firsts, lasts)
     still = moved.max(axis=1) <= hold.still_sizes * sizes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -88,9 +88,16 @@ class Followed:
     left: list[MaskTrack]
 
 
-def put_together(pieces: Sequence[Piece], looks: Ints, scene: Scene, rules: FollowRules) -> Followed:
+def put_together(
+    pieces: Sequence[Piece],
+    looks: Ints,
+    scene: Scene,
+    rules: FollowRules,
+    *,
+    chained: Callable[[Sequence[Piece]], Piece] = Piece.chained,
+) -> Followed:
     """Link the pieces and complete what comes of it; `looks` are the numbers of the pictures looked at."""
-    linked = [(group, Piece.chained(group)) for group in link(pieces, looks, scene.fps, rules.links)]
+    linked = [(group, chained(group)) for group in link(pieces, looks, scene.fps, rules.links)]
     linked = [(group, chain) for group, chain in linked if chain.firm]  # of nobody, if all of it is faint
     chains = [chain for _, chain in linked]
     scene = replace(scene, usual_px=_usual_px(chains, rules))
@@ -103,20 +110,25 @@ def put_together(pieces: Sequence[Piece], looks: Ints, scene: Scene, rules: Foll
 
 
 def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:
-    sizes = [
-        float((boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean())
-        for chain in chains
-        if np.count_nonzero(chain.sure) >= rules.hold.believed_looks and (boxes := chain.arrays()[1]).size
-    ]
+    sizes = [_mean_px(chain) for chain in chains if np.count_nonzero(chain.sure) >= rules.hold.believed_looks]
     return float(np.median(sizes)) if sizes else math.inf
+
+
+def _mean_px(chain: Piece) -> float:
+    def worked_out() -> float:
+        boxes = chain.arrays()[1]
+        return float((boxes[:, 2:] - boxes[:, :2]).max(axis=1).mean())
+
+    return chain.once(_mean_px, worked_out)
 
 
 def _doubles(chains: Sequence[Piece], looks: Ints, rules: FollowRules) -> list[tuple[bool, bool]]:
     """For each chain whether another one was at its place for some looks as it began, and as it ended."""
-    arrays = [chain.arrays() for chain in chains]
+    arrays = [chain.once(Piece.arrays, chain.arrays) for chain in chains]
     firsts = np.array([c.first for c in chains], np.int64)
     lasts = np.array([c.last for c in chains], np.int64)
-    ways = np.array([_way(boxes) for _, boxes in arrays], np.float32).reshape(-1, 2, 2)
+    each_way = (chain.once(_way, partial(_way, arrays[i][1])) for i, chain in enumerate(chains))
+    ways = np.array(list(each_way), np.float32).reshape(-1, 2, 2)
 
     def is_double(i: int, *, end: bool) -> bool:
         """Whether its first or last looks have company by a chain that began before, or goes on."""
@@ -134,7 +146,7 @@ def _doubles(chains: Sequence[Piece], looks: Ints, rules: FollowRules) -> list[t
 
 
 def _way(boxes: Floats) -> Floats:
-    """How far the middles reach, doubled (2, 2): least and most of x and y."""
+    """How far the middles of boxes (n, 4) reach, doubled (2, 2): least and most of x and y."""
     middles = boxes[:, :2] + boxes[:, 2:]
     return np.stack([middles.min(axis=0), middles.max(axis=0)])
 

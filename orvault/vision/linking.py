@@ -49,6 +49,10 @@ class Tip:
 
 def tip(piece: Piece, fps: float, *, end: bool) -> Tip:
     """The last (or first) finding of a piece, and how it moved there."""
+    return piece.once((tip, end), lambda: _tip(piece, fps, end=end))
+
+
+def _tip(piece: Piece, fps: float, *, end: bool) -> Tip:
     frames = piece.frames
     at = len(frames) - 1 if end else 0
     near = np.flatnonzero(np.abs(frames - frames[at]) <= _SPEED_LOOKBACK_S * fps)
@@ -63,6 +67,10 @@ def tip(piece: Piece, fps: float, *, end: bool) -> Tip:
 
 def is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
     """Found mainly in turned pictures, or rarely and at one place: nothing that walks is so."""
+    return piece.once(is_lying, lambda: _is_lying(piece, looks, rules))
+
+
+def _is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
     if np.count_nonzero(piece.turned) * 2 > len(piece):
         return True
     if np.count_nonzero(piece.sure) < 2 or not stays(piece, rules.same_place):

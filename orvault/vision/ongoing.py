@@ -23,7 +23,7 @@ from orvault.vision.following import Followed, FollowRules, put_together
 from orvault.vision.linking import stays
 from orvault.vision.modes import MaskPolicy
 from orvault.vision.pieces import Following, Piece
-from orvault.vision.planning import FramePlan, plan_tracks
+from orvault.vision.planning import FramePlan, plan_boxes
 from orvault.vision.tracks import MaskTrack, TrackKind, boxes_at
 
 FPS = 30  # picture numbers count thirtieths of a second, whatever the camera sends
@@ -65,12 +65,11 @@ class Ongoing:
         scene = Scene(*self._size, FPS, self._now + 1)
         tracks = [*self._people.look(candidates(found, self._policy.mode), scene)]
         things = things_in(found, self._policy.objects)
-        for name in {*things, *self._things}:
+        for name in sorted({*things, *self._things}):
             memory = self._things.setdefault(name, _Memory(self._rules))
             tracks += memory.look(things.get(name, ()), scene)
         passed = [_passed(track, before, self._now) for track in tracks if track.last >= before]
-        (plan,) = plan_tracks(passed, (self._now, self._now + 1), self._policy, *self._size)
-        return plan
+        return plan_boxes(np.array(passed, np.float32).reshape(-1, 4), self._policy, *self._size)
 
 
 class _Memory:
@@ -79,7 +78,8 @@ class _Memory:
     def __init__(self, rules: FollowRules) -> None:
         self._rules = rules
         self._looks: list[int] = []
-        self._following = Following(FPS)
+        self._following = Following(FPS, noting=True)
+        self._chains = _Chains()
         self._past: list[Piece] = []  # what is left of pieces that are over
         self._places: list[MaskTrack] = []
 
@@ -89,7 +89,10 @@ class _Memory:
         self._looks.append(now)
         self._following.add(now, found)
         pieces = [*self._past, *self._following.pieces.values()]
-        followed = put_together(pieces, np.array(self._looks, np.int32), scene, self._rules)
+        followed = put_together(
+            pieces, np.array(self._looks, np.int32), scene, self._rules, chained=self._chains.chained
+        )
+        self._chains.forget()
         self._remember(followed.left, now)
         self._forget(followed, now)
         return itertools.chain(followed.tracks, followed.left, (_held_to(now, p) for p in self._places))
@@ -138,12 +141,35 @@ class _Memory:
         return recent and bool(chain.sure.any()) and stays(chain, self._rules.links.same_place)
 
 
-def _passed(track: MaskTrack, first: int, last: int) -> MaskTrack:
-    """Everything that the track covers from one picture to another, in the last of them."""
+class _Chains:
+    """Chains as they were made at the look before, for as long as their pieces stay as they are."""
+
+    def __init__(self) -> None:
+        # By their pieces: those, how often each had changed, and the chain.
+        self._known: dict[tuple[int, ...], tuple[Sequence[Piece], list[int], Piece]] = {}
+        self._asked = self._known.copy()
+
+    def chained(self, pieces: Sequence[Piece]) -> Piece:
+        """As Piece.chained."""
+        if len(pieces) == 1:
+            return pieces[0]
+        name, changes = tuple(map(id, pieces)), [piece.changes for piece in pieces]
+        known = self._known.get(name)
+        if known is None or known[1] != changes:
+            known = (pieces, changes, Piece.chained(pieces))
+        self._asked[name] = known
+        return known[2]
+
+    def forget(self) -> None:
+        """Those that were not asked for since the last time."""
+        self._known, self._asked = self._asked, {}
+
+
+def _passed(track: MaskTrack, first: int, last: int) -> Floats:
+    """Round everything that the track covers from one picture to another (4,)."""
     at = np.arange(max(first, track.first), min(last, track.last) + 1)
     boxes = boxes_at(track.frames, track.boxes, at)
-    box = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
-    return replace(track, frames=np.array([last], np.int32), boxes=box.astype(np.float32))
+    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
 
 
 def _with(places: Sequence[MaskTrack], new: MaskTrack) -> list[MaskTrack]:

@@ -7,7 +7,8 @@ when the whole clip is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ _FINDING = np.dtype(
         ("is_face", np.bool_),
     ]
 )
+T = TypeVar("T")
 _NO_BODY = (math.nan,) * 4
 FOLLOWING = TrackRules(coast_s=1.0, least_overlap=0.1, enlarged_by=0.4, best_together=True)
 
@@ -39,14 +41,16 @@ class Piece:
     Findings lie in one array, some fifty bytes each: of hours of footage there are a million.
     """
 
-    __slots__ = ("_count", "_rows", "firm", "sources", "sure_ever")
+    __slots__ = ("_count", "_rows", "_worked_out", "changes", "firm", "sources", "sure_ever")
 
-    def __init__(self) -> None:
+    def __init__(self, *, noting: bool = False) -> None:
         self._rows = np.empty(1, _FINDING)
         self._count = 0
         self.firm = 0  # findings that are not faint, those that were cut off too
         self.sure_ever = 0  # sure findings, likewise
         self.sources: frozenset[str] = frozenset()
+        self.changes = 0
+        self._worked_out: dict[object, object] | None = {} if noting else None
 
     def __len__(self) -> int:
         return self._count
@@ -58,15 +62,35 @@ class Piece:
         body = _NO_BODY if found.body is None else found.body
         self._rows[self._count] = (found.box, body, frame, found.sure, found.turned, found.is_face)
         self._count += 1
+        self._changed()
         self.firm += not found.faint
         self.sure_ever += found.sure
         if not found.sources <= self.sources:
             self.sources |= found.sources
 
+    def once(self, what: object, work: Callable[[], T]) -> T:
+        """What `work` makes of this piece: of one that is `noting`, kept under `what` until the piece changes.
+
+        Nobody changes what comes out. Live, a hundred pieces stay as they are from look to look and one goes on; of
+        stored hours it would only take memory.
+        """
+        if self._worked_out is None:
+            return work()
+        if what not in self._worked_out:
+            self._worked_out[what] = work()
+        return cast(T, self._worked_out[what])
+
+    def _changed(self) -> None:
+        self.changes += 1
+        if self._worked_out:
+            self._worked_out = {}
+
     @classmethod
     def chained(cls, pieces: Sequence[Piece]) -> Piece:
-        """Several pieces, in the order of time, as one."""
-        whole = cls()
+        """Several pieces, in the order of time, as one; of one alone the same."""
+        if len(pieces) == 1:
+            return pieces[0]
+        whole = cls(noting=pieces[0]._worked_out is not None)
         whole._rows = np.concatenate([piece._found for piece in pieces])
         whole._count = len(whole._rows)
         whole.firm = sum(piece.firm for piece in pieces)
@@ -80,6 +104,7 @@ class Piece:
         if gone:
             self._rows = self._found[gone:].copy()
             self._count = len(self._rows)
+            self._changed()
 
     @property
     def first(self) -> int:
@@ -137,9 +162,9 @@ class Following:
     linked, because they may come before what is sure.
     """
 
-    def __init__(self, fps: float) -> None:
+    def __init__(self, fps: float, *, noting: bool = False) -> None:
         self.pieces: dict[int, Piece] = {}  # in the order in which they begin
-        self._fps = fps
+        self._fps, self._noting = fps, noting
         self._tracker = Tracker(FOLLOWING)
 
     def add(self, frame: int, found: Sequence[Candidate]) -> None:
@@ -148,7 +173,7 @@ class Following:
         scores = np.ones(len(found), np.float32)
         for track in self._tracker.update(boxes, scores, round(frame * US_PER_S / self._fps)):
             if track.found is not None:
-                self.pieces.setdefault(track.id, Piece()).add(frame, found[track.found])
+                self.pieces.setdefault(track.id, Piece(noting=self._noting)).add(frame, found[track.found])
 
 
 def _compared(found: Candidate) -> Region:

@@ -122,6 +122,15 @@ def plan_tracks(
             yield FramePlan(False, _outermost(masked[at]), polygons, tuple(left[at]))
 
 
+def plan_boxes(boxes: Floats, policy: MaskPolicy, width: int, height: int) -> FramePlan:
+    """The plan of one picture in which these boxes (n, 4) are covered, with the policy's margin and fixed regions."""
+    if policy.mode is MaskMode.PICTURE:
+        return WHOLE
+    inside = [box for box in _clip(boxes, policy.margin, width, height) if box is not None]
+    polygons = tuple(_corners(region, width, height) for region in policy.fixed)
+    return FramePlan(False, _outermost(inside), polygons)
+
+
 def with_drawn(
     plan: FramePlan, regions: Iterable[KeyedRegion], taken_us: int, width: int, height: int
 ) -> FramePlan:

@@ -81,11 +81,15 @@ class _Crowd:
 
 
 def _middles(boxes: Floats) -> Floats:
-    return (boxes[:, :2] + boxes[:, 2:]) / 2
+    return (boxes[:, :2] + boxes[:, 2:]) / np.float32(2)
 
 
-def _stays(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
+def _stays(chain: Piece, fps: float, rules: StayRules) -> Sequence[_Stay]:
     """The stretches of a track in which it did not leave the place where it was found first."""
+    return chain.once(_stays, lambda: list(_each_stay(chain, fps, rules)))
+
+
+def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
     frames, boxes = chain.arrays()
     begin = 0
     while begin < len(frames):

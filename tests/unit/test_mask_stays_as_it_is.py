@@ -21,6 +21,7 @@ from orvault.vision.candidates import Candidate
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.following import find_tracks
 from orvault.vision.modes import MaskMode, MaskPolicy
+from orvault.vision.ongoing import Ongoing
 from orvault.vision.pieces import Piece
 from orvault.vision.planning import plan_regions, trusted
 from tests.unit.made_up_findings import HEIGHT, THINGS, WIDTH, room
@@ -46,6 +47,7 @@ ROOMS = {
     4: "b50988ce9d687e98",
     5: "35f44f2ddeb9c308",
 }
+LIVE = {(1, MaskMode.BODY): "f8b716f6181ec73f", (2, MaskMode.HEAD): "64d9e374f804c5e6"}
 
 
 def digest(frames: Sequence[FrameDetections]) -> str:
@@ -76,6 +78,16 @@ def test_the_clips_are_masked_as_they_were(name: str) -> None:
 @pytest.mark.parametrize("seed", ROOMS)
 def test_made_up_rooms_are_masked_as_they_were(seed: int) -> None:
     assert digest(in_room(seed)) == ROOMS[seed]
+
+
+@pytest.mark.parametrize(("seed", "mode"), LIVE)
+def test_made_up_rooms_are_masked_live_as_they_were(seed: int, mode: MaskMode) -> None:
+    ongoing = Ongoing(MaskPolicy(mode, objects=frozenset(THINGS)), WIDTH, HEIGHT)
+    told = hashlib.sha256()
+    for at, found in enumerate(room(seed, 90, people=3 + seed, chance=0.4 * seed, every=1)):
+        if isinstance(found, list):
+            told.update(repr(ongoing.look(at * 22_500, found)).encode())
+    assert told.hexdigest()[:16] == LIVE[seed, mode]
 
 
 def test_a_digest_tells_a_single_finding() -> None:
