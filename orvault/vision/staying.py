@@ -27,6 +27,7 @@ class StayRules:
     """Times in seconds, distances in sizes (the longer side of the region)."""
 
     same_sizes: float = 0.35  # centres this close are one place
+    most_growth: float = 1.3  # of a head, against those found next there: more is no measure of the place
     least_looks: int = 5
     least_s: float = 1.5
     near_sizes: float = 1.2  # another person this near makes it doubtful who left
@@ -93,7 +94,7 @@ def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
     frames, boxes = chain.arrays()
     begin = 0
     while begin < len(frames):
-        i = _end_of_stay(boxes, begin, rules.same_sizes)
+        i = _end_of_stay(boxes, begin, rules)
         long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
         turned = bool(chain.turned[begin:i].any())
         if turned or (long and chain.sure[begin:i].any()):
@@ -109,17 +110,27 @@ def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
         begin = i
 
 
-def _end_of_stay(boxes: Floats, begin: int, sizes: float) -> int:
+def _end_of_stay(boxes: Floats, begin: int, rules: StayRules) -> int:
     """The first of the boxes (n, 4) behind `begin` that is not at its place; n without one."""
     one, at, some = boxes[begin], begin + 1, _SOME
-    size = max(float((one[2:] - one[:2]).max()), 1.0)
+    most = rules.same_sizes * max(_confirmed_size(boxes[begin : begin + rules.least_looks], rules), 1.0)
     while at < len(boxes):
         others = boxes[at : at + some]
         apart = np.abs(one[:2] + one[2:] - others[:, :2] - others[:, 2:]).max(axis=1) / 2
-        if (away := np.flatnonzero(apart > sizes * size)).size:
+        if (away := np.flatnonzero(apart > most)).size:
             return at + int(away[0])
         at, some = at + len(others), 2 * some
     return len(boxes)
+
+
+def _confirmed_size(boxes: Floats, rules: StayRules) -> float:
+    """The first box's longer side, but not much more than that of the largest of the others.
+
+    Of two people close together a model makes one with a huge head now and then. By its size all that is near would
+    be one place, and be held as such.
+    """
+    first, *others = (boxes[:, 2:] - boxes[:, :2]).max(axis=1).tolist()
+    return float(min(first, rules.most_growth * max(others))) if others else float(first)
 
 
 def _round_all(heads: Floats, bodies: Floats) -> Region:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orvault.vision.boxes import Floats, reduced
 from orvault.vision.following import _may_be_together, _together, _way
 from orvault.vision.linking import LinkRules, Tip, _cost, _reachable
-from orvault.vision.staying import _end_of_stay
+from orvault.vision.staying import StayRules, _end_of_stay
 from orvault.vision.tracks import Ints
 
 FPS = 15.0
@@ -75,9 +75,9 @@ def test_a_stay_ends_where_the_first_box_lies_elsewhere(
     elsewhere = [
         at
         for at in range(begin + 1, len(boxes))
-        if np.abs(boxes[at, :2] - boxes[begin, :2]).max() > 0.35 * 20
+        if np.abs(boxes[at, :2] - boxes[begin, :2]).max() > StayRules().same_sizes * 20
     ]
-    assert _end_of_stay(boxes, begin, 0.35) == min(elsewhere, default=len(boxes))
+    assert _end_of_stay(boxes, begin, StayRules()) == min(elsewhere, default=len(boxes))
 
 
 @given(st.lists(st.tuples(pixels, pixels), min_size=1, max_size=30), st.data())
