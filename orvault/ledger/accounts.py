@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 
 from orvault.custody.account import Account, Role
 from orvault.custody.scope import Scope, ScopeKind
-from orvault.ledger import tables as t
+from orvault.ledger import tables_accounts as t
 from orvault.ledger.rows import Row
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 from orvault.custody.api_key import ApiKey
 from orvault.ledger.rows import Row
 from orvault.ledger.sessions import session_of
-from orvault.ledger.tables import api_keys, sessions
+from orvault.ledger.tables_accounts import api_keys, sessions
 
 _BOTH = select(sessions, api_keys).join(api_keys, api_keys.c.session_id == sessions.c.id)
 

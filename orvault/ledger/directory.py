@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from orvault.custody.account import Role
 from orvault.custody.directory import DirectoryCode, DirectoryLink
 from orvault.ledger.rows import Row
-from orvault.ledger.tables import accounts
+from orvault.ledger.tables_accounts import accounts
 from orvault.ledger.tables_directory import directory_codes, directory_links
 
 

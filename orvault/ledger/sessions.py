@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, delete, insert, select, update
 
 from orvault.custody.session import Method, Session
-from orvault.ledger import tables as t
+from orvault.ledger import tables_accounts as t
 from orvault.ledger.rows import Row
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from orvault.ledger import tables as t
+from orvault.ledger import tables_accounts as t
 
 
 class SignIns:

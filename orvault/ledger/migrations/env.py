@@ -5,6 +5,7 @@ from __future__ import annotations
 from alembic import context
 
 from orvault.ledger import (
+    tables_accounts,
     tables_activation,
     tables_control,
     tables_directory,
@@ -19,6 +20,7 @@ from orvault.ledger import (
 from orvault.ledger.tables import metadata
 
 assert tables_exports.history.metadata is metadata, "all parts of the schema are one"
+assert tables_accounts.accounts.metadata is metadata, "all parts of the schema are one"
 assert tables_activation.package_shares.metadata is metadata, "all parts of the schema are one"
 assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
 assert tables_directory.directory_links.metadata is metadata, "all parts of the schema are one"
