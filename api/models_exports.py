@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 
 from pydantic import Field
 
 from api.models import Words
+from api.models_basis import BasisOut
 from api.models_scans import ChoiceOut
 from api.models_watermarks import WatermarkOut
-from api.models_wishes import ActivationIn, ConsentIn, Digest, MaskingIn
+from api.models_wishes import ActivationIn, Digest, MaskingIn
 from api.types import Model, TimeOut
 from orvault.custody.activation import PackageShare
-from orvault.custody.basis import BasisKind, LegalBasis
-from orvault.custody.consents import Consent, Scope, Subject
 from orvault.custody.request import Answer, Approval, ExportRequest
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.steps import RequestState
@@ -53,59 +51,10 @@ class CopyOut(PackageOut):
     )
 
 
-class ConsentOut(Model):
-    """One person's consent, and whether it stands."""
-
-    number: int = Field(description="Its place among the request's consents; it is withdrawn by it.")
-    subject: Subject
-    name: str
-    document: str
-    document_sha256: str
-    scope: Scope
-    taken_by: str | None
-    taken_at: TimeOut | None
-    withdrawn_at: TimeOut | None
-    withdrawal_reason: str
-
-    @classmethod
-    def of(cls, number: int, consent: Consent) -> ConsentOut:
-        """From custody's."""
-        return cls(
-            number=number,
-            subject=consent.subject,
-            name=consent.name,
-            document=consent.document,
-            document_sha256=consent.document_sha256,
-            scope=consent.scope,
-            taken_by=consent.taken_by,
-            taken_at=consent.taken_us,
-            withdrawn_at=consent.withdrawn_us,
-            withdrawal_reason=consent.withdrawal_reason,
-        )
-
-
-class ConsentsIn(Model):
-    """Consents that came after the submit."""
-
-    consents: Annotated[list[ConsentIn], Field(min_length=1, max_length=100)]
-
-
 class ReasonIn(Model):
     """Why; kept."""
 
     reason: Words = Field(examples=["She does not want it any more."])
-
-
-class LackingOut(Model):
-    """A request's consents, and what its basis still lacks."""
-
-    consents: list[ConsentOut]
-    missing: list[str] = Field(description="In words; empty where it is satisfied.")
-
-    @classmethod
-    def of(cls, basis: LegalBasis, missing: tuple[str, ...]) -> LackingOut:
-        """From custody's."""
-        return cls(consents=BasisOut.of(basis).consents, missing=list(missing))
 
 
 class ApprovalOut(Model):
@@ -147,25 +96,6 @@ class AnswerOut(AnswerIn):
             document_sha256=answer.document_sha256,
             taken_by=answer.taken_by,
             at=answer.at_us,
-        )
-
-
-class BasisOut(Model):
-    """The ground that the request names."""
-
-    kind: BasisKind
-    document_number: str
-    proceedings_number: str
-    consents: list[ConsentOut]
-
-    @classmethod
-    def of(cls, basis: LegalBasis) -> BasisOut:
-        """From custody's."""
-        return cls(
-            kind=basis.kind,
-            document_number=basis.document_number,
-            proceedings_number=basis.proceedings_number,
-            consents=[ConsentOut.of(number, each) for number, each in enumerate(basis.consents)],
         )
 
 

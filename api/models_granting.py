@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from api.models import Words
-from api.models_exports import ApprovalOut, BasisOut
+from api.models_basis import BasisOut
+from api.models_exports import ApprovalOut
 from api.models_wishes import BasisIn, Ids
 from api.types import Model, TimeIn, TimeOut
 from orvault.custody.steps import RequestState

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from api.models_basis import ConsentsIn, LackingOut
 from api.models_exports import (
     AnswerIn,
     AnswerOut,
-    ConsentsIn,
     ExportOut,
-    LackingOut,
     ReasonIn,
     RefuseIn,
     ReleaseIn,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.models_exports import ConsentsIn, LackingOut, ReasonIn, RefuseIn
+from api.models_basis import ConsentsIn, LackingOut
+from api.models_exports import ReasonIn, RefuseIn
 from api.models_granting import ViewingAskIn, ViewingRequestOut
 from api.routes.guard import guarded
 from api.services import CallerHere, Services, ServicesHere
