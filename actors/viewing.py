@@ -9,19 +9,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actors.camera import CameraFeed
 from actors.media import MediaActor
+from actors.shared_detector import SharedDetector, VisionPlan
 from actors.stored_views import StoredTools, StoredView
 from orvault.clock import Clock
 from orvault.custody.service import CustodyService, OpenedView
 from orvault.custody.viewing import ViewKind
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Image
 from orvault.video.packet import PacketSource
 from orvault.video.source import open_source
 from orvault.viewing.board import Board
@@ -30,8 +30,7 @@ from orvault.viewing.dressing import people_policy
 from orvault.viewing.live import LiveCamera
 from orvault.viewing.outlet import Outlet
 from orvault.viewing.seen import Seen
-from orvault.vision.detection import Detection
-from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector
+from orvault.vision.detector import Detector
 from orvault.vision.site import SiteMasking
 
 if TYPE_CHECKING:
@@ -42,55 +41,6 @@ NOTE_S = 30.0  # between entries of what was seen: so much of it a crash may los
 MOST_VIEWS = 64  # open at once
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class VisionPlan:
-    """What people are found with (loaded when the first people-masked view opens), and what is covered besides."""
-
-    models: Path
-    provider: str
-    threads: int
-    masking: SiteMasking = field(default_factory=SiteMasking)
-
-
-class SharedDetector:
-    """One detector for all cameras, opened once it is needed; one look at a time."""
-
-    def __init__(self, plan: VisionPlan) -> None:
-        self._plan = plan
-        self._lock = threading.Lock()
-        self._detector: EnsembleDetector | None = None
-
-    def opened(self) -> Detector:
-        """Itself, ready. Errors: BAD_MODEL, PROVIDER_MISSING."""
-        with self._lock:
-            if self._detector is None:
-                plan = self._plan
-                profile = DetectorProfile(objects=tuple(sorted(plan.masking.objects)))
-                self._detector = EnsembleDetector(
-                    plan.models, plan.provider, profile=profile, threads=plan.threads
-                )
-        return self
-
-    def detect(self, bgr: Image) -> list[Detection]:
-        """`orvault.vision.detector.Detector`."""
-        with self._lock:
-            return self._ready().detect(bgr)
-
-    def look(self, bgr: Image, number: int) -> list[Detection]:
-        """`orvault.vision.detector.SteppedDetector`."""
-        with self._lock:
-            return self._ready().look(bgr, number)
-
-    def detect_thoroughly(self, bgr: Image) -> list[Detection]:
-        """`orvault.vision.detector.ThoroughDetector`."""
-        with self._lock:
-            return self._ready().detect_thoroughly(bgr)
-
-    def _ready(self) -> EnsembleDetector:
-        assert self._detector is not None, "opened before"
-        return self._detector
 
 
 @dataclass(eq=False)

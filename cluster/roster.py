@@ -20,9 +20,10 @@ from actors.media import MediaActor
 from actors.notice_targets import Target
 from actors.notices import NoticeActor
 from actors.render_tools import RenderTools
+from actors.shared_detector import VisionPlan
 from actors.stored_views import StoredTools
 from actors.trigger import TriggerActor
-from actors.viewing import ViewingActor, VisionPlan
+from actors.viewing import ViewingActor
 from actors.witnessing import WitnessingActor
 from cluster import services
 from cluster.custody import LedgerAddress, Rules, open_custody
