@@ -42,12 +42,15 @@ class Sentence(QLabel):
     def tell(self, text: str) -> None:
         """Show this."""
         self.setText(text)
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self._fit()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Take the height of the lines in this width."""
-        self.setMinimumHeight(self.heightForWidth(self.width()))
+        self._fit()
         super().resizeEvent(event)
+
+    def _fit(self) -> None:
+        self.setMinimumHeight(max(0, self.heightForWidth(self.width())))  # -1: there are no words
 
 
 class Banner(QWidget):

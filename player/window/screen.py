@@ -69,9 +69,10 @@ class Screen(QWidget):
     def speak(self, language: Language) -> None:
         """Word what screen readers say."""
         self.setAccessibleName(w.CAMERA.of(language, title=self.title))
-        if self.at_us is not None:
+        told = self._message
+        if self.at_us is not None and not told:
             told = w.PICTURE_AT.of(language, title=self.title, time=clock_time(self.at_us, self._zone))
-            self.setAccessibleDescription(told)
+        self.setAccessibleDescription(told)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
         """Draw it all."""
