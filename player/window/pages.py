@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -100,6 +101,21 @@ class Welcome(_Column):
         self.note.setText(w.NOTHING_STORED.of(language))
 
 
+class _Password(QLineEdit):
+    """A hidden line that keeps Enter: passed on, it presses whatever has the focus while the password is tried."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setEchoMode(QLineEdit.EchoMode.Password)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """As any line; Enter ends here."""
+        super().keyPressEvent(event)
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            event.accept()
+
+
 class Unlock(_Column):
     """Asks for the password or a key file. `typed(str)`; `key` is the button for a file."""
 
@@ -108,9 +124,7 @@ class Unlock(_Column):
     def __init__(self) -> None:
         super().__init__()
         self.heading, self.hint, self.wrong = label(name="heading"), label(), label(name="wrong")
-        self.password, self.reveal = QLineEdit(), QCheckBox()
-        self.password.setEchoMode(QLineEdit.EchoMode.Password)
-        self.password.setContextMenuPolicy(Qt.ContextMenuPolicy.NoContextMenu)
+        self.password, self.reveal = _Password(), QCheckBox()
         self.reveal.toggled.connect(self._reveal)
         self.unlock, self.key = QPushButton(), QPushButton()
         self.unlock.setObjectName("main")

@@ -84,6 +84,7 @@ def test_from_the_file_to_the_picture(desk: Desk, made: Made) -> None:
     desk.shot("02-password")
     desk.unlock("not the right one")
     assert "try again" in desk.window.unlock.wrong.text() and desk.window.unlock.password.text() == ""
+    assert not desk.window.unlock.reveal.isChecked(), "Enter showed what is typed next"
     desk.shot("03-wrong-password")
     desk.unlock()
     assert desk.window.pages.currentWidget() is desk.window.terms and desk.window.stage is None
