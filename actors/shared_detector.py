@@ -1,4 +1,4 @@
-"""The detector of the process that shows pictures: opened when it is first needed, used by all its cameras in turn."""
+"""The detector of the process that shows pictures: opened when it is first needed, used by its cameras in turn."""
 
 from __future__ import annotations
 

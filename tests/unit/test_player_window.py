@@ -197,7 +197,9 @@ def test_an_altered_package_says_what_and_stops_that_camera(desk: Desk, made: Ma
     screens = desk.window.stage.screens
     desk.wait(lambda: "stopped" in screens[1]._message)
     assert screens[1].at_us is None and "no pictures at this time" in screens[0]._message
-    desk.wait(lambda: "stopped" in screens[1].accessibleDescription())  # a screen reader says no picture's time
+    desk.wait(
+        lambda: "stopped" in screens[1].accessibleDescription()
+    )  # a screen reader says no picture's time
     desk.shot("08-altered")
     desk.window.speak(Language.KOREAN)
     assert "변조됨" in desk.title and "서명된 것과 다릅니다" in desk.window.banner.sentence.text()
