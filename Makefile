@@ -9,6 +9,8 @@ RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --compile --require-hashes
 LINK := $(BIN)/python scripts/link_project.py
+# Where tests of the player's window leave pictures of what they saw; CI keeps them.
+export ORVAULT_SCREENSHOTS ?= $(CURDIR)/build/screenshots
 SOURCES := cluster actors api player orvault benchmarks tests scripts
 
 .PHONY: help demo up test test-long check player bench format requirements clean
@@ -36,7 +38,7 @@ check: $(DEV_STAMP) ## format, lint, types, import contracts
 test-long: packages $(DEV_STAMP) ## tests that take minutes under load
 	$(BIN)/python -m pytest -m long
 
-player: $(DEV_STAMP) ## the player's binary in dist/, as a folder and as one file, tried without Python
+player: packages $(DEV_STAMP) ## the player's binary in dist/, as a folder and as one file, tried without Python
 	$(BIN)/pyinstaller --noconfirm --log-level WARN --workpath build --distpath dist scripts/player/orvault_player.spec
 	$(BIN)/python -m pytest --noconftest -q tests/binary
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests need from Debian or Ubuntu: GStreamer's RTSP server (real cameras), MariaDB, SoftHSM (a PKCS#11
 # token in software), Chromium (views in a browser), ffmpeg (a foreign sender and reader of video), and an X server in
-# memory with what Qt loads there (the player's window).
+# memory with what Qt loads there (the player's window), keys and clicks for it, and the bus of its screen readers.
 # It starts no system service and leaves none running: the tests start private servers of their own and end them.
 #
 # Idempotent; when everything is there it only asks dpkg and is done. Without root it installs nothing, says what is
@@ -22,6 +22,8 @@ python3-venv
 chromium
 ffmpeg
 xvfb
+xdotool
+dbus-daemon
 libegl1
 libgl1
 libdbus-1-3
