@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -190,23 +190,36 @@ def make_world(url: str) -> World:
     """A world over a fresh ledger at this URL."""
     path = Path(url.removeprefix("sqlite:///"))
     if url.startswith("sqlite:") and not path.exists():
-        path.write_bytes(_empty_ledger())
+        ledger, accounts = _beginning()
+        path.write_bytes(ledger)
         path.chmod(0o600)
-    else:
-        migrate(url)
+        return world_as_begun(open_ledger(url), accounts)
+    migrate(url)
     return world_over(open_ledger(url))
 
 
 @cache
-def _empty_ledger() -> bytes:
-    """An SQLite ledger with its tables, made once: its migrations cost more than most tests that need one."""
+def _beginning() -> tuple[bytes, dict[Role, Account]]:
+    """An SQLite ledger as every world begins, and its accounts; made once, for it costs more than most tests do."""
     with TemporaryDirectory() as folder:
-        migrate(sqlite_url(Path(folder)))
-        return (Path(folder) / "ledger.sqlite").read_bytes()
+        url = sqlite_url(Path(folder))
+        migrate(url)
+        world = world_over(open_ledger(url))
+        world.ledger.close()
+        return (Path(folder) / "ledger.sqlite").read_bytes(), world.accounts
 
 
 def world_over(ledger: Ledger) -> World:
-    """A world over an open, empty ledger."""
+    """A world over an open ledger without accounts."""
+    world = world_as_begun(ledger, {})
+    world.custody.register_cameras(CAMERAS)
+    for role in Role:
+        world.accounts[role] = world.account(role, role.value)
+    return world
+
+
+def world_as_begun(ledger: Ledger, accounts: Mapping[Role, Account]) -> World:
+    """A world over an open ledger that has these accounts, and its cameras, already."""
     clock, recorders, keys, renderers = FakeClock(), FakeRecorders(), FakeCaseKeys(), FakeRenderers()
     custody = CustodyService(
         ledger.uow,
@@ -220,12 +233,7 @@ def world_over(ledger: Ledger) -> World:
         factors=FactorKey(lambda: b"f" * 32),
         activation=ActivationKey(lambda: b"a" * 32),
     )
-    custody.register_cameras(CAMERAS)
-    accounts = {
-        role: custody.create_account(None, role.value, role.value.title(), role, PASSWORD, (SITE,))
-        for role in Role
-    }
-    return World(clock, ledger, recorders, keys, renderers, custody, accounts)
+    return World(clock, ledger, recorders, keys, renderers, custody, dict(accounts))
 
 
 def sqlite_url(folder: Path) -> str:

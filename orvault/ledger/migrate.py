@@ -6,6 +6,7 @@ off goes on (resuming.py).
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -43,7 +44,7 @@ def downgrade(url: str, revision: str) -> None:
 def check_revision(connection: Connection, name: str) -> None:
     """Raise BAD_SETTINGS unless the schema is the one that this version was written for."""
     found = MigrationContext.configure(connection).get_current_revision()
-    wanted = ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    wanted = _newest()
     if found != wanted:
         state = "has no schema yet" if found is None else f"has the schema {found}"
         raise OrvaultError(
@@ -52,6 +53,12 @@ def check_revision(connection: Connection, name: str) -> None:
             where=name,
             advice="Run its migration, and this same version everywhere.",
         )
+
+
+@cache
+def _newest() -> str | None:
+    """The last migration's revision; finding it loads all of them, and they stay what they are while this runs."""
+    return ScriptDirectory(str(_SCRIPTS)).get_current_head()
 
 
 def _run(url: str, revision: str, *, up: bool) -> None:

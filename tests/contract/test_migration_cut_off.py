@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from pymysql.cursors import Cursor
 from sqlalchemy import inspect, text
 
 from orvault.errors import ErrorKind, OrvaultError
@@ -22,26 +22,6 @@ from tests.contract.mariadb import MariaDb
 from tests.contract.old_grants import check_carried_over, go_back
 from tests.fakes import make_world
 
-# Dies by its own SIGKILL behind the n-th statement that changes something, notes of the migration included.
-DYING = """
-import os, signal, sys
-import pymysql.cursors
-from orvault.ledger import migrate
-
-left, execute = int(sys.argv[3]), pymysql.cursors.Cursor.execute
-
-def dying(cursor, query, args=None):
-    global left
-    result = execute(cursor, query, args)
-    if query.split(None, 1)[0].upper() not in ("SELECT", "SHOW", "DESCRIBE", "SET", "ROLLBACK"):
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return result
-
-pymysql.cursors.Cursor.execute = dying
-getattr(migrate, sys.argv[1])(sys.argv[2], sys.argv[4])
-"""
 _number = count()
 
 
@@ -50,16 +30,38 @@ def url(mariadb: MariaDb) -> Iterator[str]:
     yield mariadb.fresh(f"cut_off_{next(_number)}")
 
 
-def killed(what: str, url: str, after: int, revision: str) -> bool:
+def killed(act: Callable[[str, str], None], url: str, after: int, revision: str) -> bool:
     """Whether a process that migrates was killed; if not, it has come to the end."""
-    ended = subprocess.run(
-        [sys.executable, "-c", DYING, what, url, str(after), revision],
-        check=False,
-        capture_output=True,
-        timeout=120,
-    )
-    assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr.decode()[-2000:]
-    return ended.returncode != 0
+    child = os.fork()
+    if child == 0:
+        try:
+            die_behind(after)
+            act(url, revision)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    ended = os.waitstatus_to_exitcode(status)
+    assert ended in {0, -signal.SIGKILL}, "it failed for another reason"
+    return ended != 0
+
+
+def die_behind(statements: int) -> None:
+    """This process dies by its own SIGKILL behind so many statements that change something, notes of the migration
+    included.
+    """
+    left, execute = statements, Cursor.execute
+
+    def dying(cursor: Cursor, query: str, args: object = None) -> int:
+        nonlocal left
+        result = execute(cursor, query, args)
+        if query.split(None, 1)[0].upper() not in ("SELECT", "SHOW", "DESCRIBE", "SET", "ROLLBACK"):
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return int(result)
+
+    Cursor.execute = dying
 
 
 def is_whole(url: str) -> None:
@@ -79,7 +81,7 @@ def is_whole(url: str) -> None:
 def test_a_migration_that_is_killed_again_and_again_ends_whole(url: str) -> None:
     """Each statement is three with its notes: it is killed before one, behind one, and behind the notes."""
     tries = 1
-    while killed("migrate", url, 96, "head"):
+    while killed(migrate, url, 96, "head"):
         tries += 1
     assert tries > 2
     is_whole(url)
@@ -90,7 +92,7 @@ def test_grants_are_carried_over_once_however_often_that_is_cut_off(url: str) ->
     world = make_world(url)
     case = go_back(world, url)
     tries = 1
-    while killed("migrate", url, 16, "head"):
+    while killed(migrate, url, 16, "head"):
         tries += 1
     assert tries > 2
     is_whole(url)
@@ -100,7 +102,7 @@ def test_grants_are_carried_over_once_however_often_that_is_cut_off(url: str) ->
 
 def test_the_way_down_goes_on_as_well(url: str) -> None:
     migrate(url)
-    while killed("downgrade", url, 97, "base"):
+    while killed(downgrade, url, 97, "base"):
         continue
     migrate(url)
     is_whole(url)
@@ -108,7 +110,7 @@ def test_the_way_down_goes_on_as_well(url: str) -> None:
 
 def test_another_migration_than_the_one_that_was_cut_off_is_refused(url: str) -> None:
     migrate(url, "0002")
-    assert killed("migrate", url, 9, "head")
+    assert killed(migrate, url, 9, "head")
     with pytest.raises(OrvaultError) as caught:
         downgrade(url, "base")
     assert caught.value.kind is ErrorKind.BAD_SETTINGS and "cut off" in caught.value.message
