@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from api.app import Services, build_app
 from api.directory.flow import Directory
 from api.directory.place import ProviderPlace
 from orvault.custody.account import Account, Role
 from orvault.custody.directory import DirectoryPolicy, challenge_of
-from tests.unit.api_support import MEDIA, Api, call
+from tests.unit.api_support import Api, call
 from tests.unit.directory_rules import VERIFIER, set_policy
 
 LOOPBACK = "http://127.0.0.1:51004/back"
@@ -33,11 +32,11 @@ def place(issuer: str, **changes: Any) -> ProviderPlace:
 
 
 def with_directory(api: Api, at: ProviderPlace, policy: DirectoryPolicy) -> Api:
-    """The same API, whose people sign in through this directory."""
+    """The same API, whose people sign in through this directory from now on."""
     set_policy(api.world.custody, policy)
     directory = Directory.at(at, b"t" * 32, api.world.clock)
-    services = Services(api.world.custody, api.links, api.tokens, MEDIA, "1.2.3", directory=directory)
-    return Api(api.world, build_app(services), api.links, api.tokens, api.folder)
+    api.app.state.services = replace(api.app.state.services, directory=directory)
+    return api
 
 
 @dataclass
