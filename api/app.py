@@ -14,7 +14,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from ray import serve
 
 from api import errors
 from api.docs_page import add_docs
@@ -185,6 +184,7 @@ def start_api(
     `build` runs in the replica: connections and secrets are opened there and never travel. Port 0 takes a free one.
     `tls` is (certificate chain, key) as PEM files; with it nothing but TLS is spoken.
     """
+    from ray import serve  # heavy: of all processes that know the app, one serves it
 
     def build_here() -> FastAPI:  # Serve tells a builder from an app by its being a plain function
         return build()
@@ -212,6 +212,8 @@ def _tls_options(tls: tuple[Path, Path] | None) -> dict[str, str]:
 
 def stop_api() -> None:
     """End what `start_api` began."""
+    from ray import serve
+
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.shutdown()  # type: ignore[no-untyped-call] # Ray's own lack
 
