@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ DOWNLOAD_BYTES = 1 << 20
 
 
 class ApiClient:
-    """One signed-in account."""
+    """One signed-in account; `verify` says whose certificates are believed."""
 
-    def __init__(self, api_url: str, name: str, password: str) -> None:
-        self._http = httpx.Client(base_url=f"{api_url}/api/v1", timeout=TIMEOUT_S, trust_env=False)
+    def __init__(self, api_url: str, name: str, password: str, verify: ssl.SSLContext | bool = True) -> None:
+        self._verify = verify
+        self._http = httpx.Client(
+            base_url=f"{api_url}/api/v1", timeout=TIMEOUT_S, trust_env=False, verify=verify
+        )
         answer = self._http.post("/session", data={"username": name, "password": password})
         token = _checked(answer)["access_token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
@@ -33,7 +37,7 @@ class ApiClient:
 
     def download(self, url: str, target: Path, on_bytes: Callable[[int, int], None]) -> None:
         """Fetch a signed link into a file; `on_bytes(done, total)` hears of progress."""
-        with httpx.stream("GET", url, timeout=TIMEOUT_S, trust_env=False) as answer:
+        with httpx.stream("GET", url, timeout=TIMEOUT_S, trust_env=False, verify=self._verify) as answer:
             if answer.status_code != httpx.codes.OK:
                 answer.read()
                 raise _problem(answer)

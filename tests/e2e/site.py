@@ -22,6 +22,9 @@ import psutil
 import yaml
 
 from cluster.client import ApiClient
+from cluster.settings import load_settings
+from cluster.setup import create_account
+from orvault.custody.account import Role
 
 PROJECT = Path(__file__).parents[2]
 MODELS = PROJECT / "models"
@@ -82,9 +85,9 @@ class Site:
         made = self.run("init")
         assert made.returncode == 0, made.stderr
         self.admin_password = re.search(r"password (\S+)", made.stdout).group(1)  # type: ignore[union-attr]
-        for name, role in {"asker": "records-manager", "approver": "privacy-officer"}.items():
-            added = self.run("account", name, role, stdin=f"{self.password}\n{self.password}\n")
-            assert added.returncode == 0, added.stderr
+        settings = load_settings(self.config)
+        for name, role in {"asker": Role.RECORDS_MANAGER, "approver": Role.PRIVACY_OFFICER}.items():
+            create_account(settings, name, role, self.password)
 
     def up(self, secret: str = "") -> None:
         """Start `orvault up` without a terminal and wait until it serves; `secret` then opens the key store."""
@@ -203,11 +206,11 @@ def record_case(asker: ApiClient, seconds: float, camera_ids: list[str], number:
     return case_id
 
 
-def armed_case(asker: ApiClient, number: str) -> str:
+def armed_case(asker: ApiClient, number: str, room: str = "OR-1") -> str:
     """A case that may be recorded."""
     plan = {
         "number": number,
-        "room": "OR-1",
+        "room": room,
         "planned_at": "2026-11-22T09:00:00+09:00",
         "recording_request": "Form 1, patient",
         "participants": ["Park Sora"],

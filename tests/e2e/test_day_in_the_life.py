@@ -1,4 +1,7 @@
-"""A day in the life of a recording, over HTTP on MariaDB: from the arming to the receipt of its destruction."""
+"""A day in the life of a recording, over HTTP on MariaDB: from the arming to the receipt of its destruction.
+
+The client node and the export server are two Ray nodes, each started by its own command.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pymysql
@@ -20,13 +22,19 @@ import pytest
 from cluster.client import ApiClient
 from orvault.clock import US_PER_S
 from orvault.container.canonical import encode
+from orvault.container.files import write_private
 from orvault.errors import OrvaultError
-from tests.contract.mariadb import MariaDb, missing_program, running_mariadb
+from tests.contract.mariadb import PASSWORD, MariaDb, missing_program, running_mariadb
 from tests.e2e.conftest import CLIPS
-from tests.e2e.site import Site, download, ended, eventually, player, record_case, wish
+from tests.e2e.nodes import CLIENT, HEAD, free_port, two_nodes
+from tests.e2e.site import MODELS, Site, download, ended, eventually, player, record_case, wish
 from tests.rtsp import rtsp_cameras
 
 LEDGER = "day"
+ON_CLIENT = {"encryption:or-client-1", "camera:wall", "detection:1"}
+ON_SERVER = {
+    "keys", "index", "control", "witnessing", "export", "media", "viewing", "retention", "detection:0",
+}  # fmt: skip
 A_MONTH_US = 31 * 86_400 * US_PER_S
 PAPER = hashlib.sha256(b"a signed paper").hexdigest()
 ALTERED = 10
@@ -61,19 +69,30 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     if missing := missing_program():
         pytest.skip(f"not installed: {missing}")
     with running_mariadb() as database, rtsp_cameras({"wall": CLIPS["wall"]}) as server:
-        folder = tmp_path_factory.mktemp("day")
-        address = urlsplit(database.fresh(LEDGER))
-        (folder / "ledger-password").write_text(address.password or "")
-        (folder / "ledger-password").chmod(0o600)
-        url = f"mysql+pymysql://{address.username}@{address.hostname}:{address.port}/{LEDGER}"
-        ledger = {"url": url, "password_file": str(folder / "ledger-password")}
-        site = Site(folder, [{"id": "wall", "source": server.url("wall")}], ledger=ledger)
+        folder, port = tmp_path_factory.mktemp("day"), free_port()
+        site = Site(
+            folder,
+            [{"id": "wall", "source": server.url("wall")}],
+            cluster={"address": f"127.0.0.1:{port}", "object_store_mb": 100},
+            nodes=[
+                {"name": HEAD, "roles": ["server", "detection"]},
+                {"name": CLIENT, "roles": ["client", "detection"]},
+            ],
+            vision={"models": str(MODELS), "actors": 2, "threads": 1, "provider": "cpu"},
+            ledger={
+                "url": database.fresh(LEDGER).replace(f":{PASSWORD}@", "@"),
+                "password_file": "secrets/ledger",
+            },
+            history={"checkpoint_minutes": 0.1},
+        )
+        write_private(site.data / "secrets/ledger", PASSWORD.encode())
         site.set_up()
-        site.up()
-        try:
-            yield Day(site, database, site.client("asker"), site.client("approver"))
-        finally:
-            site.down()
+        with two_nodes(site, port):
+            site.up()
+            try:
+                yield Day(site, database, site.client("asker"), site.client("approver"))
+            finally:
+                site.down()
 
 
 def consent(subject: str, name: str) -> dict[str, str]:
@@ -87,10 +106,18 @@ def refused(act: Callable[[], object]) -> str:
     return f"{caught.value.where.rpartition(' ')[2]} {caught.value.message}"
 
 
+def test_each_actor_runs_on_the_node_of_its_role_and_no_password_is_said(day: Day) -> None:
+    places = dict(re.findall(r"^  (\S+) on (.+)$", day.site.output, re.MULTILINE))
+    assert {name for name, place in places.items() if place == CLIENT} == ON_CLIENT
+    assert {name for name, place in places.items() if place == HEAD} == ON_SERVER
+    assert PASSWORD not in day.site.output
+
+
 @pytest.mark.timeout(900)
 def test_from_the_arming_to_the_receipt(day: Day) -> None:
     asker, approver, site = day.asker, day.approver, day.site
     case_id = record_case(asker, 6, ["wall"], "DAY-1")
+    assert list((site.data / "segments" / CLIENT).rglob("*.seg"))
 
     # By consent: the patient's alone is not enough, and nobody approves before the last one is there.
     basis = {"kind": "consent", "consents": [consent("patient", "Kim Minji")]}

@@ -1,4 +1,8 @@
-"""With a certificate both servers speak TLS and nothing else; without one they stay on loopback."""
+"""A site that nobody attends, with a certificate, and with a passphrase that somebody mistyped into its file.
+
+With a certificate both servers speak TLS and nothing else; without one they stay on loopback. Locked it runs and
+records, says why, and is unlocked from beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -18,14 +23,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.site import PROJECT, Site
+from cluster.client import ApiClient
+from tests.e2e.site import PROJECT, Site, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 
 
+@dataclass(frozen=True)
+class Unattended:
+    """The running site, whom its clients believe, and what opens its key store."""
+
+    site: Site
+    context: ssl.SSLContext
+    passphrase: str
+    unlocked_too_early: str  # what `orvault keys unlock` said before it ran
+
+
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, ssl.SSLContext]]:
-    folder = tmp_path_factory.mktemp("tls")
+def unattended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unattended]:
+    folder = tmp_path_factory.mktemp("unattended")
     api = {
         "port": 0,
         "media_port": 0,
@@ -36,11 +52,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, ssl
     site = Site(folder, [{"id": "one", "source": f"file:{CLIP}"}], api=api)
     certificate = write_certificate(site.data / "tls")
     site.set_up()
+    file = site.data / "keys/passphrase"
+    passphrase = file.read_text()
+    early = site.run("keys", "unlock", stdin=f"{passphrase}\n")
+    file.write_text("mistyped by somebody")
     site.up()
     try:
-        yield site, ssl.create_default_context(cafile=certificate)
+        context = ssl.create_default_context(cafile=certificate)
+        yield Unattended(site, context, passphrase, early.stderr)
     finally:
         site.down()
+    assert not (site.data / "cluster.address").exists()
 
 
 def write_certificate(folder: Path) -> Path:
@@ -74,25 +96,24 @@ def address(site: Site, what: str) -> tuple[str, int]:
 
 
 @pytest.mark.parametrize("what", ["API docs", "downloads"])
-def test_both_speak_tls_1_3(served: tuple[Site, ssl.SSLContext], what: str) -> None:
-    site, context = served
+def test_both_speak_tls_1_3(unattended: Unattended, what: str) -> None:
     with (
-        socket.create_connection(address(site, what), timeout=10) as raw,
-        context.wrap_socket(raw, server_hostname="127.0.0.1") as secured,
+        socket.create_connection(address(unattended.site, what), timeout=10) as raw,
+        unattended.context.wrap_socket(raw, server_hostname="127.0.0.1") as secured,
     ):
         assert secured.version() == "TLSv1.3"
 
 
 @pytest.mark.parametrize("what", ["API docs", "downloads"])
-def test_neither_answers_in_the_clear(served: tuple[Site, ssl.SSLContext], what: str) -> None:
-    host, port = address(served[0], what)
+def test_neither_answers_in_the_clear(unattended: Unattended, what: str) -> None:
+    host, port = address(unattended.site, what)
     with pytest.raises(httpx.HTTPError):
         httpx.get(f"http://{host}:{port}/healthz", timeout=10, trust_env=False)
 
 
 @pytest.mark.parametrize("what", ["API docs", "downloads"])
-def test_both_refuse_older_tls(served: tuple[Site, ssl.SSLContext], what: str) -> None:
-    site, _ = served
+def test_both_refuse_older_tls(unattended: Unattended, what: str) -> None:
+    site = unattended.site
     old = ssl.create_default_context(cafile=site.data / "tls/cert.pem")
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
@@ -103,17 +124,21 @@ def test_both_refuse_older_tls(served: tuple[Site, ssl.SSLContext], what: str) -
         pass
 
 
-def test_sign_in_works_over_it(served: tuple[Site, ssl.SSLContext]) -> None:
-    site, context = served
-    answer = httpx.post(
-        f"{site.api_url}/api/v1/session",
-        data={"username": "asker", "password": site.password},
-        verify=context,
-        timeout=30,
-        trust_env=False,
-    )
-    assert answer.status_code == 200
+def test_a_wrong_passphrase_file_costs_no_recording_and_is_mended_beside_the_running_site(
+    unattended: Unattended,
+) -> None:
+    """People sign in over TLS meanwhile."""
+    site = unattended.site
+    assert "does not run" in " ".join(unattended.unlocked_too_early.split())
+    said = " ".join(site.output.split())
+    assert "did not open by itself" in said and "recording works, exports wait" in said
     assert site.api_url.startswith("https://")
+    asker = ApiClient(site.api_url, "asker", site.password, unattended.context)
+    case_id = record_case(asker, 4.0, ["one"], "LOCKED")
+    assert asker.get("/recordings", case_id=case_id)[0]["segments"] > 0
+    assert site.run("keys", "unlock", stdin="still wrong\n").returncode == 21
+    opened = site.run("keys", "unlock", stdin=f"{unattended.passphrase}\n")
+    assert opened.returncode == 0, opened.stderr
 
 
 def test_beyond_loopback_without_a_certificate_is_refused(tmp_path: Path) -> None:
