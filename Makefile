@@ -13,7 +13,7 @@ LINK := $(BIN)/python scripts/link_project.py
 export ORVAULT_SCREENSHOTS ?= $(CURDIR)/build/screenshots
 SOURCES := cluster actors api player orvault benchmarks tests scripts
 
-.PHONY: help demo up test test-long check player bench format requirements clean
+.PHONY: help demo up test test-long check check-types check-windows check-imports player bench format requirements clean
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
@@ -31,8 +31,13 @@ test: packages $(DEV_STAMP) check ## set-up, format, lint, types, import contrac
 check: $(DEV_STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target check-types check-windows check-imports
+
+check-types:
 	$(BIN)/mypy
-	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows -p player # no call that Windows lacks
+check-windows: # no call that Windows lacks
+	$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/windows -p player
+check-imports:
 	$(BIN)/lint-imports --no-cache
 
 test-long: packages $(DEV_STAMP) ## tests that take minutes under load
