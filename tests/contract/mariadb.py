@@ -53,7 +53,8 @@ class MariaDb:
 
     def _client(self, program: str, *arguments: str, given: bytes = b"") -> bytes:
         command = [program, "--no-defaults", "--socket", str(self.socket), "--user", "root", *arguments]
-        return subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+        done = subprocess.run(command, input=given, stdout=subprocess.PIPE, check=True, timeout=60)
+        return bytes(done.stdout)
 
 
 def missing_program() -> str:
