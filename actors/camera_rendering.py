@@ -15,7 +15,8 @@ from actors.following import Finder, Followed, Opened
 from actors.footage import Step
 from actors.render_pieces import Piece, spans_of
 from actors.render_tools import Looking, RenderTools
-from actors.render_work import RenderWork
+from actors.render_work import RenderWork, result_key
+from actors.result_pieces import pack, piece_name
 from actors.second_looking import TrialOrder, orders, picks, together
 from orvault.custody.service import Track
 from orvault.marks.keys import MarkKey
@@ -36,7 +37,7 @@ class CameraJob:
     """What is rendered and how; `keys` of all its segments, `mark_keys` and `watermarks` of each copy its own.
 
     `clear` names the parts of tracks that are left clear, chosen from the tracks whose digest is `chosen_from`;
-    `drawn` are covered besides.
+    `drawn` are covered besides. `result_of`: the request whose participants the last copy is for; "": for none.
     """
 
     track: Track
@@ -50,6 +51,7 @@ class CameraJob:
     clear: Sequence[str] = ()
     chosen_from: str = ""
     drawn: Sequence[KeyedRegion] = ()
+    result_of: str = ""
 
 
 @dataclass(slots=True)
@@ -209,9 +211,6 @@ class CameraRendering:
         """1. every copy's part; 2. the piece's record, with which it counts as finished."""
         answer = together([looking.result() for looking in pending.looking])
         key = self._key(pending.number)
-        for copy, output in enumerate(pending.outputs):
-            if output:
-                self._work.put(self._name(pending.number, f"copy{copy}"), key, output)
         report = pending.report
         piece = Piece(
             first_90k=report.first_90k,
@@ -225,6 +224,11 @@ class CameraRendering:
             left=answer.left,
             trial=answer.trial,
         )
+        for copy, output in enumerate(pending.outputs):
+            if output and self._is_result(copy):
+                self._keep_result(pending.number, piece, output)
+            elif output:
+                self._work.put(self._name(pending.number, f"copy{copy}"), key, output)
         self._work.put(self._name(pending.number, "piece"), key, piece.to_bytes())
         self.pieces.append(piece)
         self._trials.append(piece.trial)
@@ -238,8 +242,33 @@ class CameraRendering:
             return None
         piece = Piece.read(data)
         copies = range(len(self._job.mark_keys)) if piece.frames else ()
-        whole = all(self._work.get(self._name(number, f"copy{copy}"), key) is not None for copy in copies)
+        whole = all(
+            self._has_result(number)
+            if self._is_result(copy)
+            else self._work.get(self._name(number, f"copy{copy}"), key) is not None
+            for copy in copies
+        )
         return piece if whole else None
+
+    def _is_result(self, copy: int) -> bool:
+        return bool(self._job.result_of) and copy == len(self._job.mark_keys) - 1
+
+    def _keep_result(self, number: int, piece: Piece, output: bytes) -> None:
+        """Under a key that opens nothing but this."""
+        name = piece_name(self._camera_id, number)
+        self._work.put(name, self._result_key(number), pack(piece, output))
+
+    def _has_result(self, number: int) -> bool:
+        return self._work.get(piece_name(self._camera_id, number), self._result_key(number)) is not None
+
+    def _result_key(self, number: int) -> bytes:
+        first, end = self._spans[number]
+        return result_key(self._job.result_of, self._work.made_by, self._job.keys[first:end])
+
+    def result_spans(self) -> list[list[str]]:
+        """The segments that each piece was made of, in order."""
+        segments = self._job.track.segments
+        return [[each.header.meta.segment_id for each in segments[first:end]] for first, end in self._spans]
 
     def _key(self, number: int) -> bytes:
         first, end = self._spans[number]

@@ -18,6 +18,7 @@ from actors.package_files import remove_files, remove_pattern
 from actors.render_tools import RenderTools
 from actors.render_work import remove_work, work_folder
 from actors.rendering import Rendering
+from actors.result_pieces import keep_result, kept_results
 from actors.scanning import Scanner
 from orvault.container.package import PackageSummary
 from orvault.custody.request import ExportRequest, PackageFile
@@ -96,6 +97,9 @@ class ExportActor:
         for request in self._custody.spent_exports():
             if remove_files(self._tools.packages, request):
                 self._custody.files_removed(request.request_id)
+        if kept := kept_results(self._tools.packages):
+            for request_id in self._custody.results_over(kept):
+                remove_work(work_folder(self._tools.packages, request_id))
 
     def _carry_out(self, job: RenderJob) -> None:
         request_id = job.request.request_id
@@ -139,7 +143,10 @@ class ExportActor:
                 further,
                 second_look,
             )
-            remove_work(_work_of(self._tools, job.request))
+            if job.for_participants:
+                keep_result(_work_of(self._tools, job.request))
+            else:
+                remove_work(_work_of(self._tools, job.request))
         except OrvaultError as error:
             if error.kind is ErrorKind.CONFLICT:  # nobody will ever ask for them
                 for each in made:

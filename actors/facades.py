@@ -195,6 +195,10 @@ class KeysHandle:
         """How much a view may show, and segment keys for it."""
         return cast("tuple[Showing, list[bytes]]", call(KEYS, "open_for_view", view_id, records))
 
+    def open_for_result(self, view_id: str, made_by: str, records: Sequence[SegmentLike]) -> bytes:
+        """What opens a piece of a masked result."""
+        return cast("bytes", call(KEYS, "open_for_result", view_id, made_by, records))
+
     def unlock(self, passphrase: str) -> None:
         """Open the key store."""
         call(KEYS, "unlock", passphrase)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actors.render_work import result_key
 from actors.repeating import repeat
 from actors.rewrapping import Rewrapper, Sidecars
 from orvault.container import vaultkey
@@ -170,6 +171,16 @@ class KeyActor:
         ids = [record.header.meta.segment_id for record in records]
         showing = self._custody.log_view_opening(view_id, ids)
         return showing, [_open(store, record) for record in records]
+
+    def open_for_result(self, view_id: str, made_by: str, records: Sequence[SegmentLike]) -> bytes:
+        """What opens the piece of a masked result that was made of these segments, for a view of it.
+
+        Steps as for `open_for_render`; no segment's key leaves. Errors: the same.
+        """
+        store = self._opened()
+        ids = [record.header.meta.segment_id for record in records]
+        request_id = self._custody.log_result_opening(view_id, ids)
+        return result_key(request_id, made_by, [_open(store, record) for record in records])
 
     def rewrap(self, records: Sequence[SegmentLike]) -> list[tuple[KeySlot, ...]]:
         """New slots for segments sealed to a vault key: each for its own case's key. No key leaves.

@@ -52,7 +52,7 @@ class Post:
         after a crash in between). An address that is refused for good, or put off for `PATIENCE_US`, is logged and
         left out. Errors: UNAVAILABLE (server, sign-in, an address put off), BAD_SETTINGS (password file).
         """
-        to = sorted({a for audience in mail.audiences for a in self.addresses.get(audience, ())})
+        to = sorted({a for audience in mail.audiences for a in self.addresses.get(audience, ())} | {*mail.to})
         if not to:
             return False
         waiting = [address for address in to if address not in self._tries.settled_of(mail.number)]

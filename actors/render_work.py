@@ -23,35 +23,37 @@ from orvault.errors import ErrorKind, OrvaultError
 
 KEY_BYTES = 32
 _CONTEXT = b"orvault/render-piece/v1\n"
+_RESULT_CONTEXT = b"orvault/render-result/v1\n"
 _SPOILED = (ErrorKind.ALTERED, ErrorKind.DAMAGED)
 
 log = logging.getLogger(__name__)
 
 
 class RenderWork:
-    """The pieces of one request. `made_by` is everything that decides what a piece holds: with other settings, or
-    another version of this program, none of the old pieces opens any more.
+    """The pieces of one request. `made_by` is everything that decides what a piece holds, or its digest: with other
+    settings, or another version of this program, none of the old pieces opens any more.
     """
 
-    def __init__(self, folder: Path, made_by: Mapping[str, object]) -> None:
-        self._folder = folder
-        self._made_by = hashlib.sha256(encode(made_by)).hexdigest()
+    def __init__(self, folder: Path, made_by: Mapping[str, object] | str) -> None:
+        self.folder = folder
+        self.made_by = made_by if isinstance(made_by, str) else hashlib.sha256(encode(made_by)).hexdigest()
 
     def key(self, segment_keys: Sequence[bytes]) -> bytes:
         """The key of a piece that is made of the segments with these keys."""
-        # HKDF over keys that are random and 256 bits long: each piece gets a key that tells nothing of them.
-        hkdf = HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=_CONTEXT + self._made_by.encode())
-        return hkdf.derive(b"".join(segment_keys))
+        return _derived(segment_keys, _CONTEXT + self.made_by.encode())
 
     def put(self, name: str, key: bytes, data: bytes) -> None:
         """Keep a piece, durably; STORAGE where there is no room."""
-        write_private(self._folder / name, bytes(seal_bytes(data, key, self._bound(name), CHUNK_BYTES)))
+        write_private(self.folder / name, bytes(seal_bytes(data, key, self._bound(name), CHUNK_BYTES)))
+
+    def read(self, name: str, key: bytes) -> bytes:
+        """A piece that was kept. Errors: ALTERED, DAMAGED; OSError where it cannot be read."""
+        return open_bytes((self.folder / name).read_bytes(), key, self._bound(name), CHUNK_BYTES)
 
     def get(self, name: str, key: bytes) -> bytes | None:
         """A piece that was kept; None where there is none, or none that can be used (it is made again)."""
-        path = self._folder / name
         try:
-            return open_bytes(path.read_bytes(), key, self._bound(name), CHUNK_BYTES)
+            return self.read(name, key)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -64,10 +66,22 @@ class RenderWork:
 
     def remove(self) -> None:
         """The work is done or given up."""
-        remove_work(self._folder)
+        remove_work(self.folder)
 
     def _bound(self, name: str) -> bytes:
-        return _CONTEXT + f"{self._made_by}\n{name}".encode()
+        return _CONTEXT + f"{self.made_by}\n{name}".encode()
+
+
+def result_key(request_id: str, made_by: str, segment_keys: Sequence[bytes]) -> bytes:
+    """The key of a piece of a request's result, which participants look at; bound to the request, so that nobody who
+    may see one result is given what opens anything else.
+    """
+    return _derived(segment_keys, _RESULT_CONTEXT + f"{request_id}\n{made_by}".encode())
+
+
+def _derived(segment_keys: Sequence[bytes], info: bytes) -> bytes:
+    # HKDF over keys that are random and 256 bits long: each piece gets a key that tells nothing of them.
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(b"".join(segment_keys))
 
 
 def work_folder(packages: Path, request_id: str) -> Path:

@@ -17,6 +17,7 @@ from actors.following import findings_work
 from actors.footage import Footage
 from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, work_folder
+from actors.result_pieces import ResultPieces
 from actors.watermarks import marks_of_copies
 from orvault import __version__
 from orvault.container.activation import Activation, proof_key
@@ -37,6 +38,8 @@ from orvault.vision.site import SiteMasking
 from orvault.vision.tracks import KeyedRegion, Region
 from orvault.vision.watermark import WatermarkPainter
 
+PARTICIPANTS = "participants"  # whom their copy's watermark names, where it names whom it is for
+
 
 class Rendering:
     """One request, from claim to package."""
@@ -49,13 +52,15 @@ class Rendering:
         self._tools = tools
         self._mode, self._style = MaskMode(redaction.masking), MaskStyle(redaction.style)
         names = [[recipient.name for recipient in copy.recipients] for copy in self._copies]
+        if job.for_participants:
+            names.append([PARTICIPANTS])
         self._watermark, self._watermarks = marks_of_copies(redaction, job.watermark_image, names)
         self._looks: list[tuple[str, CameraRendering]] = []
         request_id = job.request.request_id
         self._work = RenderWork(work_folder(tools.packages, request_id), self._made_by())
         self._found_work = findings_work(tools.packages, request_id, tools.masking, self._mode)
         self._done = 0
-        self._total = sum(steps_of(track, len(self._copies)) for track in job.tracks)
+        self._total = sum(steps_of(track, len(names)) for track in job.tracks)
 
     def carry_out(self) -> list[PackageSummary]:
         """Build the packages, one per copy, in the order of the request's copies.
@@ -92,6 +97,7 @@ class Rendering:
             media = [self._camera(builders, each) for each in footage if each.track.segments]
             for builder in builders:
                 builder.tell(self._damaged())
+            self._keep_result()
             self._report("sealing")
             for builder, copy in zip(builders, self._copies, strict=True):
                 self._keep_share(builder, copy)
@@ -99,6 +105,12 @@ class Rendering:
                 builder.finish(self._out(copy), media, copy.recipients, partial(self._prove, signer, copy))
                 for builder, copy in zip(builders, self._copies, strict=True)
             ]
+
+    def _keep_result(self) -> None:
+        """What participants look at can be found once the packages are there."""
+        if self._job.for_participants:
+            cameras = {camera_id: rendering.result_spans() for camera_id, rendering in self._looks}
+            ResultPieces(self._work.made_by, cameras).write(self._work.folder)
 
     @property
     def _activation(self) -> Activation | None:
@@ -129,6 +141,7 @@ class Rendering:
         request = self._job.request
         return {
             "copies": [copy.package_id for copy in self._copies],
+            "for_participants": self._job.for_participants,
             "encoder": [self._tools.preset, self._tools.crf],
             "mask": _masking_in_words(self._mode, self._style, self._tools.masking),
             "period": [request.wish.from_us, request.wish.to_us],
@@ -175,7 +188,10 @@ class Rendering:
         track, wish = footage.track, self._job.request.wish
         camera, choice = track.camera, wish.redaction.choice
         footage.open_keys(self._job.request.request_id)
+        request_id = self._job.request.request_id
         copy_ids = [copy.package_id for copy in self._copies]
+        if self._job.for_participants:
+            copy_ids.append(request_id)  # the mark by which a leak of it is traced to those who looked
         job = CameraJob(
             track=track,
             fps=footage.fps,
@@ -184,7 +200,8 @@ class Rendering:
             watermark=self._watermark,
             watermarks=self._watermarks,
             keys=footage.keys,
-            mark_keys=self._tools.keys.mark_keys(self._job.request.request_id, camera.camera_id, copy_ids),
+            mark_keys=self._tools.keys.mark_keys(request_id, camera.camera_id, copy_ids),
+            result_of=request_id if self._job.for_participants else "",
             clear=() if choice is None else choice.clear_of(camera.camera_id),
             chosen_from="" if choice is None else choice.digest_of(camera.camera_id),
             drawn=() if choice is None else _keyed(choice.drawn_of(camera.camera_id), footage.sizes()[0]),

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from actors.render_tools import Segments
@@ -34,14 +35,19 @@ class ViewKeys(Protocol):
         """How much the view may show, and the keys in the order of `records`."""
         ...
 
+    def open_for_result(self, view_id: str, made_by: str, records: list[StoredSegment]) -> bytes:
+        """What opens the piece of a masked result that was made of these segments."""
+        ...
+
 
 @dataclass(frozen=True)
 class StoredTools:
-    """Where recordings are read, what opens them, and which nodes are believed."""
+    """Where recordings are read, what opens them, which nodes are believed, and where results are kept."""
 
     segments: Segments
     keys: ViewKeys
     nodes: NodeTrust
+    packages: Path
 
 
 class StoredView:
@@ -65,8 +71,7 @@ class StoredView:
         opened, made; 4. once more what the board says: what was masked meanwhile is made again.
         Errors: NOT_FOUND, FORBIDDEN (over), GRANT_MISSING, KEYS_LOCKED, ALTERED, DAMAGED, UNTRUSTED, UNAVAILABLE.
         """
-        if not 0 <= number < len(self.video.stretches):
-            raise OrvaultError(ErrorKind.NOT_FOUND, "The view has no such segment.", where=str(number))
+        check_number(self.video, number)
         made, showing, grant_id = self._made(number, partial(self.video.segment, number))
         stretch = self.video.stretches[number]
         self._note(stretch.from_us, stretch.to_us, showing, grant_id)
@@ -87,23 +92,20 @@ class StoredView:
         """The picture or segment, how much it shows, and by which viewing grant."""
         with self._lock:
             while True:
-                wanted = self._now().showing
+                wanted = allowed_now(self._board, self._opened).showing
                 allowed, key = self._key(number, wanted)
                 showing = least(wanted, allowed)
                 made = make(self._fragment(number, key), showing, self._opened.viewer)
-                now = self._now()
+                now = allowed_now(self._board, self._opened)
                 if not shows_more(showing, now.showing):
                     return made, showing, now.grant_id
 
     def _note(self, from_us: int, to_us: int, showing: Showing, grant_id: str) -> None:
-        told = Showing.CLEAR if showing is Showing.CLEAR else Showing.MASKED
-        self._seen.add(from_us, to_us, told, grant_id)
+        self._seen.add(from_us, to_us, self.told(showing), grant_id)
 
-    def _now(self) -> ViewDecision:
-        decision = self._board.decision(self._opened.view.view_id)
-        if not decision.allowed:
-            raise OrvaultError(ErrorKind.FORBIDDEN, decision.reason, advice="Ask for a new view.")
-        return decision
+    def told(self, showing: Showing) -> Showing:
+        """What it shows where the board says `showing`: people-masked pictures are made live and in exports only."""
+        return Showing.CLEAR if showing is Showing.CLEAR else Showing.MASKED
 
     def _key(self, number: int, wanted: Showing) -> tuple[Showing, bytes]:
         held = self._keys.get(number)
@@ -124,6 +126,20 @@ class StoredView:
         if header != segment.header or segment_digest(data) != segment.digest:
             raise _altered(segment)
         return bytes(open_segment(data, key))
+
+
+def allowed_now(board: Board, opened: OpenedView) -> ViewDecision:
+    """What this view may show at this moment. Errors: FORBIDDEN (over)."""
+    decision = board.decision(opened.view.view_id)
+    if not decision.allowed:
+        raise OrvaultError(ErrorKind.FORBIDDEN, decision.reason, advice="Ask for a new view.")
+    return decision
+
+
+def check_number(video: StoredVideo, number: int) -> None:
+    """NOT_FOUND for a segment that the playlist does not have."""
+    if not 0 <= number < len(video.stretches):
+        raise OrvaultError(ErrorKind.NOT_FOUND, "The view has no such segment.", where=str(number))
 
 
 def _altered(segment: SegmentLike) -> OrvaultError:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from actors.camera import CameraFeed
 from actors.media import MediaActor
+from actors.result_views import ResultView
 from actors.shared_detector import SharedDetector, VisionPlan
 from actors.stored_views import StoredTools, StoredView
 from orvault.clock import Clock
@@ -78,7 +79,7 @@ class Viewing:
         self._visits: list[Visit] = []
         self._entering = 0  # views that are being opened
         self._left: list[Visit] = []  # over, and perhaps not in history yet
-        self._stored: dict[str, tuple[Visit, StoredView]] = {}
+        self._stored: dict[str, tuple[Visit, StoredView | ResultView]] = {}
 
     def begin(self) -> None:
         """Keep reading what views show, and noting what was seen."""
@@ -107,8 +108,8 @@ class Viewing:
         camera.join(visit.outlet)
         return visit
 
-    def stored(self, view_id: str, client: str) -> StoredView:
-        """A stored view, opened at its first request. Errors: as for `watch`."""
+    def stored(self, view_id: str, client: str) -> StoredView | ResultView:
+        """A stored view, or a result's, opened at its first request. Errors: as for `watch`."""
         with self._lock:
             known = self._stored.get(view_id)
         if known is not None:
@@ -119,7 +120,8 @@ class Viewing:
             raise OrvaultError(ErrorKind.NOT_FOUND, "This view is a live one.")
         visit = self._enter(view_id, client)
         try:
-            view = StoredView(visit.opened, self._custody, self.board, self._tools, visit.seen)
+            make = StoredView if visit.opened.view.request_id is None else ResultView
+            view = make(visit.opened, self._custody, self.board, self._tools, visit.seen)
         except OrvaultError:
             self.leave(visit)
             raise

@@ -13,7 +13,8 @@ from api.models_watermarks import WatermarkOut
 from api.models_wishes import ActivationIn, Digest, MaskingIn
 from api.types import Model, TimeOut
 from orvault.custody.activation import PackageShare
-from orvault.custody.request import Answer, Approval, ExportRequest
+from orvault.custody.participants import Answer, Asked
+from orvault.custody.request import Approval, ExportRequest
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.steps import RequestState
 
@@ -99,6 +100,31 @@ class AnswerOut(AnswerIn):
         )
 
 
+class AskedOut(Model):
+    """A participant whose answer to the masked result is wanted."""
+
+    participant: str
+    asked_by: str | None = Field(description="The account that named them; null: the site asks everybody.")
+    asked_at: TimeOut
+    mail: str
+    waived_by: str | None
+    waived_at: TimeOut | None
+    waiver_reason: str
+
+    @classmethod
+    def of(cls, asked: Asked) -> AskedOut:
+        """From custody's."""
+        return cls(
+            participant=asked.participant,
+            asked_by=asked.asked_by,
+            asked_at=asked.asked_us,
+            mail=asked.mail,
+            waived_by=asked.waived_by,
+            waived_at=asked.waived_us,
+            waiver_reason=asked.waiver_reason,
+        )
+
+
 class FindingOut(Model):
     """Something that the second look found, and that is not masked."""
 
@@ -171,6 +197,10 @@ class ExportOut(Model):
     second_look: SecondLookOut | None
     reviewed_by: str | None
     reviewed_at: TimeOut | None
+    participants: list[AskedOut] = Field(description="Who is asked to look at the masked result first.")
+    answers_due_at: TimeOut | None = Field(
+        description="Until when they are asked to answer; null: no result yet."
+    )
     answers: list[AnswerOut] = Field(description="Participants' last ones to the masked result.")
     revoked_by: str | None
 
@@ -224,6 +254,8 @@ class ExportOut(Model):
             second_look=SecondLookOut.of(request.second_look) if request.second_look else None,
             reviewed_by=request.reviewed_by,
             reviewed_at=request.reviewed_us,
+            participants=[AskedOut.of(each) for each in request.asked],
+            answers_due_at=request.answers_due_us,
             answers=[AnswerOut.of(answer) for answer in request.answers],
             revoked_by=request.revoked_by,
         )

@@ -133,14 +133,14 @@ class ViewingApp:
         await socket.send_bytes(shown.data)
 
     async def _send_word(self, socket: WebSocket, view_id: str, client: str) -> None:
-        await asyncio.to_thread(self._viewing.stored, view_id, client)
+        view = await asyncio.to_thread(self._viewing.stored, view_id, client)
         told: Showing | None = None
         while True:
             decision = self._viewing.board.decision(view_id)
             if not decision.allowed:
                 await _end(socket, Notice(decision.reason, over=True))
                 return
-            showing = decision.showing if decision.showing is Showing.CLEAR else Showing.MASKED
+            showing = view.told(decision.showing)
             if showing is not told:
                 told = showing
                 word = {"type": "switch", "showing": showing.value, "reason": decision.reason}

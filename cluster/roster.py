@@ -236,7 +236,12 @@ def _start_viewing(settings: Settings, server: Placed) -> Starting:
         partial(open_custody, *custody_at(settings)),
         tuple(live_feed(camera, settings) for camera in settings.cameras),
         VisionPlan(vision.models, vision.provider, vision.threads, settings.masking.site()),
-        StoredTools(facades.SegmentsHandle(), facades.KeysHandle(), services.enrolment_files(settings)),
+        StoredTools(
+            facades.SegmentsHandle(),
+            facades.KeysHandle(),
+            services.enrolment_files(settings),
+            settings.data / services.PACKAGES,
+        ),
         SystemClock(),
         settings.viewing.most_named,
         partial(services.build_viewing, settings.data),

@@ -162,7 +162,7 @@ def cinema(
     def opened() -> Detector:
         return eyes or detector
 
-    tools = StoredTools(site.tools.segments, keys, site.tools.nodes)
+    tools = StoredTools(site.tools.segments, keys, site.tools.nodes, site.packages)
     viewing = Viewing(custody, cameras or {"or1-wall": film()}, opened, tools, clock, most_named)
     told.viewing = viewing
     links = LinkSigner(b"l" * 32, clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from api.models_results import ResultIn
 from api.models_viewing import LiftIn, LiveIn, MaskIn, MaskOut, StoredIn, ViewOut
 from api.routes.guard import guarded
 from api.services import CallerHere, Services, ServicesHere, client_of
@@ -70,6 +71,20 @@ def view_stored(request: Request, services: ServicesHere, caller: CallerHere, bo
         body.to,
         body.wanted,
         client_of(request),
+    )
+    return _told(services, opened)
+
+
+@router.post(
+    "/views/result",
+    summary="Watch a masked result",
+    status_code=201,
+    **guarded(Right.RESULT_VIEW, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT, ErrorKind.DESTROYED),
+)
+def view_result(request: Request, services: ServicesHere, caller: CallerHere, body: ResultIn) -> ViewOut:
+    """What would leave, as it was masked: for participants who are asked, before they answer. Nobody else sees it."""
+    opened = services.custody.ask_result(
+        caller.account, caller.session_id, body.request_id, body.camera_id, client_of(request)
     )
     return _told(services, opened)
 

@@ -35,6 +35,9 @@ class Right(StrEnum):
     EXPORT_DECIDE = "export-decide"
     EXPORT_REVOKE = "export-revoke"
     RESULT_ANSWER = "result-answer"
+    RESULT_VIEW = "result-view"
+    RESULT_ASK = "result-ask"
+    ANSWER_WAIVE = "answer-waive"
     EXPORT_DOWNLOAD = "export-download"
     WATERMARK_REMOVE = "watermark-remove"
     HISTORY_VIEW = "history-view"
@@ -75,6 +78,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.VIEWING_CONSENT,
             Right.EXPORT_SUBMIT,
             Right.CONSENT_TAKE,
+            Right.RESULT_ASK,
             Right.RESULT_ANSWER,
             Right.EXPORT_VIEW,
             Right.EXPORT_DOWNLOAD,
@@ -97,7 +101,9 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.VIEWING_DECIDE,
             Right.EXPORT_SUBMIT,
             Right.CONSENT_TAKE,
+            Right.RESULT_ASK,
             Right.RESULT_ANSWER,
+            Right.ANSWER_WAIVE,
             Right.EXPORT_VIEW,
             Right.EXPORT_DECIDE,
             Right.EXPORT_REVOKE,
@@ -120,6 +126,7 @@ _RIGHTS: dict[Role, frozenset[Right]] = {
             Right.CASE_ARM,
             Right.CASE_CLOSE,
             Right.RECORDING_SWITCH,
+            Right.RESULT_VIEW,
             Right.RESULT_ANSWER,
             Right.MASK_LIFT,
         }
@@ -160,6 +167,7 @@ _MACHINES = frozenset(
 _FOUR_EYES: Mapping[Right, str] = MappingProxyType(
     {
         Right.EXPORT_DECIDE: "A request is approved by somebody other than the person who submitted it.",
+        Right.ANSWER_WAIVE: "A participant's answer is waived by nobody who made the request.",
         Right.VIEWING_DECIDE: "A request to view is decided on by nobody who made it or is to see by it.",
         Right.VIEWING_CONSENT: "Consents to a request to view are taken in by nobody who is to see by it.",
     }

@@ -145,7 +145,7 @@ def _consents_missing(basis: LegalBasis, participants: Sequence[str], clear: boo
     if basis.kind in {BasisKind.COURT, BasisKind.INVESTIGATOR}:
         return ()
     covering = [consent for consent in basis.consents if consent.covers(clear=clear)]
-    so_far = " to a copy that is not masked" if clear else ""
+    so_far = " to pictures that are not masked" if clear else ""
     missing = []
     if not any(consent.subject is Subject.PATIENT for consent in covering):
         missing.append(f"the patient's consent{so_far}")

@@ -7,7 +7,7 @@ the outbox, as for events (`notices`); sending is actors/mail.py's.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -48,6 +48,11 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
             _OFFICERS,
             "완성된 영상이 검토를 기다립니다",
             "A package waits for a review",
+        ),
+        Act.ANSWERS_AWAITED: (
+            _MANAGERS,
+            "가린 영상이 참여자의 확인을 기다립니다",
+            "A masked result waits for its participants to look at it and answer",
         ),
         Act.RENDER_FINISHED: (_MANAGERS, "영상을 내려받을 수 있습니다", "A package is ready"),
         Act.RENDER_FAILED: (_MANAGERS, "영상 제작에 실패했습니다", "A package could not be made"),
@@ -92,16 +97,17 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail; `number` is its entry's in history and the same at every repetition."""
+    """One mail; `number` is its entry's in history and the same at every repetition. `to`: further addresses."""
 
     number: int
     audiences: frozenset[Audience]
     subject: str
     body: str
+    to: tuple[str, ...] = ()
 
 
-def mail_of(entry: Entry, site: str) -> Mail:
-    """The mail that an entry of `MAILED` is."""
+def mail_of(entry: Entry, site: str, to: Sequence[str] = ()) -> Mail:
+    """The mail that an entry of `MAILED` is; `to`: the participants' addresses, where it is for them."""
     audiences, korean, english = MAILED[Act(entry.act)]
     request_id = entry.subject.removeprefix("export:").removeprefix("viewing:")
     about = "요청 번호 / Request" if request_id != entry.subject else "대상 / About"
@@ -115,4 +121,4 @@ def mail_of(entry: Entry, site: str) -> Mail:
     due_us = json.loads(entry.detail).get("due_us")
     if isinstance(due_us, int):
         lines.append(f"기한 / Due: {utc_iso(due_us)}")
-    return Mail(entry.seq, audiences, f"[{site}] {korean} / {english}", "\n".join(lines) + "\n")
+    return Mail(entry.seq, audiences, f"[{site}] {korean} / {english}", "\n".join(lines) + "\n", tuple(to))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from orvault.container.keys import Recipient
 from orvault.custody import steps
+from orvault.custody.participants import Answer, Asked
 from orvault.custody.recorded import Span
 from orvault.custody.second_look import SecondLook
 from orvault.custody.steps import STEPS, RequestState
@@ -20,7 +21,16 @@ from orvault.errors import ErrorKind, OrvaultError
 
 MAX_ATTEMPTS = 3
 
-__all__ = ["ExportRequest", "PackageFile", "Progress", "RequestState", "Wish", "WishChange"]
+__all__ = [
+    "Answer",
+    "Asked",
+    "ExportRequest",
+    "PackageFile",
+    "Progress",
+    "RequestState",
+    "Wish",
+    "WishChange",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +73,6 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a participant said of the masked result: by their own account, or on a paper that somebody took in."""
-
-    participant: str
-    agrees: bool
-    taken_by: str
-    at_us: int
-    remark: str = ""
-    document_sha256: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class ExportRequest:
     """One request with everything decided about it so far; times are UTC microseconds.
 
@@ -83,7 +81,8 @@ class ExportRequest:
     `package_id` and `package` are of the first recipient's copy, `further_ids` and `further` of the others';
     `delivered` says when copies (their ids) were first fetched. `due_us` is until when it is to be
     answered, `reminders` how many were given.
-    `approvals` are those that count now, `answers` each participant's last one to the masked result.
+    `approvals` are those that count now, `answers` each participant's last one to the masked result, `asked` who
+    is to answer and until when (`answers_due_us`: set when there is a result that somebody is asked about).
     """
 
     request_id: str
@@ -116,6 +115,8 @@ class ExportRequest:
     reminders: int = 0
     approvals: tuple[Approval, ...] = ()
     answers: tuple[Answer, ...] = ()
+    asked: tuple[Asked, ...] = ()
+    answers_due_us: int | None = None
     delivered: tuple[tuple[str, int], ...] = ()
     revoked_by: str | None = None
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from orvault.custody.request import Answer, Approval, ExportRequest
+from orvault.custody.participants import Answer
+from orvault.custody.request import Approval, ExportRequest
 from orvault.custody.scope import Reach
 from orvault.custody.steps import RequestState
 
@@ -54,6 +55,10 @@ class RequestRows(Protocol):
     def add_approval(self, request_id: str, approval: Approval) -> None: ...  # noqa: D102
     def void_approvals(self, request_id: str, at_us: int) -> None:
         """Let those that counted count no more."""
+        ...
+
+    def put_asked(self, request: ExportRequest) -> None:
+        """Write who is to answer to its result, and what was waived, as it is now."""
         ...
 
     def add_answer(self, request_id: str, answer: Answer) -> None: ...  # noqa: D102

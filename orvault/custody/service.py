@@ -21,6 +21,7 @@ from orvault.custody.desks.recordings import CameraView, RecordingDesk
 from orvault.custody.desks.registers import RegisterDesk
 from orvault.custody.desks.rehearsal import RehearsalDesk
 from orvault.custody.desks.renders import RenderJob
+from orvault.custody.desks.results import AwaitedAnswer, ResultDesk
 from orvault.custody.desks.retention import CaseRetention, Plan
 from orvault.custody.desks.rooms import DueReason, RoomDesk, RoomView
 from orvault.custody.desks.scanning import ScanJob, ScanningDesk
@@ -31,7 +32,7 @@ from orvault.custody.desks.second_factors import SecondFactorDesk
 from orvault.custody.desks.sessions import SignIn
 from orvault.custody.desks.switching import CaseView, Switched
 from orvault.custody.desks.traces import TracedCopy, TraceDesk
-from orvault.custody.desks.viewing import OpenedView, SeenSpan, ViewingDesk
+from orvault.custody.desks.viewing import OpenedView, SeenSpan
 from orvault.custody.history_verdict import HistoryVerdict
 from orvault.custody.stretches import Track
 
@@ -53,7 +54,7 @@ class CustodyService(
     NoticeDesk,
     TraceDesk,
     MaskDesk,
-    ViewingDesk,
+    ResultDesk,
     GrantDesk,
     DestroyingDesk,
     SearchDesk,
@@ -63,6 +64,7 @@ class CustodyService(
 
 __all__ = [
     "Alarm",
+    "AwaitedAnswer",
     "CameraProblem",
     "CameraView",
     "CaseRetention",

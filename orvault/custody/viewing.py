@@ -88,10 +88,16 @@ class MaskAct:
     reason: str
 
 
+def newest_act(acts: Iterable[MaskAct], camera_id: str) -> MaskAct | None:
+    """The newest act on the quick mask that covers this camera; None: nobody ever touched it."""
+    covering = [act for act in acts if act.scope in (camera_id, EVERYWHERE)]
+    return max(covering, key=lambda act: act.number, default=None)
+
+
 def lifted_until(acts: Iterable[MaskAct], camera_id: str) -> int | None:
     """Until when the quick mask of this camera is lifted, by the newest act that covers it; None: it is not."""
-    covering = [act for act in acts if act.scope in (camera_id, EVERYWHERE)]
-    return max(covering, key=lambda act: act.number).lifted_until_us if covering else None
+    newest = newest_act(acts, camera_id)
+    return None if newest is None else newest.lifted_until_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +124,8 @@ class ViewingGrant:
 class View:
     """One view that was asked for: by whom, of what, how much of it at the most. Its link carries `view_id`.
 
-    Live ones have neither case nor period. `client` is the address that the link is good for.
+    Live ones have neither case nor period. `client` is the address that the link is good for. `request_id`: what is
+    watched is the masked result of this request (`result_view`), and not what was recorded.
     """
 
     view_id: str
@@ -133,6 +140,7 @@ class View:
     case_id: str | None = None
     from_us: int | None = None
     to_us: int | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +273,10 @@ class ViewRows(Protocol):
 
     def remove_over(self, before_us: int, but: Collection[str]) -> int:
         """Remove those; how many there were."""
+        ...
+
+    def end_results(self, request_id: str, at_us: int) -> None:
+        """End every view of this request's result for good."""
         ...
 
     def end_of(self, account_id: str, case_id: str | None, camera_ids: Collection[str], at_us: int) -> None:

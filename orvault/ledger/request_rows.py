@@ -9,7 +9,8 @@ from orvault.container.keys import Recipient
 from orvault.custody.activation import OFF_LINE, ActivationWish
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.consents import Consent, Scope, Subject
-from orvault.custody.request import Answer, Approval, ExportRequest, PackageFile, Progress
+from orvault.custody.participants import Answer, Asked
+from orvault.custody.request import Approval, ExportRequest, PackageFile, Progress
 from orvault.custody.second_look import SecondLook
 from orvault.custody.steps import RequestState
 from orvault.custody.terms import Masking, Redaction, Style, Validity
@@ -77,6 +78,7 @@ def state_values(request: ExportRequest) -> Values:
         "reviewed_us": request.reviewed_us,
         "revoked_by": request.revoked_by,
         "reminders": request.reminders,
+        "answers_due_us": request.answers_due_us,
     }
 
 
@@ -127,6 +129,31 @@ def answer_values(answer: Answer) -> Values:
         "taken_by": answer.taken_by,
         "at_us": answer.at_us,
     }
+
+
+def asked_values(asked: Asked) -> Values:
+    """The columns of a participant who is asked."""
+    return {
+        "participant": asked.participant,
+        "asked_by": asked.asked_by,
+        "asked_us": asked.asked_us,
+        "mail": asked.mail,
+        "waived_by": asked.waived_by,
+        "waived_us": asked.waived_us,
+        "waiver_reason": asked.waiver_reason,
+    }
+
+
+def _asked(row: Row) -> Asked:
+    return Asked(
+        row["participant"],
+        row["asked_by"],
+        row["asked_us"],
+        row["mail"],
+        row["waived_by"],
+        row["waived_us"],
+        row["waiver_reason"],
+    )
 
 
 def _answers(rows: list[Row]) -> tuple[Answer, ...]:
@@ -203,6 +230,7 @@ class Parts:
     consents: list[Row]
     approvals: list[Row]
     answers: list[Row]
+    participants: list[Row]
 
 
 def request_of(row: Row, parts: Parts) -> ExportRequest:
@@ -242,6 +270,8 @@ def request_of(row: Row, parts: Parts) -> ExportRequest:
         reminders=row["reminders"],
         approvals=approvals_of(parts.approvals),
         answers=_answers(parts.answers),
+        asked=tuple(_asked(each) for each in parts.participants),
+        answers_due_us=row["answers_due_us"],
         delivered=_delivered(row, parts.recipients),
         revoked_by=row["revoked_by"],
         further_ids=tuple(part["package_id"] for part in further),

@@ -7,15 +7,18 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy import Connection, Select, Table, delete, exists, func, insert, not_, or_, select, update
 
-from orvault.custody.request import Answer, Approval, ExportRequest
+from orvault.custody.participants import Answer
+from orvault.custody.request import Approval, ExportRequest
 from orvault.custody.request_rows import Link, RegisteredCopy
 from orvault.custody.scope import Reach
 from orvault.custody.steps import ENDED, UNDECIDED, RequestState
 from orvault.ledger import tables_exports as t
+from orvault.ledger import tables_participants as p
 from orvault.ledger.reaching import of_cases
 from orvault.ledger.request_rows import (
     Parts,
     answer_values,
+    asked_values,
     consent_values,
     request_of,
     state_values,
@@ -30,7 +33,8 @@ _PARTS = (  # as `Parts` has them
     t.request_recipients,
     t.request_consents,
     t.request_approvals,
-    t.request_answers,
+    p.request_answers,
+    p.request_participants,
 )
 # Named, and not "none of those that ended": an index leads to these alone, and the ended are nearly all.
 _OPEN = tuple(state.value for state in RequestState if state.value not in _ENDED)
@@ -81,13 +85,19 @@ class Requests:
         here = (c.request_id == request_id, c.voided_us.is_(None))
         self._db.execute(update(t.request_approvals).where(*here).values(voided_us=at_us))
 
+    def put_asked(self, request: ExportRequest) -> None:
+        """Write who is to answer to its result, and what was waived, as it is now."""
+        table = p.request_participants
+        self._db.execute(delete(table).where(table.c.request_id == request.request_id))
+        self._add_parts(request, table, [asked_values(each) for each in request.asked])
+
     def add_answer(self, request_id: str, answer: Answer) -> None:
         """Insert a participant's answer behind those that there are."""
-        self._append(t.request_answers, request_id, answer_values(answer))
+        self._append(p.request_answers, request_id, answer_values(answer))
 
     def drop_answers(self, request_id: str) -> None:
         """Forget what was said of a result that is made anew; history keeps it."""
-        self._db.execute(delete(t.request_answers).where(t.request_answers.c.request_id == request_id))
+        self._db.execute(delete(p.request_answers).where(p.request_answers.c.request_id == request_id))
 
     def mark_delivered(self, request: ExportRequest, package_id: str, at_us: int) -> None:
         """Write when this copy was first fetched."""
@@ -155,10 +165,18 @@ class Requests:
         for row in self._db.execute(query).mappings():
             # A recipient without a copy of their own shares the first one's.
             names[row["id"], row["own_id"] or row["package_id"]].append(row["name"])
+        for request_id, participant in self._db.execute(self._shown()):
+            names[request_id, request_id].append(participant)
         return [
             RegisteredCopy(package_id, request_id, tuple(recipients), tuple(cameras[request_id]))
             for (request_id, package_id), recipients in names.items()
         ]
+
+    def _shown(self) -> Select[tuple[str, str]]:
+        """Who could look at which result; their copy goes by the request's own id."""
+        r, c = t.requests.c, p.request_participants.c
+        query = select(r.id, c.participant).join_from(t.requests, p.request_participants)
+        return query.where(r.answers_due_us.is_not(None)).order_by(r.id, c.position)
 
     def page(
         self,

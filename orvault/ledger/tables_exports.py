@@ -109,6 +109,11 @@ requests = make_table(
         comment="how often its due date was reminded of",
     ),
     Column("revoked_by", ID, comment="account that revoked or withdrew it"),
+    moment(
+        "answers_due_us",
+        "until when participants are to answer to its result; NULL: none was asked about a result",
+        nullable=True,
+    ),
     moment("removed_us", "when the files of an ended one were removed; NULL: not yet", nullable=True),
     UniqueConstraint("package_id"),
     CheckConstraint(
@@ -221,20 +226,6 @@ def approvals_table(name: str, of: str, owner: str) -> Table:
 
 request_consents = consents_table("request_consents", "requests", "custody exports desk")
 request_approvals = approvals_table("request_approvals", "requests", "custody exports desk")
-
-request_answers = make_table(
-    "request_answers",
-    "What participants said of the masked result, the last one counts; owner: custody review desk",
-    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("number", Integer, primary_key=True, autoincrement=False, comment="from 0"),
-    Column("participant", String(80), nullable=False, comment="as in the case's list"),
-    Column("answer", String(8), nullable=False, comment="yes or no"),
-    Column("remark", String(500), nullable=False, comment="what they said; may be empty"),
-    Column("document_sha256", DIGEST, nullable=False, comment="of the paper, if it was no account of theirs"),
-    Column("taken_by", ID, ForeignKey("accounts.id"), nullable=False, comment="account that gave or took it"),
-    moment("at_us", "when"),
-    CheckConstraint("answer IN ('yes','no')", "answer"),
-)
 
 watermark_images = make_table(
     "watermark_images",

@@ -49,6 +49,9 @@ views = make_table(
     Column("client", String(64), nullable=False, comment="the address that its link is good for"),
     moment("issued_us", "when it was asked for"),
     moment("expires_us", "when it ends at the latest"),
+    Column(
+        "request_id", ID, comment="export request whose masked result is watched; NULL: what was recorded"
+    ),
     CheckConstraint("kind IN ('live','stored')", "kind"),
     CheckConstraint("wanted IN ('masked','people-masked','clear')", "wanted"),
     CheckConstraint(
@@ -58,6 +61,7 @@ views = make_table(
     Index(None, "account_id", "expires_us"),
     Index(None, "camera_id"),
     Index(None, "case_id"),
+    Index(None, "request_id"),
 )
 
 viewing_requests = make_table(

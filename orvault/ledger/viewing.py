@@ -73,6 +73,7 @@ class Views:
                 client=view.client,
                 issued_us=view.issued_us,
                 expires_us=view.expires_us,
+                request_id=view.request_id,
             )
         )
 
@@ -105,6 +106,10 @@ class Views:
     def remove_over(self, before_us: int, but: Collection[str]) -> int:
         """Delete those; how many there were."""
         return int(self._db.execute(delete(t.views).where(*_over(before_us, but))).rowcount)
+
+    def end_results(self, request_id: str, at_us: int) -> None:
+        """Have every view of this request's result be over at `at_us`."""
+        self._end(at_us, t.views.c.request_id == request_id)
 
     def end_of(self, account_id: str, case_id: str | None, camera_ids: Collection[str], at_us: int) -> None:
         """Have the account's views of these cameras be over at `at_us`: of this case's recordings, or live ones."""
@@ -159,4 +164,5 @@ def _view(row: Row) -> View:
         case_id=row["case_id"],
         from_us=row["from_us"],
         to_us=row["to_us"],
+        request_id=row["request_id"],
     )

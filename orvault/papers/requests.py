@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from orvault.custody.desks.registers import Register, RequestForm
-from orvault.custody.request import ExportRequest
+from orvault.custody.request import Asked, ExportRequest
 from orvault.custody.steps import RequestState
 from orvault.papers.paper import Language, Paper
 from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
@@ -141,6 +141,7 @@ def _result(paper: Paper, request: ExportRequest, names: Mapping[str, str]) -> N
             (either("상태", "State"), either(*STATES[request.state])),
             (either("승인", "Approved by"), "\n".join(approvals)),
             (either("거부·취소 사유", "Reason of refusal"), request.refusal_reason or ""),
+            (either("참여자 확인", "Participants' answers"), "\n".join(_said(paper, request, names))),
             (either("제공 일시", "Delivered on"), "\n".join(delivered)),
         ]
     )
@@ -154,7 +155,20 @@ def _ground(paper: Paper, request: ExportRequest) -> str:
 
 def _outcome(paper: Paper, request: ExportRequest) -> str:
     state = paper.either(*STATES[request.state])
-    return f"{state}: {request.refusal_reason}" if request.refusal_reason else state
+    outcome = f"{state}: {request.refusal_reason}" if request.refusal_reason else state
+    return "\n".join([outcome, *(_waiver(paper, each) for each in request.asked if each.waived_by)])
+
+
+def _said(paper: Paper, request: ExportRequest, names: Mapping[str, str]) -> list[str]:
+    """What each participant who was asked said of the masked result, or who waived their answer and why."""
+    words = {True: paper.either("동의", "agreed"), False: paper.either("거절", "declined")}
+    said = [f"{each.participant}: {words[each.agrees]}, {paper.time(each.at_us)}" for each in request.answers]
+    waived = [(each, each.waived_by) for each in request.asked if each.waived_by]
+    return said + [f"{_waiver(paper, each)} ({_who(by, names)})" for each, by in waived]
+
+
+def _waiver(paper: Paper, asked: Asked) -> str:
+    return f"{asked.participant}: {paper.either('확인 생략', 'answer waived')}: {asked.waiver_reason}"
 
 
 def _deciders(request: ExportRequest, names: Mapping[str, str]) -> str:

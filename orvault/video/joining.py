@@ -101,6 +101,20 @@ def parts_of(video: bytes, most_bytes: int) -> Iterator[bytes]:
         yield head + part
 
 
+def begins_90k(part: bytes) -> int:
+    """When the first picture of what `parts_of` gave is shown (1/90000 s); INTERNAL for anything else.
+
+    Source: ISO/IEC 14496-12, section 8.8.12 (`tfdt`). Decoding order is showing order, as `Mp4Encoder` writes.
+    """
+    inside = part
+    for wanted in (b"moof", b"traf", b"tfdt"):
+        found = next((box for name, box in _boxes(inside) if name == wanted), None)
+        if found is None:
+            raise _unfit(f"it has no {wanted.decode()}")
+        inside = found[8:]
+    return int.from_bytes(inside[4:12] if inside[0] == 1 else inside[4:8], "big")
+
+
 def _boxes(video: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and bytes of each box at the top (ISO/IEC 14496-12, section 4.2)."""
     at = 0

@@ -8,7 +8,7 @@ Source: RFC 8216 (playlist), ISO/IEC 14496-12 (fragments).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from orvault.clock import US_PER_S
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Image, decode_fragment
+from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.video.live import StreamEncoder
 from orvault.video.timeline import to_90k
 from orvault.viewing.dressing import Dressing, mosaic
@@ -90,15 +90,19 @@ class StoredVideo:
 
         People-masked views are made live and in exports only: here they are a mosaic. Errors: BAD_MEDIA.
         """
+        pictures = _taken(fragment, self.stretches[number].segment.header.meta.start_us)
+        return self.dressed(number, pictures, name if showing is Showing.CLEAR else None)
+
+    def dressed(self, number: int, pictures: Iterable[tuple[Frame, int]], name: str | None) -> bytes:
+        """One segment of the playlist out of those of the pictures (each with when it was taken, UTC us) that lie in
+        it: as they are, with this name painted in, or (None) as a mosaic.
+        """
         stretch, encoder = self.stretches[number], self._encoder(number)
-        clear = Dressing(showing, name, encoder.width, encoder.height) if showing is Showing.CLEAR else None
-        start_us, first_90k = stretch.segment.header.meta.start_us, None
+        clear = None if name is None else Dressing(Showing.CLEAR, name, encoder.width, encoder.height)
         pieces: list[bytes] = []
-        for frame in decode_fragment(fragment, black_for_damaged=True):
-            first_90k = frame.pts_90k if first_90k is None else first_90k
-            taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
+        for picture, taken_us in pictures:
             if stretch.from_us <= taken_us < stretch.to_us:
-                bgr = _sized(frame.bgr, encoder.width, encoder.height)
+                bgr = _sized(picture.bgr, encoder.width, encoder.height)
                 shown = mosaic(bgr) if clear is None else clear.dress(bgr, None)
                 at_90k = to_90k(stretch.at_us + taken_us - stretch.from_us)
                 pieces.append(encoder.encode(shown, at_90k, not pieces).data)
@@ -120,11 +124,8 @@ class StoredVideo:
         width, height = self._still_size()
         clear = Dressing(showing, name, width, height) if showing is Showing.CLEAR else None
         stretch = self.stretches[number]
-        start_us, first_90k = stretch.segment.header.meta.start_us, None
         nearest: tuple[float, Image] | None = None
-        for frame in decode_fragment(fragment, black_for_damaged=True):
-            first_90k = frame.pts_90k if first_90k is None else first_90k
-            taken_us = start_us + (frame.pts_90k - first_90k) * 100 // 9
+        for frame, taken_us in _taken(fragment, stretch.segment.header.meta.start_us):
             within = (
                 stretch.from_us <= taken_us < stretch.to_us
             )  # of the segment more may lie outside the grant
@@ -152,6 +153,14 @@ class StoredVideo:
         width, height = (max(16, round(side * scale) & ~1) for side in (meta.width, meta.height))
         fps = meta.frames * US_PER_S / max(1, meta.end_us - meta.start_us)
         return StreamEncoder(width, height, min(120.0, max(1.0, fps)), number=number * _NUMBERS_EACH)
+
+
+def _taken(fragment: bytes, start_us: int) -> Iterator[tuple[Frame, int]]:
+    """The pictures of an opened fragment with when they were taken (UTC us); its first one at `start_us`."""
+    first_90k: int | None = None
+    for frame in decode_fragment(fragment, black_for_damaged=True):
+        first_90k = frame.pts_90k if first_90k is None else first_90k
+        yield frame, start_us + (frame.pts_90k - first_90k) * 100 // 9
 
 
 def _sized(bgr: Image, width: int, height: int) -> Image:

@@ -13,6 +13,7 @@ from orvault.custody.case import Case
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
+from orvault.custody.participants import find
 from orvault.custody.passwords import Passwords
 from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.ports import CameraInfo, CaseKeys, NoViewers, Recorders, Renderers, Viewers
@@ -137,6 +138,13 @@ class Desk:
             return None
         owner, place = request.requested_by, self._place(case.room)
         return request if may(by, Right.EXPORT_VIEW, owner_id=owner, place=place).allowed else None
+
+    def _to_answer(self, uow: UnitOfWork, request: ExportRequest) -> tuple[str, ...]:
+        """Participants who are to answer to its result: all where the site asks all, else those who were named."""
+        case = uow.cases.get(request.wish.case_id)
+        assert case is not None, "a foreign key holds the case"
+        everybody = self._exports.participants_review
+        return tuple(name for name in case.participants if everybody or find(request.asked, name) is not None)
 
     def _visible(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
         """The request; NOT_FOUND also for one that the account may not see."""

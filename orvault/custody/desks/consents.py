@@ -105,7 +105,9 @@ def settle_basis(uow: UnitOfWork, request: ExportRequest, actor: str, now: int) 
         uow.requests.void_approvals(request.request_id, now)
         uow.requests.drop_answers(request.request_id)
         uow.requests.drop_deliveries(request.request_id)
+        uow.views.end_results(request.request_id, now)
         request = _undecided(request)
+        uow.requests.put_asked(request)
         uow.requests.put_state(request)
         uow.history.append(now, actor, Act.BASIS_BROKEN, subject_of(request), detail)
     return request
@@ -146,6 +148,7 @@ def _undecided(request: ExportRequest) -> ExportRequest:
         approvals=(),
         answers=(),
         delivered=(),
+        asked=tuple(each.of_another_result() for each in request.asked),
         decided_by=None,
         decided_us=None,
         worker=None,

@@ -5,13 +5,17 @@ An event that was taken is noted; what was not noted comes again. Sending is act
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from orvault.custody.desks.base import Desk
 from orvault.custody.desks.ordering import case_in
+from orvault.custody.history import Act, Entry
 from orvault.custody.mails import MAILED, Mail, mail_of
 from orvault.custody.notices import ACTS, Notice, notice_of, run_case
+from orvault.custody.participants import find
+from orvault.custody.rows import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class NoticeDesk(Desk):
             if number >= size:
                 return MailPage((), number)
             entries = uow.history.run_through(number, limit, acts=MAILED)
-            mails = tuple(mail_of(entry, self._hospital) for entry in entries)
+            mails = tuple(mail_of(entry, self._hospital, _participants(uow, entry)) for entry in entries)
             return MailPage(mails, mails[-1].number + 1 if len(mails) == limit else size)
 
     def notice_taken(self, target: str, number: int) -> None:
@@ -76,3 +80,12 @@ class NoticeDesk(Desk):
             if known is not None and number >= known:
                 uow.notices.put(target, number + 1, self._clock.now_us())
                 uow.commit()
+
+
+def _participants(uow: UnitOfWork, entry: Entry) -> tuple[str, ...]:
+    """Where those read mail whose answer is awaited: history names the people, the request their addresses."""
+    request = uow.requests.get(entry.subject.removeprefix("export:"))
+    if entry.act != Act.ANSWERS_AWAITED or request is None:
+        return ()
+    asked = (find(request.asked, name) for name in json.loads(entry.detail)["participants"])
+    return tuple(each.mail for each in asked if each is not None and each.mail)

@@ -77,5 +77,6 @@ def accounts_in(requests: Sequence[ExportRequest]) -> set[str]:
     named = {request.requested_by for request in requests}
     for request in requests:
         named |= {approval.account_id for approval in request.approvals}
+        named |= {each.waived_by for each in request.asked if each.waived_by}
         named |= {each for each in (request.decided_by, request.reviewed_by, request.revoked_by) if each}
     return named

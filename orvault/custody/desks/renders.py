@@ -19,6 +19,7 @@ from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
 from orvault.custody.leases import actor_of, check_epoch, claimed, is_left, put_off, told
+from orvault.custody.participants import with_all
 from orvault.custody.request import MAX_ATTEMPTS, ExportRequest, PackageFile, check_step
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.scan import render_grant
@@ -34,7 +35,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class RenderJob:
-    """An approved request with everything its rendering needs; `epoch` goes into every call about it."""
+    """An approved request with everything its rendering needs; `epoch` goes into every call about it.
+
+    `for_participants`: a further copy is made, for those who are asked to look at the result.
+    """
 
     request: ExportRequest
     case: Case
@@ -42,6 +46,7 @@ class RenderJob:
     epoch: int
     watermark_image: bytes | None = field(default=None, repr=False)  # PNG
     events: tuple[Happened, ...] = ()  # what the packages tell of the room
+    for_participants: bool = False
 
 
 class RenderDesk(ExportDesk):
@@ -105,7 +110,8 @@ class RenderDesk(ExportDesk):
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
             looked = replace(request, second_look=second_look, reviewed_by=None)
-            waits = not second_look_done(looked) or bool(self._unasked(uow, looked))
+            outstanding = self._unasked(uow, looked)
+            waits = not second_look_done(looked) or bool(outstanding)
             to = RequestState.REVIEW if waits else RequestState.READY
             check_step(request, to)
             assert request.package_id is not None, "given at the approval"
@@ -124,9 +130,12 @@ class RenderDesk(ExportDesk):
                 progress=progress,
                 ended_us=None if waits else now,
                 second_look=second_look,
+                asked=with_all(request.asked, self._to_answer(uow, request), now),
+                answers_due_us=self._exports.due_us(now) if outstanding else None,
             )
             uow.requests.put_state(made)
             uow.requests.put_copies(made)
+            uow.requests.put_asked(made)
             detail: dict[str, object] = {"package": package.package_id, "bytes": size, "sha256": sha256}
             detail["epoch"] = epoch
             if further:
@@ -135,6 +144,9 @@ class RenderDesk(ExportDesk):
                 detail["second_look"] = second_look.summary()
             act = Act.RENDER_HELD if waits else Act.RENDER_FINISHED
             uow.history.append(now, actor_of(request), act, f"export:{request_id}", detail)
+            if outstanding:
+                asked = {"participants": list(outstanding), "due_us": made.answers_due_us}
+                uow.history.append(now, SYSTEM, Act.ANSWERS_AWAITED, f"export:{request_id}", asked)
             uow.commit()
 
     def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
@@ -185,7 +197,8 @@ class RenderDesk(ExportDesk):
         with self._uow(read_only=True) as uow:
             request = uow.requests.get(request_id)
         if request is not None and request.state is RequestState.RENDERING:
-            known = {copy.package_id for copy in request.copies}
+            # The copy that participants look at goes by the request's own id.
+            known = {copy.package_id for copy in request.copies} | {request_id}
             if camera_id in request.wish.camera_ids and set(copy_ids) <= known:
                 return
         message = "No copy of a request that is being rendered is known by these names; no mark is given out."
@@ -231,7 +244,9 @@ class RenderDesk(ExportDesk):
         anchors = anchors_of(uow, request.wish.case_id)
         tracks = tuple(track_of(uow, request, camera_id, anchors) for camera_id in request.wish.camera_ids)
         image = watermark_png(uow, request.wish.redaction)
-        return RenderJob(mine, case, tracks, mine.worker_epoch, image, events_for(uow, request.wish))
+        events = events_for(uow, request.wish)
+        shown = bool(self._to_answer(uow, request)) and not request.wish.clear
+        return RenderJob(mine, case, tracks, mine.worker_epoch, image, events, shown)
 
     def _end_failed(self, uow: UnitOfWork, request: ExportRequest, reason: str, now: int) -> None:
         check_step(request, RequestState.FAILED)

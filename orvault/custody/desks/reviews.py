@@ -1,6 +1,6 @@
-"""Participants' answers to the masked result, where a site asks for them before anything leaves.
+"""Participants' answers to the masked result, where they are asked for before anything leaves.
 
-They are shown the result by whoever makes the request; what is kept is what each said.
+Here is who is asked, what each said and what was waived; who may watch the result is `desks.results`'.
 """
 
 from __future__ import annotations
@@ -14,17 +14,86 @@ from orvault.custody.desks.base import not_found
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.submitting import SubmitDesk
 from orvault.custody.history import Act
-from orvault.custody.request import Answer, ExportRequest
+from orvault.custody.participants import Answer, Asked, find, outstanding, put_in, same
+from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import RequestState
 from orvault.custody.text import clean_text
 from orvault.errors import ErrorKind, OrvaultError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MAIL = re.compile(r"[^\s@<>,;]{1,64}@[^\s@<>,;]{1,190}")
+# Who looks gets a copy of their own, which is made with the others.
+_NOT_MADE_YET = frozenset(
+    {RequestState.DRAFT, RequestState.SUBMITTED, RequestState.SATISFIED, RequestState.APPROVED}
+)
 
 
 class ReviewDesk(SubmitDesk):
     """Between a finished rendering and its release."""
+
+    def ask_participant(
+        self, by: Account, request_id: str, participant: str, mail: str = ""
+    ) -> ExportRequest:
+        """Ask one of the case's participants to look at this request's result before it leaves; again changes `mail`.
+
+        Errors: FORBIDDEN, NOT_FOUND (request, participant), BAD_REQUEST (mail), CONFLICT (it is made already).
+        """
+        require(by, Right.RESULT_ASK)
+        if mail and not _MAIL.fullmatch(mail):
+            raise OrvaultError(ErrorKind.BAD_REQUEST, "This is no address for e-mail.", where="mail")
+        with self._uow() as uow:
+            request = self._visible(uow, by, request_id)
+            name = _known_participant(uow, request, participant)
+            if request.state not in _NOT_MADE_YET:
+                message = f"This request is {request.state.value}; participants are asked before it is made."
+                raise OrvaultError(ErrorKind.CONFLICT, message, advice="Have a new request submitted.")
+            now = self._clock.now_us()
+            known = find(request.asked, name)
+            one = Asked(name, by.account_id, now, mail) if known is None else replace(known, mail=mail)
+            request = replace(request, asked=put_in(request.asked, one))
+            uow.requests.put_asked(request)
+            detail: dict[str, object] = {"participant": name, "mail": bool(mail)}
+            uow.history.append(now, by.actor, Act.PARTICIPANTS_NAMED, subject_of(request), detail)
+            uow.commit()
+        return request
+
+    def waive_answer(self, by: Account, request_id: str, participant: str, reason: str) -> ExportRequest:
+        """Let a result go without an answer that is outstanding; who said no is asked again, or the request refused.
+
+        Errors: FORBIDDEN, SELF_APPROVAL (one's own request), NOT_FOUND, BAD_REQUEST (reason), CONFLICT.
+        """
+        reason = clean_text(reason, "reason", longest=500)
+        with self._uow() as uow:
+            request = self._request_seen(uow, by, request_id)
+            require(by, Right.ANSWER_WAIVE, owner_id=request.requested_by if request else None)
+            if request is None:
+                raise not_found("export request", request_id)
+            name = _known_participant(uow, request, participant)
+            self._check_outstanding(uow, request, name)
+            now = self._clock.now_us()
+            known = find(request.asked, name) or Asked(name, None, now)
+            waived = replace(known, waived_by=by.account_id, waived_us=now, waiver_reason=reason)
+            request = replace(request, asked=put_in(request.asked, waived))
+            uow.requests.put_asked(request)
+            detail: dict[str, object] = {"participant": name, "reason": reason}
+            uow.history.append(now, by.actor, Act.ANSWER_WAIVED, subject_of(request), detail)
+            request = self._settle_review(uow, request, now)
+            uow.commit()
+        self._renderers.wake()  # who removes what was kept for them
+        return request
+
+    def _check_outstanding(self, uow: UnitOfWork, request: ExportRequest, name: str) -> None:
+        """CONFLICT unless the result is there and waits for this participant, who has not said no to it."""
+        if request.state is not RequestState.REVIEW:
+            message = f"This request is {request.state.value}; no answer to its result is outstanding."
+            raise OrvaultError(ErrorKind.CONFLICT, message)
+        if any(same(answer.participant, name) and not answer.agrees for answer in request.answers):
+            message = f"{name} has answered no, which is not waived."
+            advice = "Refuse the request, or have them look again."
+            raise OrvaultError(ErrorKind.CONFLICT, message, advice=advice)
+        if name not in self._unasked(uow, request):
+            raise OrvaultError(ErrorKind.CONFLICT, f"No answer of {name} is outstanding.")
 
     def answer_result(
         self,
@@ -62,6 +131,7 @@ class ReviewDesk(SubmitDesk):
             answers = (*(a for a in request.answers if a.participant != name), answer)
             self._settle_review(uow, replace(request, answers=answers), now)
             uow.commit()
+        self._renderers.wake()
         return answer
 
     def _answerable(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
@@ -85,13 +155,8 @@ class ReviewDesk(SubmitDesk):
         return request
 
     def _unasked(self, uow: UnitOfWork, request: ExportRequest) -> tuple[str, ...]:
-        """Participants who have to look at the result and have not agreed to it."""
-        if not self._exports.participants_review:
-            return ()
-        case = uow.cases.get(request.wish.case_id)
-        assert case is not None, "a foreign key holds the case"
-        agreed = {answer.participant.casefold() for answer in request.answers if answer.agrees}
-        return tuple(name for name in case.participants if name.casefold() not in agreed)
+        """Participants who have to answer to the result, have not agreed to it, and whose answer nobody waived."""
+        return outstanding(self._to_answer(uow, request), request.asked, request.answers)
 
 
 def second_look_done(request: ExportRequest) -> bool:
@@ -104,9 +169,14 @@ def _participant(uow: UnitOfWork, by: Account, request: ExportRequest, name: str
     if by.role is Role.CLINICAL_STAFF and name.casefold() != by.display_name.casefold():
         message = "An account answers for the person whose it is."
         raise OrvaultError(ErrorKind.FORBIDDEN, message, advice="Have their own answer taken in.")
+    return _known_participant(uow, request, name)
+
+
+def _known_participant(uow: UnitOfWork, request: ExportRequest, name: str) -> str:
+    """The participant's name as the case has it. NOT_FOUND."""
     case = uow.cases.get(request.wish.case_id)
     assert case is not None, "a foreign key holds the case"
     for participant in case.participants:
-        if participant.casefold() == name.casefold():
+        if same(participant, name):
             return participant
     raise not_found("participant", name, "participant")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
-from orvault.custody.case import CaseState
-from orvault.custody.desks.base import Desk, not_found
+from orvault.custody.desks.base import not_found
 from orvault.custody.desks.retention import check_not_destroyed
+from orvault.custody.desks.view_decisions import ViewDecisions
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.recorded import StoredSegment
@@ -23,7 +23,6 @@ from orvault.custody.terms import DAY_US
 from orvault.custody.text import check_range
 from orvault.custody.viewing import (
     LONGEST_PERIOD_US,
-    Circumstances,
     Showing,
     View,
     ViewDecision,
@@ -33,7 +32,6 @@ from orvault.custody.viewing import (
 from orvault.errors import ErrorKind, OrvaultError
 
 _MOST_SPANS = 500
-_IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class SeenSpan:
         return told | _by_grant(self.grant_id)
 
 
-class ViewingDesk(Desk):
+class ViewingDesk(ViewDecisions):
     """Who sees what."""
 
     def ask_live(
@@ -122,6 +120,9 @@ class ViewingDesk(Desk):
             detail = _named(uow, view) | {"showing": decision.showing.value, "reason": decision.reason}
             detail |= _by_grant(decision.grant_id)
             uow.history.append(at_us, account.actor, Act.VIEW_STARTED, subject, detail)
+            if view.request_id is not None:
+                shown = {"view": view_id, "participant": account.display_name, "camera": view.camera_id}
+                uow.history.append(at_us, account.actor, Act.RESULT_SHOWN, f"export:{view.request_id}", shown)
             uow.commit()
         return OpenedView(view, decision, account.name)
 
@@ -181,13 +182,13 @@ class ViewingDesk(Desk):
         """
         with self._uow() as uow:
             view = uow.views.get(view_id)
-            if view is None or view.kind is not ViewKind.STORED:
-                raise _no_grant("No stored view has this identifier; no key is given out.", view_id)
+            if view is None or view.kind is not ViewKind.STORED or view.request_id is not None:
+                raise no_grant("No view of a recording has this identifier; no key is given out.", view_id)
             account, decision = self._decided(uow, view)
             if account is None or not decision.allowed:
-                raise _no_grant(f"{decision.reason} No key is given out.", view_id)
+                raise no_grant(f"{decision.reason} No key is given out.", view_id)
             if set(segment_ids) - uow.views.covered(view, segment_ids):
-                raise _no_grant("The view does not cover these segments; no key is given out.", view_id)
+                raise no_grant("The view does not cover these segments; no key is given out.", view_id)
             purpose = "mosaic" if decision.showing is Showing.MASKED else "view"
             detail: dict[str, object] = {"segments": list(segment_ids), "purpose": purpose, "view": view_id}
             detail |= _by_grant(decision.grant_id)
@@ -244,30 +245,12 @@ class ViewingDesk(Desk):
         ):
             raise not_found("case", view.case_id or "", "case_id")
 
-    def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
-        account, now = uow.accounts.get(view.account_id), self._clock.now_us()
-        session = uow.sessions.get(view.session_id)
-        if account is None or (session is not None and session.ended_us is not None):
-            return account, ViewDecision(False, Showing.MASKED, "The viewer signed out.", now)
-        return account, decide_view(account, view, self._circumstances(uow, account, view), now)
-
-    def _circumstances(self, uow: UnitOfWork, account: Account, view: View) -> Circumstances:
-        camera = uow.cameras.get(view.camera_id)
-        case = None if camera is None else uow.cases.in_room(camera.room)
-        shown = None if view.case_id is None else uow.cases.get(view.case_id)
-        room = shown.room if shown is not None else camera.room if camera is not None else ""
-        return Circumstances(
-            uow.masks.all(),
-            uow.viewing_requests.grants(account.account_id, view.camera_id),
-            case.case_id if case is not None and case.state in _IN_OPERATION else "",
-            self._viewing,
-            self._place(room, view.camera_id),
-        )
-
 
 def _named(uow: UnitOfWork, view: View) -> dict[str, object]:
     """A live view with its camera's room now: by it the operation is found again, wherever the camera moves to."""
     named: dict[str, object] = {"view": view.view_id, "kind": view.kind.value}
+    if view.request_id is not None:
+        named["result_of"] = view.request_id
     if view.case_id is not None:
         return named | {"case": view.case_id}
     camera = uow.cameras.get(view.camera_id)
@@ -282,7 +265,8 @@ def _refusal(decision: ViewDecision) -> OrvaultError:
     return OrvaultError(ErrorKind.FORBIDDEN, decision.reason, advice="Ask for a new view, or for the right.")
 
 
-def _no_grant(message: str, view_id: str) -> OrvaultError:
+def no_grant(message: str, view_id: str) -> OrvaultError:
+    """Why no key is opened for a view."""
     return OrvaultError(ErrorKind.GRANT_MISSING, message, where=view_id[:64])
 
 

@@ -11,6 +11,7 @@ from orvault.ledger import (
     tables_directory,
     tables_exports,
     tables_history,
+    tables_participants,
     tables_retention,
     tables_scans,
     tables_search,
@@ -25,6 +26,7 @@ assert tables_activation.package_shares.metadata is metadata, "all parts of the 
 assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
 assert tables_directory.directory_links.metadata is metadata, "all parts of the schema are one"
 assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
+assert tables_participants.request_participants.metadata is metadata, "all parts of the schema are one"
 assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
 assert tables_search.stretches.metadata is metadata, "all parts of the schema are one"
 assert tables_second_factors.second_factors.metadata is metadata, "all parts of the schema are one"

@@ -1,0 +1,55 @@
+"""What a view shows at this moment: gathers what is so, and has the pure rules decide.
+
+Asking for views and writing down what they showed is `viewing`'s and `results`'.
+"""
+
+from __future__ import annotations
+
+from orvault.custody.account import Account
+from orvault.custody.case import CaseState
+from orvault.custody.desks.base import Desk
+from orvault.custody.desks.reviews import second_look_done
+from orvault.custody.request import ExportRequest
+from orvault.custody.result_view import ResultState, decide_result
+from orvault.custody.rows import UnitOfWork
+from orvault.custody.viewing import Circumstances, Showing, View, ViewDecision, decide_view
+
+_IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
+
+
+class ViewDecisions(Desk):
+    """Reads what decides a view."""
+
+    def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
+        account, now = uow.accounts.get(view.account_id), self._clock.now_us()
+        session = uow.sessions.get(view.session_id)
+        if account is None or (session is not None and session.ended_us is not None):
+            return account, ViewDecision(False, Showing.MASKED, "The viewer signed out.", now)
+        if view.request_id is not None:
+            return account, self._decided_result(uow, account, view, now)
+        return account, decide_view(account, view, self._circumstances(uow, account, view), now)
+
+    def _circumstances(self, uow: UnitOfWork, account: Account, view: View) -> Circumstances:
+        camera = uow.cameras.get(view.camera_id)
+        case = None if camera is None else uow.cases.in_room(camera.room)
+        shown = None if view.case_id is None else uow.cases.get(view.case_id)
+        room = shown.room if shown is not None else camera.room if camera is not None else ""
+        return Circumstances(
+            uow.masks.all(),
+            uow.viewing_requests.grants(account.account_id, view.camera_id),
+            case.case_id if case is not None and case.state in _IN_OPERATION else "",
+            self._viewing,
+            self._place(room, view.camera_id),
+        )
+
+    def _decided_result(self, uow: UnitOfWork, account: Account, view: View, now: int) -> ViewDecision:
+        request = uow.requests.get(view.request_id or "")
+        if request is None:
+            return ViewDecision(False, Showing.MASKED, "This view is over.", now)
+        return decide_result(account, view, self._result_state(uow, request, view.camera_id), now)
+
+    def _result_state(self, uow: UnitOfWork, request: ExportRequest, camera_id: str = "") -> ResultState:
+        case = uow.cases.get(request.wish.case_id)
+        assert case is not None, "a foreign key holds the case"
+        names, waits = self._to_answer(uow, request), not second_look_done(request)
+        return ResultState(request, names, waits, uow.masks.all(), self._place(case.room, camera_id))
