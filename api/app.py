@@ -47,7 +47,10 @@ _NAME = "api"
 _AT_ONCE = 64  # requests that one replica works on; more wait in Serve's queue
 
 _TAGS = [
-    {"name": "Session", "description": "Sign in and out. Tokens live 15 minutes."},
+    {
+        "name": "Session",
+        "description": "Sign in and out. Tokens live 15 minutes, unless the site says otherwise.",
+    },
     {"name": "Accounts", "description": "People and machines that may sign in, each with one role."},
     {"name": "Cameras", "description": "Cameras and what they do now."},
     {"name": "Cases", "description": "Operations. A camera records only under an armed case."},

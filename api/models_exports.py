@@ -106,6 +106,7 @@ class AskedOut(Model):
     participant: str
     asked_by: str | None = Field(description="The account that named them; null: the site asks everybody.")
     asked_at: TimeOut
+    account_id: str | None = Field(description="Theirs, where it was named.")
     mail: str
     waived_by: str | None
     waived_at: TimeOut | None
@@ -118,6 +119,7 @@ class AskedOut(Model):
             participant=asked.participant,
             asked_by=asked.asked_by,
             asked_at=asked.asked_us,
+            account_id=asked.account_id,
             mail=asked.mail,
             waived_by=asked.waived_by,
             waived_at=asked.waived_us,

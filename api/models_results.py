@@ -19,6 +19,9 @@ class ParticipantIn(Model):
     """Whom to ask to look at a request's result."""
 
     participant: Words = Field(examples=["Lee Minsu"])
+    account: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="The name of their account; left out, it is known by its display name."
+    )
     mail: Mail = Field(
         default="", description="Where they are told that the result is there; may be left out."
     )

@@ -67,7 +67,8 @@ def caller_of(
     if is_key(token):
         return Caller(*services.custody.authenticate_key(token, client_of(request)))
     claims = services.tokens.read(token)
-    return Caller(services.custody.authenticate(claims.session_id, claims.account_id), claims.session_id)
+    account = services.custody.authenticate(claims.session_id, claims.account_id, client_of(request))
+    return Caller(account, claims.session_id)
 
 
 CallerHere = Annotated[Caller, Depends(caller_of)]

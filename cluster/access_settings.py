@@ -1,5 +1,5 @@
-"""The settings of access: which department a room belongs to, who of the staff sees live pictures, and who needs a
-second factor.
+"""The settings of access: which department a room belongs to, who of the staff sees live pictures, who needs a second
+factor, and how long a session lasts.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.scope import SITE, Scope, ScopeKind
 from orvault.custody.viewing import LiveRule, Showing
@@ -34,6 +35,30 @@ class AccessSettings(BaseModel):
         default=frozenset(),
         description="Roles that can do nothing but enrol a second factor until they sign in with its code.",
     )
+    session_minutes: int = Field(
+        default=15,
+        ge=5,
+        le=720,
+        description="So long a person stays signed in; keys of machines have their own end.",
+    )
+
+    @property
+    def session_us(self) -> int:
+        """How long a person's session lasts."""
+        return self.session_minutes * 60 * US_PER_S
+
+    def unlike(self, directory: frozenset[Role]) -> list[str]:
+        """What differs between roles that need a second factor here and in the hospital's directory, in words."""
+        ways = (
+            (self.second_factor - directory, "access.second_factor", "directory.second_factor_roles"),
+            (directory - self.second_factor, "directory.second_factor_roles", "access.second_factor"),
+        )
+        return [
+            f"{', '.join(sorted(roles))}: a second factor is needed by {named}, but not by {lacking}: who signs in"
+            " the other way shows none. Name the role in both, unless nobody of it comes that way."
+            for roles, named, lacking in ways
+            if roles
+        ]
 
 
 class PartSettings(BaseModel):

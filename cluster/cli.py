@@ -61,10 +61,16 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
         out.print(cameras, nodes)
         _show_capacity(settings)
         out.print(settings.retention.words())
+        _warn(settings)
         state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
         if setup.is_set_up(settings):
             setup.check_activation(settings)
         out.print(f"{config} is in order. The site {state}.")
+
+
+def _warn(settings: Settings) -> None:
+    for warning in settings.warnings():
+        err.print(warning, style="bold yellow", markup=False)
 
 
 def _show_capacity(settings: Settings) -> None:
@@ -140,6 +146,7 @@ def up(config: ConfigOption = DEFAULT_CONFIG) -> None:
                 out.print(f"  {actor} on {place}")
             for note in site.notes:
                 err.print(note, markup=False)
+            _warn(settings)
             out.print("Running. Interrupt (Ctrl-C) ends it.")
             site.watch(lambda line: err.print(line))
 

@@ -61,6 +61,7 @@ def rules(settings: Settings) -> Rules:
             departments=settings.departments(),
             directory=settings.directory.policy(),
             second_factor=settings.access.second_factor,
+            session_us=settings.access.session_us,
         ),
     )
 

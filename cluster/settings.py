@@ -199,6 +199,11 @@ class Settings(BaseSettings):
         self.directory.check_site(self.places(), self.departments(), self.api.port)
         return self
 
+    def warnings(self) -> list[str]:
+        """What is in order and perhaps not meant, in words."""
+        directory = self.directory
+        return self.access.unlike(directory.second_factor_roles) if directory.issuer else []
+
     def departments(self) -> dict[str, str]:
         """The department of each room that has one."""
         return {room.name: room.department for room in self.rooms}

@@ -33,7 +33,7 @@ def sign_in(
         Form(max_length=MAX_CODE_CHARACTERS, description="Code of the second factor, or a recovery code."),
     ] = "",
 ) -> Token:
-    """Give account name and password as a form (OAuth 2 password flow); get a token for 15 minutes.
+    """Give account name and password as a form (OAuth 2 password flow); get a token that lives `expires_in`.
 
     After failures the next attempt waits, from a minute up to an hour (429 with Retry-After). A password that
     somebody else set is good for nothing but `POST /session/password`. An account with a second factor sends its

@@ -28,9 +28,11 @@ _ABOUT_ONE = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT)
 def ask_participant(
     services: ServicesHere, caller: CallerHere, request_id: ObjectId, body: ParticipantIn
 ) -> ExportOut:
-    """Before it is rendered, for this request alone; its release waits for their answer. Again changes `mail`."""
-    custody = services.custody
-    return ExportOut.of(custody.ask_participant(caller.account, request_id, body.participant, body.mail))
+    """Before it is rendered, for this request alone; its release waits for their answer. Again changes the rest."""
+    request = services.custody.ask_participant(
+        caller.account, request_id, body.participant, body.mail, body.account
+    )
+    return ExportOut.of(request)
 
 
 @router.post(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from orvault.custody.account import Account, Role
 from orvault.custody.directory import DirectoryPolicy
 from orvault.custody.scope import Place
+from orvault.custody.session import SESSION_US
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -185,12 +186,14 @@ _SEES_ALL: dict[Right, frozenset[Role]] = {
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
     """What a site decides of access: `departments` names each room's department, where it has one; `directory` says
-    who is let in through the hospital's; `second_factor`, which roles need a code beside a password kept here.
+    who is let in through the hospital's; `second_factor`, which roles need a code beside a password kept here;
+    `session_us`, how long a person's session lasts.
     """
 
     departments: Mapping[str, str] = field(default_factory=dict)
     directory: DirectoryPolicy = field(default_factory=DirectoryPolicy)
     second_factor: frozenset[Role] = frozenset()
+    session_us: int = SESSION_US
 
 
 @dataclass(frozen=True, slots=True)

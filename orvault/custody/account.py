@@ -83,6 +83,10 @@ class AccountRows(Protocol):
     def count_enabled(self, role: Role) -> int: ...  # noqa: D102
     def get(self, account_id: str) -> Account | None: ...  # noqa: D102
     def by_name(self, name: str) -> Account | None: ...  # noqa: D102
+    def of_staff(self, display_name: str) -> Sequence[Account]:
+        """Clinical staff of this display name, however it is spelt, whose accounts are open."""
+        ...
+
     def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
     def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
 

@@ -26,6 +26,7 @@ class Act(StrEnum):
     SIGN_IN_THROTTLED = "sign-in-throttled"
     SIGNED_OUT = "signed-out"
     SESSION_REVOKED = "session-revoked"
+    ENDED_SESSION_USED = "ended-session-used"
     ACCOUNT_CREATED = "account-created"
     ACCOUNT_DISABLED = "account-disabled"
     ACCOUNT_ENABLED = "account-enabled"

@@ -25,13 +25,15 @@ class Answer:
 class Asked:
     """A participant whose answer is wanted; by whom (None: the site asks everybody) and since when (UTC us).
 
-    `mail` is where they are told that the result is there; "" where nobody knows. A waived answer is not waited for.
+    `account_id` is theirs, where it was named; else it is known by its display name. `mail` is where they are told
+    that the result is there; "" where nobody knows. A waived answer is not waited for.
     """
 
     participant: str
     asked_by: str | None
     asked_us: int
     mail: str = ""
+    account_id: str | None = None
     waived_by: str | None = None
     waived_us: int | None = None
     waiver_reason: str = ""

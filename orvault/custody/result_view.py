@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, may
 from orvault.custody.account import Account, Role
-from orvault.custody.participants import same
+from orvault.custody.participants import Asked, same
 from orvault.custody.request import ExportRequest
 from orvault.custody.scope import Place
 from orvault.custody.steps import RequestState
@@ -19,20 +19,30 @@ from orvault.custody.viewing import MaskAct, Showing, View, ViewDecision, newest
 
 @dataclass(frozen=True, slots=True)
 class ResultState:
-    """What is so at this moment, round one result: who is to answer to it, whether a reviewer has to decide about it
-    first, and the acts on the quick mask. `place` is where its case was.
+    """What is so at this moment, round one result and one account: whether its person is asked, whether a reviewer
+    has to decide first, and the acts on the quick mask. `place` is where the case was.
     """
 
     request: ExportRequest
-    names: Sequence[str]
+    asked: bool
     second_look_waits: bool
     acts: Sequence[MaskAct]
     place: Place
 
 
-def is_asked(account: Account, names: Sequence[str]) -> bool:
-    """Whether it is the account of one of these participants: its display name is theirs."""
-    return account.role is Role.CLINICAL_STAFF and any(same(account.display_name, name) for name in names)
+def speaks_for(account: Account, participants: Sequence[str], asked: Sequence[Asked]) -> str | None:
+    """Which of a case's participants this account is the one of, for a request that asked these; None: nobody.
+
+    The one whom it was named for; else the one of its display name, unless another account was named for them.
+    """
+    if account.role is not Role.CLINICAL_STAFF:
+        return None
+    named = {each.participant.casefold(): each.account_id for each in asked if each.account_id is not None}
+    for name in participants:
+        account_id = named.get(name.casefold())
+        if account_id == account.account_id or (account_id is None and same(account.display_name, name)):
+            return name
+    return None
 
 
 def may_look(account: Account, now: ResultState, now_us: int) -> tuple[bool, str]:
@@ -40,7 +50,7 @@ def may_look(account: Account, now: ResultState, now_us: int) -> tuple[bool, str
     right = may(account, Right.RESULT_VIEW, place=replace(now.place, at_us=now_us))
     if not right.allowed:
         return False, right.reason
-    if not is_asked(account, now.names):
+    if not now.asked:
         return False, "The result is shown to the participants who are asked."
     if now.request.state is not RequestState.REVIEW or now.request.due_to_expire(now_us):
         return False, "Nobody is asked about this result any more."

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from orvault.clock import US_PER_S
 
-SESSION_US = 15 * 60 * US_PER_S
+SESSION_US = 15 * 60 * US_PER_S  # of people, unless the site says otherwise
+ENDED_TOLD_US = 3600 * US_PER_S  # that somebody comes by one that was ended, history is told at most so often
 MAX_CLIENT_CHARACTERS = 64  # of an address, as it is kept
 
 

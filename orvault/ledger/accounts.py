@@ -77,6 +77,17 @@ class Accounts:
         """The account with this cleaned name."""
         return self._one(t.accounts.c.name == name)
 
+    def of_staff(self, display_name: str) -> Sequence[Account]:
+        """Clinical staff of this display name, however it is spelt, whose accounts are open."""
+        a = t.accounts.c
+        query = select(a.id, a.display_name).where(
+            a.role == Role.CLINICAL_STAFF.value, a.disabled_us.is_(None)
+        )
+        # Compared here: databases differ in which letters are the same.
+        ids = [row[0] for row in self._db.execute(query) if row[1].casefold() == display_name.casefold()]
+        rows = self._db.execute(select(t.accounts).where(a.id.in_(ids))).mappings()
+        return self._with_scopes(list(rows))
+
     def page(self, limit: int, after: str) -> Sequence[Account]:
         """In order of the id, from behind `after`."""
         query = select(t.accounts).where(t.accounts.c.id > after).order_by(t.accounts.c.id).limit(limit)

@@ -31,6 +31,12 @@ request_participants = make_table(
     ),
     moment("asked_us", "when"),
     Column("mail", String(255), nullable=False, comment="where they are told of it; may be empty"),
+    Column(
+        "account_id",
+        ID,
+        ForeignKey("accounts.id"),
+        comment="theirs, where it was named; NULL: by display name",
+    ),
     Column("waived_by", ID, ForeignKey("accounts.id"), comment="account that waived it, never the requester"),
     moment("waived_us", "when that was; NULL: it is waited for", nullable=True),
     Column("waiver_reason", String(500), nullable=False, comment="why; empty where it is waited for"),

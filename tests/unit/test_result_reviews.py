@@ -82,7 +82,7 @@ def test_who_is_asked_for_one_request_alone_is_waited_for(world: World) -> None:
         ("Lee", world.manager.account_id)
     ]
     assert request.answers_due_us == world.clock.us + 10 * DAY_US
-    assert _last(world, "participants-named") == {"participant": "Lee", "mail": True}
+    assert _last(world, "participants-named") == {"participant": "Lee", "mail": True, "account": None}
     assert _last(world, "answers-awaited") == {"participants": ["Lee"], "due_us": request.answers_due_us}
     world.custody.answer_result(_staff(world, "Lee"), request.request_id, "Lee", agrees=True)
     assert _now(world, request).state is RequestState.READY
@@ -156,6 +156,33 @@ def test_nobody_else_learns_that_there_is_a_result(world: World) -> None:
     with _raises(ErrorKind.NOT_FOUND):
         _watch(world, lee, request, "or1-ceiling")
     _watch(world, lee, request)
+
+
+def test_of_several_who_bear_the_name_none_is_asked_until_one_is_named(world: World) -> None:
+    request = _submitted(world)
+    ask, request_id = world.custody.ask_participant, request.request_id
+    ask(world.manager, request_id, "Lee")
+    lee, namesake = _staff(world, "Lee"), _staff(world, "LEE", SITE)
+    for account in ("auditor", "nobody.there"):
+        with _raises(ErrorKind.NOT_FOUND):
+            ask(world.manager, request_id, "Lee", account=account)
+    _made(world, request)
+    for either in (lee, namesake):
+        with _raises(ErrorKind.NOT_FOUND):
+            _watch(world, either, request)
+        with _raises(ErrorKind.NOT_FOUND):
+            world.custody.answer_result(either, request_id, "Lee", agrees=True)
+    world.custody.withdraw_consent(world.manager, request_id, 0, "No more.")
+    ask(world.manager, request_id, "Lee", account=namesake.name)
+    world.custody.add_consents(
+        world.manager, request_id, [consented(Subject.PATIENT, "Han", paper_sha256=PAPER)]
+    )
+    _made(world, request)
+    with _raises(ErrorKind.NOT_FOUND):
+        _watch(world, lee, request)
+    _watch(world, namesake, request)
+    world.custody.answer_result(namesake, request_id, "Lee", agrees=True)
+    assert _now(world, request).state is RequestState.READY
 
 
 def test_a_view_of_a_result_opens_no_segment_and_one_of_a_recording_no_result(world: World) -> None:

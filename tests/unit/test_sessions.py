@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from orvault.clock import US_PER_S
+from orvault.custody.access import AccessPolicy
 from orvault.custody.account import Role
+from orvault.custody.session import ENDED_TOLD_US
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, make_world, sqlite_url
 from tests.unit.api_support import is_problem, make_api
@@ -43,7 +45,7 @@ def test_a_revoked_session_opens_nothing_and_history_says_who_ended_whose(world:
     with pytest.raises(OrvaultError, match="over"):
         world.custody.authenticate(ended.session_id, auditor.account_id)
     assert world.custody.authenticate(kept.session_id, auditor.account_id) == auditor
-    entry = world.custody.history(auditor, limit=1)[0]
+    entry = world.custody.history(auditor, limit=1, act="session-revoked")[0]
     assert (entry.actor, entry.act, entry.subject) == (admin.actor, "session-revoked", auditor.actor)
     assert ended.session_id in entry.detail and "192.0.2.1" in entry.detail
     with pytest.raises(OrvaultError) as caught:
@@ -69,3 +71,45 @@ def test_other_peoples_sessions_answer_like_unknown_ones(tmp_path: Path) -> None
     assert theirs.session_id in [row["id"] for row in listed] and not any(row["current"] for row in listed)
     own = api.get("sessions", Role.CLINICAL_STAFF).json()
     assert [row["current"] for row in own].count(True) == 1
+
+
+def _refused(world: World, session_id: str, account_id: str, client: str = "192.0.2.66") -> None:
+    with pytest.raises(OrvaultError, match="over"):
+        world.custody.authenticate(session_id, account_id, client)
+
+
+def _told(world: World) -> list[str]:
+    entries = world.custody.history(world.accounts[Role.AUDITOR], limit=50, act="ended-session-used")
+    assert all(entry.actor == "anonymous" for entry in entries)
+    return [entry.detail for entry in entries]
+
+
+def test_who_comes_by_an_ended_session_stands_in_history_once_an_hour_for_each(world: World) -> None:
+    officer = world.officer
+    first, second = (world.custody.sign_in("privacy-officer", PASSWORD).session for _ in range(2))
+    for session in (first, second):
+        world.custody.sign_out(officer, session.session_id)
+    for _ in range(3):
+        _refused(world, first.session_id, officer.account_id)
+        _refused(world, second.session_id, officer.account_id)
+    assert len(_told(world)) == 2 and all("192.0.2.66" in detail for detail in _told(world))
+    world.clock.us += ENDED_TOLD_US
+    _refused(world, first.session_id, officer.account_id)
+    assert len(_told(world)) == 3 and first.session_id in _told(world)[0]
+
+
+def test_a_session_whose_time_ran_out_and_one_that_never_was_are_no_news(world: World) -> None:
+    session = world.custody.sign_in("privacy-officer", PASSWORD).session
+    _refused(world, session.session_id, world.manager.account_id)
+    _refused(world, "0" * 36, world.officer.account_id)
+    world.clock.us = session.expires_us
+    _refused(world, session.session_id, world.officer.account_id)
+    assert _told(world) == []
+
+
+def test_a_session_lasts_as_long_as_the_site_says(world: World) -> None:
+    world.custody._access = AccessPolicy(session_us=3600 * US_PER_S)
+    session = world.custody.sign_in("auditor", PASSWORD).session
+    assert session.expires_us - session.issued_us == 3600 * US_PER_S
+    world.clock.us += 59 * 60 * US_PER_S
+    assert world.custody.authenticate(session.session_id, session.account_id)

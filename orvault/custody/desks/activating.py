@@ -14,6 +14,7 @@ from orvault.container.activation import PROOF_BYTES, ActivationAnswer, Activati
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.activation import PackageShare, Play
+from orvault.custody.desks.base import NOBODY
 from orvault.custody.desks.proving import origin_of
 from orvault.custody.desks.renders import RenderDesk, held
 from orvault.custody.desks.retention import check_not_destroyed
@@ -31,6 +32,8 @@ NOBODY = "anonymous"
 _BUSY = "Many packages are being activated at this moment."
 _DOOR = Gate(8, 0, _BUSY, share=2)  # is it proven? Reads only
 _RECIPIENTS, _STRANGERS = Gate(4, 0, _BUSY, share=2), Gate(1, 0, _BUSY)
+# Anybody may ask, and a question takes the ledger's one write lock, which starting and stopping wait for, too.
+_DOOR = Gate(4, 0, "Many packages are being activated at this moment.")
 # What a recipient did, or came too late for; any other error is the hospital's own, and counts against nobody.
 _REFUSALS = frozenset(
     {

@@ -18,6 +18,7 @@ from orvault.custody.passwords import Passwords
 from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.ports import CameraInfo, CaseKeys, NoViewers, Recorders, Renderers, Viewers
 from orvault.custody.request import ExportRequest
+from orvault.custody.result_view import speaks_for
 from orvault.custody.retention import RetentionPolicy
 from orvault.custody.rows import UnitOfWork, UnitsOfWork
 from orvault.custody.scope import Place, Reach, reach_of
@@ -28,6 +29,7 @@ from orvault.errors import ErrorKind, OrvaultError
 
 CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
 SYSTEM = "system"
+NOBODY = "anonymous"  # whoever it is that did not prove who they are
 LONGEST_PAGE = 200
 
 
@@ -138,6 +140,25 @@ class Desk:
             return None
         owner, place = request.requested_by, self._place(case.room)
         return request if may(by, Right.EXPORT_VIEW, owner_id=owner, place=place).allowed else None
+
+    def _participant_of(self, uow: UnitOfWork, by: Account, request: ExportRequest) -> str | None:
+        """Which of the case's participants this account speaks for about a result; None: nobody.
+
+        Where several accounts that reach the case bear the name, none of them does until one was named.
+        """
+        case = uow.cases.get(request.wish.case_id)
+        assert case is not None, "a foreign key holds the case"
+        name = speaks_for(by, case.participants, request.asked)
+        asked = None if name is None else find(request.asked, name)
+        if name is None or (asked is not None and asked.account_id is not None):
+            return name
+        place = self._place(case.room)
+        bearers = [
+            each
+            for each in uow.accounts.of_staff(name)
+            if may(each, Right.RESULT_ANSWER, place=place).allowed
+        ]
+        return name if len(bearers) <= 1 else None
 
     def _to_answer(self, uow: UnitOfWork, request: ExportRequest) -> tuple[str, ...]:
         """Participants who are to answer to its result: all where the site asks all, else those who were named."""

@@ -104,7 +104,7 @@ class MachineDesk(DirectoryLinkDesk):
             message = "The key is not one of this system, or is over."
             raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Use a key that works.")
         session = key.session
-        account = self.authenticate(session.session_id, session.account_id)
+        account = self.authenticate(session.session_id, session.account_id, client)
         shown = client[:MAX_CLIENT_CHARACTERS]
         now, here = self._clock.now_us(), self._key_uses.get((session.session_id, shown))
         lately = here is not None and now < here + USE_NOTED_US

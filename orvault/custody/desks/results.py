@@ -17,7 +17,7 @@ from orvault.custody.desks.viewing import OpenedView, ViewingDesk, no_grant
 from orvault.custody.history import Act
 from orvault.custody.participants import Answer, same
 from orvault.custody.request import ExportRequest
-from orvault.custody.result_view import decide_result, is_asked, may_look
+from orvault.custody.result_view import decide_result, may_look
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import Showing, ViewKind
@@ -65,7 +65,7 @@ class ResultDesk(ViewingDesk):
             if camera_id not in wish.camera_ids:
                 raise not_found("camera", camera_id, "camera_id")
             check_not_destroyed(uow, wish.case_id)
-            now, state = self._clock.now_us(), self._result_state(uow, request, camera_id)
+            now, state = self._clock.now_us(), self._result_state(uow, by, request, camera_id)
             allowed, reason = may_look(by, state, now)
             if not allowed:
                 raise OrvaultError(ErrorKind.CONFLICT, reason, advice="Ask the privacy officer.")
@@ -110,11 +110,12 @@ class ResultDesk(ViewingDesk):
         case = uow.cases.get(request.wish.case_id)
         reached = case is not None and self._reaches(by, Right.RESULT_VIEW, case.room)
         waits = request.state is RequestState.REVIEW
-        return reached and waits and is_asked(by, self._to_answer(uow, request))
+        return reached and waits and self._participant_of(uow, by, request) in self._to_answer(uow, request)
 
     def _awaited(self, uow: UnitOfWork, by: Account, request: ExportRequest) -> AwaitedAnswer:
         case = uow.cases.get(request.wish.case_id)
         assert case is not None, "asked for before"
-        said = next((each for each in request.answers if same(each.participant, by.display_name)), None)
-        allowed, reason = may_look(by, self._result_state(uow, request), self._clock.now_us())
+        name = self._participant_of(uow, by, request) or ""
+        said = next((each for each in request.answers if same(each.participant, name)), None)
+        allowed, reason = may_look(by, self._result_state(uow, by, request), self._clock.now_us())
         return AwaitedAnswer(request, case, said, allowed, reason)

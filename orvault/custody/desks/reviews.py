@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from orvault.custody.access import Right, require
-from orvault.custody.account import Account, Role
+from orvault.custody.account import Account, Role, clean_name
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.submitting import SubmitDesk
@@ -33,11 +33,12 @@ class ReviewDesk(SubmitDesk):
     """Between a finished rendering and its release."""
 
     def ask_participant(
-        self, by: Account, request_id: str, participant: str, mail: str = ""
+        self, by: Account, request_id: str, participant: str, mail: str = "", account: str = ""
     ) -> ExportRequest:
-        """Ask one of the case's participants to look at this request's result before it leaves; again changes `mail`.
+        """Ask one of the case's participants to look at this request's result before it leaves; again changes how.
 
-        Errors: FORBIDDEN, NOT_FOUND (request, participant), BAD_REQUEST (mail), CONFLICT (it is made already).
+        `account` is the name of theirs; "" goes by its display name. Errors: FORBIDDEN, NOT_FOUND (request,
+        participant, account), BAD_REQUEST (mail), CONFLICT (it is made already).
         """
         require(by, Right.RESULT_ASK)
         if mail and not _MAIL.fullmatch(mail):
@@ -50,10 +51,11 @@ class ReviewDesk(SubmitDesk):
                 raise OrvaultError(ErrorKind.CONFLICT, message, advice="Have a new request submitted.")
             now = self._clock.now_us()
             known = find(request.asked, name)
-            one = Asked(name, by.account_id, now, mail) if known is None else replace(known, mail=mail)
+            known = known or Asked(name, by.account_id, now)
+            one = replace(known, mail=mail, account_id=_staff_account(uow, account))
             request = replace(request, asked=put_in(request.asked, one))
             uow.requests.put_asked(request)
-            detail: dict[str, object] = {"participant": name, "mail": bool(mail)}
+            detail: dict[str, object] = {"participant": name, "mail": bool(mail), "account": one.account_id}
             uow.history.append(now, by.actor, Act.PARTICIPANTS_NAMED, subject_of(request), detail)
             uow.commit()
         return request
@@ -115,7 +117,7 @@ class ReviewDesk(SubmitDesk):
         remark = clean_text(remark, "remark", longest=500) if remark.strip() else ""
         with self._uow() as uow:
             request = self._answerable(uow, by, request_id)
-            name = _participant(uow, by, request, participant)
+            name = self._answers_for(uow, by, request, participant)
             if by.role is not Role.CLINICAL_STAFF and not _SHA256.fullmatch(document_sha256):
                 message = "An answer on paper names the SHA-256 of that paper."
                 raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="document_sha256")
@@ -140,11 +142,19 @@ class ReviewDesk(SubmitDesk):
             return self._visible(uow, by, request_id)
         request = uow.requests.get(request_id)
         case = uow.cases.get(request.wish.case_id) if request is not None else None
-        mine = case is not None and by.display_name.casefold() in {n.casefold() for n in case.participants}
         reached = case is not None and self._reaches(by, Right.RESULT_ANSWER, case.room)
-        if request is None or not mine or not reached or request.state is not RequestState.REVIEW:
+        if request is None or not reached or request.state is not RequestState.REVIEW:
+            raise not_found("export request", request_id)
+        if self._participant_of(uow, by, request) is None:
             raise not_found("export request", request_id)
         return request
+
+    def _answers_for(self, uow: UnitOfWork, by: Account, request: ExportRequest, name: str) -> str:
+        """The participant's name as the case has it. Errors: FORBIDDEN (somebody else's), NOT_FOUND."""
+        if by.role is Role.CLINICAL_STAFF and not same(name, self._participant_of(uow, by, request) or ""):
+            message = "An account answers for the person whose it is."
+            raise OrvaultError(ErrorKind.FORBIDDEN, message, advice="Have their own answer taken in.")
+        return _known_participant(uow, request, name)
 
     def _settle_review(self, uow: UnitOfWork, request: ExportRequest, now: int) -> ExportRequest:
         """Ready once nobody has to look any more; writes the request."""
@@ -164,12 +174,14 @@ def second_look_done(request: ExportRequest) -> bool:
     return request.second_look is None or not request.second_look.waits or request.reviewed_by is not None
 
 
-def _participant(uow: UnitOfWork, by: Account, request: ExportRequest, name: str) -> str:
-    """The participant's name as the case has it. Errors: FORBIDDEN (somebody else's), NOT_FOUND."""
-    if by.role is Role.CLINICAL_STAFF and name.casefold() != by.display_name.casefold():
-        message = "An account answers for the person whose it is."
-        raise OrvaultError(ErrorKind.FORBIDDEN, message, advice="Have their own answer taken in.")
-    return _known_participant(uow, request, name)
+def _staff_account(uow: UnitOfWork, name: str) -> str | None:
+    """The id of the staff account of this name; None for "". NOT_FOUND for every other name alike."""
+    if not name.strip():
+        return None
+    found = uow.accounts.by_name(clean_name(name))
+    if found is None or found.disabled or found.role is not Role.CLINICAL_STAFF:
+        raise not_found("account of clinical staff", name, "account")
+    return found.account_id
 
 
 def _known_participant(uow: UnitOfWork, request: ExportRequest, name: str) -> str:

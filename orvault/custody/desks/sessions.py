@@ -5,17 +5,18 @@ Bearer tokens are made in the API; here a session is opened, checked and ended.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orvault.custody.access import Right, may
 from orvault.custody.account import MAX_TYPED_CHARACTERS, Account
-from orvault.custody.desks.base import CONSOLE, not_found
+from orvault.custody.desks.base import CONSOLE, LONGEST_PAGE, NOBODY, not_found
 from orvault.custody.desks.proving import ProvingDesk, origin_of, still
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
 from orvault.custody.rows import UnitOfWork
-from orvault.custody.session import MAX_CLIENT_CHARACTERS, SESSION_US, Method, Session
+from orvault.custody.session import ENDED_TOLD_US, MAX_CLIENT_CHARACTERS, SESSION_US, Method, Session
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -31,7 +32,7 @@ class SessionDesk(ProvingDesk):
     """Sessions, and the password that opens them."""
 
     def sign_in(self, name: str, password: str, client: str = "", code: str = "") -> SignIn:
-        """Open a session of 15 minutes for this account name, its password, and the code beside it where it has one.
+        """Open a session for this account name, its password, and the code beside it where it has one.
 
         Anonymous work is bounded before it begins: few wait for their password to be looked at, and failures make
         the next attempt wait (`orvault.custody.throttle`).
@@ -64,7 +65,7 @@ class SessionDesk(ProvingDesk):
             session_id=new_id(self._clock),
             account_id=account.account_id,
             issued_us=now,
-            expires_us=now + SESSION_US,
+            expires_us=now + self._access.session_us,
             method=method,
             client=client[:MAX_CLIENT_CHARACTERS],
         )
@@ -74,10 +75,11 @@ class SessionDesk(ProvingDesk):
         uow.history.append(now, account.actor, Act.SIGNED_IN, account.actor, detail)
         return SignIn(account, session)
 
-    def authenticate(self, session_id: str, account_id: str) -> Account:
+    def authenticate(self, session_id: str, account_id: str, client: str = "") -> Account:
         """The account behind a session that is still open, with what the session lacks for its role.
 
-        Errors: UNAUTHENTICATED for one that is over.
+        Errors: UNAUTHENTICATED for one that is over. Who comes by one that somebody ended, or by a key whose time is
+        over, stands in history (`_note_ended_use`).
         """
         with self._uow(read_only=True) as uow:
             session = uow.sessions.get(session_id)
@@ -89,10 +91,37 @@ class SessionDesk(ProvingDesk):
             or account.disabled
             or session.account_id != account_id
         ):
+            if session is not None and session.account_id == account_id:
+                self._note_ended_use(session, client)
             message = "This session is over."
             raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
         lacks_code = session.method is Method.PASSWORD and account.role in self._access.second_factor
         return replace(account, must_enrol=True) if lacks_code else account
+
+    def _note_ended_use(self, session: Session, client: str) -> None:
+        """Have history say that somebody came by what was ended: once an hour for each, so that nobody floods it.
+
+        A person's session whose time ran out is no news: browsers ask on.
+        """
+        if session.ended_us is None and session.method is not Method.KEY:
+            return
+        with self._uow(read_only=True) as uow:  # who floods waits for no lock
+            if self._told_of_use(uow, session):
+                return
+        with self._uow() as uow:
+            if self._told_of_use(uow, session):
+                return
+            detail = {"session": session.session_id, "how": session.method.value} | origin_of(client)
+            subject = f"account:{session.account_id}"
+            uow.history.append(self._clock.now_us(), NOBODY, Act.ENDED_SESSION_USED, subject, detail)
+            uow.commit()
+
+    def _told_of_use(self, uow: UnitOfWork, session: Session) -> bool:
+        since = self._clock.now_us() - ENDED_TOLD_US
+        about, act = f"account:{session.account_id}", Act.ENDED_SESSION_USED
+        newest = uow.history.page(None, LONGEST_PAGE, subject=about, actor=None, act=act)
+        told = (json.loads(entry.detail)["session"] for entry in newest if entry.at_us > since)
+        return session.session_id in told
 
     def sign_out(self, by: Account, session_id: str) -> None:
         """End this session of the account; its token opens nothing any more."""

@@ -10,7 +10,7 @@ from orvault.custody.case import CaseState
 from orvault.custody.desks.base import Desk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.request import ExportRequest
-from orvault.custody.result_view import ResultState, decide_result
+from orvault.custody.result_view import ResultState, decide_result, speaks_for
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.viewing import Circumstances, Showing, View, ViewDecision, decide_view
 
@@ -46,10 +46,13 @@ class ViewDecisions(Desk):
         request = uow.requests.get(view.request_id or "")
         if request is None:
             return ViewDecision(False, Showing.MASKED, "This view is over.", now)
-        return decide_result(account, view, self._result_state(uow, request, view.camera_id), now)
+        return decide_result(account, view, self._result_state(uow, account, request, view.camera_id), now)
 
-    def _result_state(self, uow: UnitOfWork, request: ExportRequest, camera_id: str = "") -> ResultState:
+    def _result_state(
+        self, uow: UnitOfWork, account: Account, request: ExportRequest, camera_id: str = ""
+    ) -> ResultState:
         case = uow.cases.get(request.wish.case_id)
         assert case is not None, "a foreign key holds the case"
-        names, waits = self._to_answer(uow, request), not second_look_done(request)
-        return ResultState(request, names, waits, uow.masks.all(), self._place(case.room, camera_id))
+        asked = speaks_for(account, case.participants, request.asked) in self._to_answer(uow, request)
+        place, waits = self._place(case.room, camera_id), not second_look_done(request)
+        return ResultState(request, asked, waits, uow.masks.all(), place)

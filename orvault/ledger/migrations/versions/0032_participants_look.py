@@ -47,12 +47,16 @@ def upgrade() -> None:
         column("asked_by", sa.String(36), "account that named them; NULL: the site asks all", nullable=True),
         moment("asked_us", "when"),
         column("mail", sa.String(255), "where they are told of it; may be empty"),
+        column(
+            "account_id", sa.String(36), "theirs, where it was named; NULL: by display name", nullable=True
+        ),
         column("waived_by", sa.String(36), "account that waived it, never the requester", nullable=True),
         moment("waived_us", "when that was; NULL: it is waited for", nullable=True),
         column("waiver_reason", sa.String(500), "why; empty where it is waited for"),
         sa.PrimaryKeyConstraint("request_id", "position", name="pk_request_participants"),
         sa.ForeignKeyConstraint(["request_id"], ["requests.id"], name="fk_request_participants_request_id"),
         sa.ForeignKeyConstraint(["asked_by"], ["accounts.id"], name="fk_request_participants_asked_by"),
+        sa.ForeignKeyConstraint(["account_id"], ["accounts.id"], name="fk_request_participants_account_id"),
         sa.ForeignKeyConstraint(["waived_by"], ["accounts.id"], name="fk_request_participants_waived_by"),
         sa.CheckConstraint(
             "(waived_us IS NULL) = (waived_by IS NULL)",
