@@ -11,13 +11,26 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from orvault.custody.scope import Scope
 from orvault.errors import ErrorKind, OrvaultError
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._@-]{1,62})[a-z0-9]")
 MAX_TYPED_CHARACTERS = 200  # of a name, before anything is done with it
+
+
+class MachineActor(str):
+    """How history names a machine, with the key (its session's id) that it came by: its entries say that too."""
+
+    __slots__ = ("key_id",)
+    key_id: str
+
+    def __new__(cls, name: str, key_id: str) -> Self:
+        """`name` as every account's; it is stored and compared like one."""
+        actor = super().__new__(cls, name)
+        actor.key_id = key_id
+        return actor
 
 
 class Role(StrEnum):
@@ -36,7 +49,8 @@ class Account:
 
     `reset_us`: the password is one that somebody else gave it then, good for nothing but choosing another.
     `scopes`: how far it reaches; without any, it sees nothing. `must_enrol` is of the session that it came by, and is
-    not kept: the password alone opened it, and the role needs more. A `machine` has no password, and comes by keys.
+    not kept: the password alone opened it, and the role needs more. A `machine` has no password, and comes by keys;
+    `key_id` is the one that it came by now, and is not kept either.
     """
 
     account_id: str
@@ -51,6 +65,7 @@ class Account:
     scopes: tuple[Scope, ...] = ()
     must_enrol: bool = False
     machine: bool = False
+    key_id: str = field(default="", compare=False)
 
     @property
     def disabled(self) -> bool:
@@ -65,7 +80,8 @@ class Account:
     @property
     def actor(self) -> str:
         """How history names this account."""
-        return f"account:{self.account_id}"
+        name = f"account:{self.account_id}"
+        return MachineActor(name, self.key_id) if self.key_id else name
 
 
 class AccountRows(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from orvault.custody.account import MachineActor
 from orvault.custody.history import Act, Detail, Entry, make_entry
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.events import Events
@@ -20,8 +21,13 @@ class History:
         self._db = connection
 
     def append(self, at_us: int, actor: str, act: Act, subject: str, detail: Detail) -> Entry:
-        """Write the next entry; it becomes durable together with the act, when the transaction commits."""
-        entry = make_entry(self.size(), at_us, actor, act, subject, detail)
+        """Write the next entry; it becomes durable together with the act, when the transaction commits.
+
+        Of what a machine does it says by which key.
+        """
+        if isinstance(actor, MachineActor):
+            detail = {**detail, "by_key": actor.key_id}
+        entry = make_entry(self.size(), at_us, str(actor), act, str(subject), detail)
         self._db.execute(
             insert(history).values(
                 seq=entry.seq,

@@ -165,14 +165,14 @@ class Requests:
         for row in self._db.execute(query).mappings():
             # A recipient without a copy of their own shares the first one's.
             names[row["id"], row["own_id"] or row["package_id"]].append(row["name"])
-        for request_id, participant in self._db.execute(self._shown()):
-            names[request_id, request_id].append(participant)
+        for row in self._db.execute(self._shown()).mappings():
+            names[row["id"], row["id"]].append(row["participant"])
         return [
             RegisteredCopy(package_id, request_id, tuple(recipients), tuple(cameras[request_id]))
             for (request_id, package_id), recipients in names.items()
         ]
 
-    def _shown(self) -> Select[tuple[str, str]]:
+    def _shown(self) -> Select[*tuple[object, ...]]:
         """Who could look at which result; their copy goes by the request's own id."""
         r, c = t.requests.c, p.request_participants.c
         query = select(r.id, c.participant).join_from(t.requests, p.request_participants)

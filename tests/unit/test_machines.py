@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -16,6 +17,8 @@ from orvault.custody.access import Right, may
 from orvault.custody.account import Account, Role
 from orvault.custody.api_key import LONGEST_US, PREFIX, check_expiry, digest_of, is_key, new_key
 from orvault.custody.scope import SITE
+from orvault.custody.service import SeenSpan
+from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import PASSWORD, World, make_world, sqlite_url
 from tests.unit.api_support import call, is_problem, make_api
@@ -31,6 +34,9 @@ TAKES_A_PERSON = {
     Right.HOLD_LIFT,
     Right.CONSENT_TAKE,
     Right.RESULT_ANSWER,
+    Right.RESULT_ASK,
+    Right.RESULT_VIEW,
+    Right.ANSWER_WAIVE,
     Right.EXPORT_DOWNLOAD,
     Right.PATIENT_FIND,
 }
@@ -92,6 +98,29 @@ def test_a_key_opens_until_its_end_and_history_names_it(world: World) -> None:
     assert not _refused(world, secret)
     world.clock.us = until
     assert _refused(world, secret) and _refused(world, new_key()) and _refused(world, PREFIX)
+
+
+def test_every_act_of_a_machine_names_the_key_that_it_came_by(world: World) -> None:
+    case, machine = world.recorded_case(), _machine(world)
+    made = [world.custody.issue_key(None, machine.account_id, name, world.clock.us + DAY) for name in "ab"]
+    for secret, key in made:
+        came, session_id = world.custody.authenticate_key(secret)
+        assert session_id == key.session.session_id
+        world.custody.set_mask(came)
+        assert case.armed_us is not None
+        view = world.custody.ask_stored(
+            came, session_id, case.case_id, "or1-wall", case.armed_us, world.clock.us
+        ).view
+        world.custody.open_view(view.view_id)
+        world.custody.note_viewed(view.view_id, [SeenSpan(case.armed_us, world.clock.us, Showing.MASKED)])
+        world.clock.us += 1
+    entries = world.custody.account_history(world.accounts[Role.AUDITOR], machine.account_id)[::-1]
+    did = [(one.act, json.loads(one.detail).get("by_key")) for one in entries if one.actor == machine.actor]
+    acts = ("key-used", "mask-set", "view-started", "viewed")
+    assert did == [(act, key.session.session_id) for _, key in made for act in acts]
+    world.custody.set_mask(world.officer)
+    last = world.custody.history(world.accounts[Role.AUDITOR], limit=1)[0]
+    assert "by_key" not in last.detail
 
 
 def test_uses_are_noted_once_a_minute_and_told_once_a_day_and_place(world: World) -> None:

@@ -12,6 +12,7 @@ import av
 import httpx
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from actors import render_pieces
 from actors.export import ExportActor
@@ -24,6 +25,7 @@ from orvault.custody.scope import SITE
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.ledger.tables_exports import requests
 from orvault.video.codec import Image
 from tests.fakes import PASSWORD
 from tests.unit.container_support import recipient_key
@@ -46,15 +48,19 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cinema]:
 
 def _in_review(house: Cinema) -> tuple[ExportRequest, Account, ExportActor]:
     """A rendered request about whose result Lee is asked, and the worker that made it."""
-    custody, case = house.custody, house.site.record(count=SEGMENTS)
+    custody, case = house.world.custody, house.site.record(count=SEGMENTS)
     begin, end = house.span(case)
     recipients = (Recipient("Court", recipient_key().public(), None, None),)
     wish = house.world.wish(case, recipients=recipients, from_us=begin, to_us=end)
     request = custody.submit_export(house.world.manager, wish)
     custody.ask_participant(house.world.manager, request.request_id, "Lee")
     custody.approve_export(house.world.officer, request.request_id)
-    worker = house.site.worker(custody)
+    worker = house.site.worker()
     worker.work_off()
+    with (
+        house.world.ledger.engine.begin() as connection
+    ):  # it was recorded by another clock than the server's
+        connection.execute(update(requests).values(valid_until_us=1 << 52))
     made = custody.export(house.world.officer, request.request_id)
     assert made.state is RequestState.REVIEW, made.failure
     lee = custody.create_account(None, "lee", "Lee", Role.CLINICAL_STAFF, PASSWORD, (SITE,))

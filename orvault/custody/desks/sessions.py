@@ -95,6 +95,8 @@ class SessionDesk(ProvingDesk):
                 self._note_ended_use(session, client)
             message = "This session is over."
             raise OrvaultError(ErrorKind.UNAUTHENTICATED, message, advice="Sign in again.")
+        if session.method is Method.KEY:
+            return replace(account, key_id=session_id)
         lacks_code = session.method is Method.PASSWORD and account.role in self._access.second_factor
         return replace(account, must_enrol=True) if lacks_code else account
 

@@ -5,6 +5,8 @@ Asking for views and writing down what they showed is `viewing`'s and `results`'
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orvault.custody.account import Account
 from orvault.custody.case import CaseState
 from orvault.custody.desks.base import Desk
@@ -21,13 +23,20 @@ class ViewDecisions(Desk):
     """Reads what decides a view."""
 
     def _decided(self, uow: UnitOfWork, view: View) -> tuple[Account | None, ViewDecision]:
-        account, now = uow.accounts.get(view.account_id), self._clock.now_us()
+        account, now = self._viewer(uow, view), self._clock.now_us()
         session = uow.sessions.get(view.session_id)
         if account is None or (session is not None and session.ended_us is not None):
             return account, ViewDecision(False, Showing.MASKED, "The viewer signed out.", now)
         if view.request_id is not None:
             return account, self._decided_result(uow, account, view, now)
         return account, decide_view(account, view, self._circumstances(uow, account, view), now)
+
+    def _viewer(self, uow: UnitOfWork, view: View) -> Account | None:
+        """Whose view it is; a machine with the key that it came by, so that history names it."""
+        account = uow.accounts.get(view.account_id)
+        return (
+            replace(account, key_id=view.session_id) if account is not None and account.machine else account
+        )
 
     def _circumstances(self, uow: UnitOfWork, account: Account, view: View) -> Circumstances:
         camera = uow.cameras.get(view.camera_id)

@@ -146,7 +146,7 @@ class ViewingDesk(ViewDecisions):
             view = uow.views.get(view_id)
             if view is None:
                 raise not_found("view", view_id)
-            account = uow.accounts.get(view.account_id)
+            account = self._viewer(uow, view)
             assert account is not None, "accounts are never removed"
             now = self._clock.now_us()
             for first in range(0, len(spans), _MOST_SPANS):  # an entry is bounded
