@@ -20,7 +20,7 @@ class ParticipantIn(Model):
 
     participant: Words = Field(examples=["Lee Minsu"])
     account: Annotated[str, Field(max_length=200)] = Field(
-        default="", description="The name of their account; left out, it is known by its display name."
+        default="", description="The name of their account, where several bear the display name."
     )
     mail: Mail = Field(
         default="", description="Where they are told that the result is there; may be left out."

@@ -161,9 +161,10 @@ def test_from_the_arming_to_the_receipt(day: Day) -> None:
 
 def _ask_to_look(day: Day, where: str) -> None:
     """Have the nurse who took part look at the result before it leaves."""
-    password = f"{day.site.password}\n" * 2
-    added = day.site.run("account", "nurse", "clinical-staff", stdin=password)
-    assert added.returncode == 0, added.stderr
+    nurse = {"name": "nurse", "display_name": "Park Sora", "role": "clinical-staff"}
+    day.site.client("admin").post(
+        "/accounts", nurse | {"scopes": [{"kind": "site"}], "password": day.site.password}
+    )
     told = day.asker.post(f"{where}/participants", {"participant": "Park Sora", "account": "nurse"})
     assert [each["participant"] for each in told["participants"]] == ["Park Sora"]
 

@@ -163,7 +163,8 @@ def test_of_several_who_bear_the_name_none_is_asked_until_one_is_named(world: Wo
     ask, request_id = world.custody.ask_participant, request.request_id
     ask(world.manager, request_id, "Lee")
     lee, namesake = _staff(world, "Lee"), _staff(world, "LEE", SITE)
-    for account in ("auditor", "nobody.there"):
+    kim = _staff(world, "Kim")
+    for account in ("auditor", "nobody.there", kim.name):
         with _raises(ErrorKind.NOT_FOUND):
             ask(world.manager, request_id, "Lee", account=account)
     _made(world, request)

@@ -37,8 +37,8 @@ class ReviewDesk(SubmitDesk):
     ) -> ExportRequest:
         """Ask one of the case's participants to look at this request's result before it leaves; again changes how.
 
-        `account` is the name of theirs; "" goes by its display name. Errors: FORBIDDEN, NOT_FOUND (request,
-        participant, account), BAD_REQUEST (mail), CONFLICT (it is made already).
+        `account` is the name of theirs, where several bear it; "" goes by the display name. Errors: FORBIDDEN,
+        NOT_FOUND (request, participant, account), BAD_REQUEST (mail), CONFLICT (it is made already).
         """
         require(by, Right.RESULT_ASK)
         if mail and not _MAIL.fullmatch(mail):
@@ -50,9 +50,8 @@ class ReviewDesk(SubmitDesk):
                 message = f"This request is {request.state.value}; participants are asked before it is made."
                 raise OrvaultError(ErrorKind.CONFLICT, message, advice="Have a new request submitted.")
             now = self._clock.now_us()
-            known = find(request.asked, name)
-            known = known or Asked(name, by.account_id, now)
-            one = replace(known, mail=mail, account_id=_staff_account(uow, account))
+            known = find(request.asked, name) or Asked(name, by.account_id, now)
+            one = replace(known, mail=mail, account_id=_staff_account(uow, account, name))
             request = replace(request, asked=put_in(request.asked, one))
             uow.requests.put_asked(request)
             detail: dict[str, object] = {"participant": name, "mail": bool(mail), "account": one.account_id}
@@ -174,12 +173,16 @@ def second_look_done(request: ExportRequest) -> bool:
     return request.second_look is None or not request.second_look.waits or request.reviewed_by is not None
 
 
-def _staff_account(uow: UnitOfWork, name: str) -> str | None:
-    """The id of the staff account of this name; None for "". NOT_FOUND for every other name alike."""
+def _staff_account(uow: UnitOfWork, name: str, participant: str) -> str | None:
+    """The id of the staff account of this name, which bears the participant's; None for "".
+
+    NOT_FOUND for every other name alike: nobody is asked in another's place.
+    """
     if not name.strip():
         return None
     found = uow.accounts.by_name(clean_name(name))
-    if found is None or found.disabled or found.role is not Role.CLINICAL_STAFF:
+    staff = found is not None and not found.disabled and found.role is Role.CLINICAL_STAFF
+    if found is None or not staff or not same(found.display_name, participant):
         raise not_found("account of clinical staff", name, "account")
     return found.account_id
 
