@@ -26,14 +26,11 @@ from orvault.custody.steps import RequestState
 from orvault.custody.throttle import ADDRESS, PAIR, Keys, Rule, check_wait
 from orvault.errors import ErrorKind, OrvaultError
 
-NOBODY = "anonymous"
 # Anybody may ask, and an answer or a refusal takes the ledger's one write lock, which starting and stopping wait for,
 # too. So each has its gate: strangers, whatever their number, stand in no recipient's way, and no address in others'.
 _BUSY = "Many packages are being activated at this moment."
 _DOOR = Gate(8, 0, _BUSY, share=2)  # is it proven? Reads only
 _RECIPIENTS, _STRANGERS = Gate(4, 0, _BUSY, share=2), Gate(1, 0, _BUSY)
-# Anybody may ask, and a question takes the ledger's one write lock, which starting and stopping wait for, too.
-_DOOR = Gate(4, 0, "Many packages are being activated at this moment.")
 # What a recipient did, or came too late for; any other error is the hospital's own, and counts against nobody.
 _REFUSALS = frozenset(
     {
