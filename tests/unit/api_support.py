@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 from api.app import Services, build_app
 from api.security import LinkSigner, TokenSigner
@@ -17,7 +20,7 @@ from orvault.container import canonical
 from orvault.custody.account import Account, Role
 from tests.fakes import KEY, PASSWORD, World, make_world, sqlite_url
 
-MEDIA = "https://media.test"
+MEDIA, VERSION = "https://media.test", "1.2.3"
 
 
 @dataclass
@@ -65,8 +68,16 @@ def make_api(folder: Path) -> Api:
     """The API over a fresh ledger in this folder."""
     world = make_world(sqlite_url(folder))
     tokens, links = TokenSigner(b"t" * 32, world.clock), LinkSigner(b"l" * 32, world.clock)
-    app = build_app(Services(world.custody, links, tokens, MEDIA, "1.2.3"))
+    app = copy(_app())
+    app.state = State({"services": Services(world.custody, links, tokens, MEDIA, VERSION)})
     return Api(world, app, links, tokens, folder)
+
+
+@cache
+def _app() -> FastAPI:
+    """The app without its services, and it has no other state: building its routes takes longer than most tests."""
+    nothing: Any = None
+    return build_app(Services(nothing, nothing, nothing, MEDIA, VERSION))
 
 
 def export_body(case_id: str, start: str, end: str, **changes: Any) -> dict[str, Any]:
