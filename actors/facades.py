@@ -96,19 +96,19 @@ class EncryptionHandle:
 
     node: str
 
-    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+    def keep(self, content: SealedContent, previous: str, claim: int) -> SegmentRecord:
         """Sign a sealed content and make it durable; only for cameras of the same node."""
         name, bare = encryption_name(self.node), replace(content, ciphertext=b"")
         with handover.offered(content.ciphertext) as place:
-            return cast("SegmentRecord", call(name, "keep_offered", bare, place, previous))
+            return cast("SegmentRecord", call(name, "keep_offered", bare, place, previous, claim))
 
-    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+    def tail(self, case_id: str, camera_id: str, run_id: str, claim: int) -> Tail:
         """Where a run stands."""
-        return cast("Tail", call(encryption_name(self.node), "tail", case_id, camera_id, run_id))
+        return cast("Tail", call(encryption_name(self.node), "tail", case_id, camera_id, run_id, claim))
 
-    def record_gap(self, gap: Gap) -> None:
+    def record_gap(self, gap: Gap, claim: int) -> None:
         """Make a gap durable."""
-        call(encryption_name(self.node), "record_gap", gap)
+        call(encryption_name(self.node), "record_gap", gap, claim)
 
 
 class SegmentsHandle:

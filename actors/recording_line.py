@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -33,6 +34,7 @@ from orvault.video.gop import Fragment
 
 WAITING = 16  # fragments (about half a minute) that may wait while the encryption actor is being restarted
 RETRY_S = 0.5
+AWAY_S = 5.0  # a restart takes a few seconds and costs nothing; longer is worth an alarm
 RESUME_S = 5.0  # between attempts to take up an order again that the disk does not let go on
 ANSWER_S = 10.0  # for a start, which waits for the encryption actor
 STOP_S = 45.0  # for a stop, which waits until everything before it is sealed
@@ -57,6 +59,9 @@ class RecordingLine:
     ) -> None:
         self._recorder = Recorder(node_id, camera_id)
         self._node_id, self._camera_id = node_id, camera_id
+        # What fences older processes of this camera: the machine's own time since it started, which is the same for
+        # all processes of this node and, unlike the clock that `clock` tells, is never set back.
+        self._claim = time.monotonic_ns()
         self._keeper, self._orders, self._clock, self._cut = keeper, orders, clock, cut
         self._work: queue.Queue[Cut | Start | Stop | Rehearsal] = queue.Queue()
         self._overflow = ""
@@ -139,7 +144,7 @@ class RecordingLine:
 
     def _rehearse(self, item: Rehearsal) -> None:
         try:
-            self._keeper.tail(item.case_id, self._camera_id, REHEARSAL)
+            self._keeper.tail(item.case_id, self._camera_id, REHEARSAL, self._claim)
         except OrvaultError as error:  # nothing is owed yet; a start meets it again, and waits or tells
             log.debug("camera %s: %s", self._camera_id, error)
 
@@ -211,7 +216,7 @@ class RecordingLine:
             # A gap is durable before what follows it; but a disk without room gets no gap for every fragment.
             self._record(gap for gap in gaps if gap.to_us <= fragment.start_us and not self._failing)
             previous = self._recorder.tail.previous_digest
-            self._recorder.stored(self._patiently(partial(self._keeper.keep, content, previous)))
+            self._recorder.stored(self._patiently(partial(self._keeper.keep, content, previous, self._claim)))
             self.segments, self.last_us = content.meta.sequence + 1, content.meta.end_us
             self._record(gaps)
         except OrvaultError as error:
@@ -236,7 +241,7 @@ class RecordingLine:
                 self._owed.append(replace(gap, from_us=max(gap.from_us, self._told_us)))
                 self._told_us = gap.to_us
         while self._owed:
-            self._patiently(partial(self._keeper.record_gap, self._owed[0]))
+            self._patiently(partial(self._keeper.record_gap, self._owed[0], self._claim))
             del self._owed[0]
 
     def _go_on_from_disk(self, order: RecordingOrder) -> None:
@@ -255,7 +260,8 @@ class RecordingLine:
             self.segments, self.last_us = tail.next_sequence, tail.end_us
 
     def _tail_on_disk(self, order: RecordingOrder) -> Tail:
-        return self._patiently(partial(self._keeper.tail, order.case_id, order.camera_id, order.run_id))
+        run = order.case_id, order.camera_id, order.run_id
+        return self._patiently(partial(self._keeper.tail, *run, self._claim))
 
     def _tell(self, trouble: str) -> None:
         if trouble != self.trouble:
@@ -274,4 +280,5 @@ class RecordingLine:
         return attempts(act)
 
     def _say_away(self, state: tenacity.RetryCallState) -> None:
-        self.trouble = "the encryption actor does not answer; fragments wait in memory"
+        if state.attempt_number * RETRY_S >= AWAY_S:
+            self._tell("the encryption actor does not answer; fragments wait in memory")

@@ -14,17 +14,20 @@ from orvault.video.gop import Fragment
 
 
 class Keeper(Protocol):
-    """The encryption actor of the same node: signs what was sealed here, and keeps it."""
+    """The encryption actor of the same node: signs what was sealed here, and keeps it.
 
-    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+    `claim` tells the selves of a camera apart: the newer one's is greater. Once a newer one was heard, CONFLICT.
+    """
+
+    def keep(self, content: SealedContent, previous: str, claim: int) -> SegmentRecord:
         """Sign and make durable. Errors: UNAVAILABLE (try again), STORAGE and others (this fragment is lost)."""
         ...
 
-    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+    def tail(self, case_id: str, camera_id: str, run_id: str, claim: int) -> Tail:
         """Where a run stands on disk."""
         ...
 
-    def record_gap(self, gap: Gap) -> None:
+    def record_gap(self, gap: Gap, claim: int) -> None:
         """Make a gap durable."""
         ...
 

@@ -6,6 +6,7 @@ Which acts, and in which order, is for `store`, `gaps` and `orders`.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 from typing import Protocol
@@ -110,12 +111,33 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + PART)
 
 
+def own_part_of(path: Path) -> Path:
+    """As `part_of`, under a name that no other writer uses, living or dead."""
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}{PART}")
+
+
 def storage_error(what: str, path: Path, error: OSError) -> OrvaultError:
     """An OSError for a person: what could not be done and why; the place, for the log, with the room that is left."""
     reason = error.strerror or type(error).__name__
     message = f"{what}: {reason}."
     advice = "Make room or repair the disk; recording goes on by itself when it can be written again."
     return OrvaultError(ErrorKind.STORAGE, message, where=f"{path}{_room(path)}", advice=advice)
+
+
+def read_file(path: Path, max_bytes: int, head_bytes: int = -1) -> bytes:
+    """A file, or its beginning, through no symbolic link. Errors: NOT_FOUND, STORAGE; ALTERED if it is too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise OrvaultError(
+                    ErrorKind.ALTERED, f"It is larger than {max_bytes} bytes.", where=str(path)
+                )
+            return file.read(head_bytes)
+    except FileNotFoundError as error:
+        raise OrvaultError(ErrorKind.NOT_FOUND, "It is not on this node's disk.", where=str(path)) from error
+    except OSError as error:
+        raise storage_error("It could not be read", path, error) from error
 
 
 def _room(path: Path) -> str:

@@ -9,21 +9,22 @@ Layout: CASE/CAMERA/RUN/gaps/FROM-TO.json, both in UTC microseconds: the same ga
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from orvault.container.canonical import is_identifier
 from orvault.container.gap import MAX_GAP_BYTES, Gap, read_gap
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.disk import Disk, RealDisk, make_folders, own_part_of, storage_error
 from orvault.recording.folders import OnFault, entries, listed, run_folders
 
 
 class GapStore:
     """The gap records under a segment store's root.
 
-    `write`: 1. folders, each synced into its parent; 2. FROM-TO.json.part written and synced; 3. renamed;
-    4. folder synced.
+    `write`: 1. folders, each synced into its parent; 2. FROM-TO.json.XXXXXXXX.part written and synced; 3. it takes
+    its name, unless that is taken: the same gap was told before; 4. folder synced.
     """
 
     def __init__(self, root: Path, disk: Disk | None = None) -> None:
@@ -41,8 +42,10 @@ class GapStore:
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             folder = make_folders(self._disk, self._root, (*names, "gaps"))  # 1
             if not path.exists():
-                self._disk.write(part_of(path), gap.envelope)  # 2
-                self._disk.replace(part_of(path), path)  # 3
+                part = own_part_of(path)
+                self._disk.write(part, gap.envelope)  # 2
+                with suppress(FileExistsError):
+                    self._disk.publish(part, path)  # 3
                 self._disk.sync(folder)  # 4
         except OSError as error:
             raise storage_error("The gap record could not be stored", path, error) from error

@@ -8,7 +8,6 @@ be plain names, so no id can lead out of the root.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -27,8 +26,9 @@ from orvault.container.segment import (
     read_header,
     segment_digest,
 )
+from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.disk import Disk, RealDisk, make_folders, part_of, storage_error
+from orvault.recording.disk import Disk, RealDisk, make_folders, own_part_of, read_file, storage_error
 from orvault.recording.folders import OnFault, entries, leftovers, listed, run_folders
 from orvault.recording.records import FRESH, SegmentRecord, Tail
 from orvault.recording.room import RESERVE_BYTES
@@ -43,19 +43,20 @@ _NAME = re.compile(r"([0-9]{6,12})\.seg")
 
 
 class SegmentStore:
-    """The segments under one root. One writer per run; any number of readers.
+    """The segments under one root. One writer (`lock`); any number of readers.
 
     `write`, in this order:
       1. the folders CASE, CAMERA, RUN are made, each synced into its parent;
-      2. NNNNNN.slots.part is written and synced;
-      3. it takes the name NNNNNN.slots;
+      2. NNNNNN.slots.XXXXXXXX.part is written and synced; its name is nobody else's;
+      3. it takes the name NNNNNN.slots, unless that is taken: who has it has the number;
       4. the folder is synced: no segment can be there without its keys, which would be lost for good;
-      5. NNNNNN.seg.part is written and synced;
+      5. NNNNNN.seg.XXXXXXXX.part is written and synced;
       6. it takes the name NNNNNN.seg, unless that is taken;
       7. the folder is synced. Now, and not before, the segment is durable and `write` returns.
-    Before all of it: the disk keeps its reserve, or nothing is begun.
-    After a crash a segment is there whole (steps 6, 7) or it is not there. What steps 2 to 5 left is in nobody's way:
-    the next attempt at that number replaces it, and `clean` removes it.
+    Before all of it: the disk keeps its reserve, or nothing is begun. No step replaces a file, so that two writers,
+    which must not be, still cannot undo what one of them was told is durable, or give it the other's keys.
+    After a crash a segment is there whole (steps 6, 7) or it is not there. What steps 2 to 5 left keeps its number
+    until `clean` removes it.
     """
 
     def __init__(self, root: Path, disk: Disk | None = None, reserve_bytes: int = RESERVE_BYTES) -> None:
@@ -79,10 +80,8 @@ class SegmentStore:
             else:
                 raise _taken(path)
         except FileExistsError as error:
-            self._drop_parts(path)
             raise _taken(path) from error
         except OSError as error:
-            self._drop_parts(path)
             raise storage_error("The segment could not be stored", path, error) from error
         return record
 
@@ -92,14 +91,25 @@ class SegmentStore:
         if self._disk.free(self._root) < sealed.size + self._reserve:
             raise _full(path)
         folder = make_folders(self._disk, self._root, (meta.case_id, meta.camera_id, meta.run_id))  # 1
-        self._disk.write(part_of(slots), encode_slots(sealed.slots))  # 2
-        # 3: slots without a segment are a crash's leftover, and their key opens nothing: they may be
-        # replaced.
-        self._disk.replace(part_of(slots), slots)
-        self._disk.sync(folder)  # 4
-        self._disk.write(part_of(path), sealed.head, sealed.ciphertext)  # 5
-        self._disk.publish(part_of(path), path)  # 6
+        self._name(slots, encode_slots(sealed.slots))  # 2, 3
+        try:
+            self._disk.sync(folder)  # 4
+            self._name(path, sealed.head, sealed.ciphertext)  # 5, 6
+        except OSError as error:
+            if isinstance(error, FileExistsError) or not path.exists():
+                self._drop(slots)  # our own; they would hold the number against the next attempt
+            raise
         self._disk.sync(folder)  # 7
+
+    def _name(self, path: Path, *pieces: Bytes) -> None:
+        """Write a file whole under a name that nobody has."""
+        part = own_part_of(path)
+        try:
+            self._disk.write(part, *pieces)
+            self._disk.publish(part, path)
+        except OSError:
+            self._drop(part)
+            raise
 
     def _sync(self, folder: Path) -> None:
         """Step 7 once more: it may be what failed the first time."""
@@ -108,19 +118,18 @@ class SegmentStore:
         except OSError as error:
             raise storage_error("The segment could not be stored", folder, error) from error
 
-    def _drop_parts(self, path: Path) -> None:
+    def _drop(self, path: Path) -> None:
         # On a full disk half a segment would take the room that the next needs. Failing again here changes
         # nothing: the first error is the one to tell, and `clean` comes later.
-        for part in (part_of(path), part_of(path.with_suffix(".slots"))):
-            with suppress(OSError):
-                self._disk.remove(part)
+        with suppress(OSError):
+            self._disk.remove(path)
 
     def read(self, path: str) -> bytes:
         """A whole segment, as `SegmentRecord.path` names it.
 
         Errors: BAD_REQUEST for a path that names no segment; NOT_FOUND; STORAGE.
         """
-        return _read(self._root / _checked(path), MAX_SEGMENT_BYTES)
+        return read_file(self._root / _checked(path), MAX_SEGMENT_BYTES)
 
     def record(self, path: str) -> SegmentRecord:
         """What stands in a segment's header and sidecar. Errors: those of `read`; ALTERED or DAMAGED."""
@@ -129,12 +138,12 @@ class SegmentStore:
     def slots(self, path: str) -> tuple[KeySlot, ...]:
         """A segment's key slots. Errors: those of `record`."""
         sidecar = (self._root / _checked(path)).with_suffix(".slots")
-        return decode_slots(_read(sidecar, MAX_SLOTS_BYTES), where=f"key slots of {path}")
+        return decode_slots(read_file(sidecar, MAX_SLOTS_BYTES), where=f"key slots of {path}")
 
     def head(self, path: str) -> SegmentRecord:
         """`record` without the key slots, whose file is not looked at."""
         full = self._root / _checked(path)
-        head = _read(full, MAX_SEGMENT_BYTES, _HEAD_BYTES)
+        head = read_file(full, MAX_SEGMENT_BYTES, _HEAD_BYTES)
         header = read_header(head)
         if str(_relative(header.meta)) != path:
             raise OrvaultError(ErrorKind.ALTERED, MISPLACED, where=str(full))
@@ -146,17 +155,18 @@ class SegmentStore:
     def replace_slots(self, path: str, slots: Sequence[KeySlot]) -> None:
         """Give a segment other key slots, durably; the segment itself, which was signed, is not touched.
 
-        1. NNNNNN.slots.part is written and synced; 2. it takes the name NNNNNN.slots; 3. the folder is synced.
-        A crash leaves the slots of before or the new ones.
+        1. NNNNNN.slots.XXXXXXXX.part is written and synced; 2. it takes the name NNNNNN.slots; 3. the folder is
+        synced. A crash leaves the slots of before or the new ones.
         Errors: those of `record`; BAD_REQUEST without a slot, which would be a destruction by accident.
         """
         self.record(path)
         sidecar = (self._root / _checked(path)).with_suffix(".slots")
         if not slots:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "A segment keeps one key slot at least.", where=path)
+        part = own_part_of(sidecar)
         try:
-            self._disk.write(part_of(sidecar), encode_slots(slots))  # 1
-            self._disk.replace(part_of(sidecar), sidecar)  # 2
+            self._disk.write(part, encode_slots(slots))  # 1
+            self._disk.replace(part, sidecar)  # 2
             self._disk.sync(sidecar.parent)  # 3
         except OSError as error:
             raise storage_error("The key slots could not be replaced", sidecar, error) from error
@@ -280,18 +290,3 @@ def _checked(path: str) -> PurePosixPath:
     if len(parts) != 4 or not _NAME.fullmatch(parts[3]):
         raise OrvaultError(ErrorKind.BAD_REQUEST, "This path names no segment.", where="segment store")
     return _folder(*parts[:3]) / parts[3]
-
-
-def _read(path: Path, max_bytes: int, head_bytes: int = -1) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            if os.fstat(file.fileno()).st_size > max_bytes:
-                raise OrvaultError(
-                    ErrorKind.ALTERED, f"It is larger than {max_bytes} bytes.", where=str(path)
-                )
-            return file.read(head_bytes)
-    except FileNotFoundError as error:
-        raise OrvaultError(ErrorKind.NOT_FOUND, "It is not on this node's disk.", where=str(path)) from error
-    except OSError as error:
-        raise storage_error("It could not be read", path, error) from error

@@ -175,28 +175,28 @@ class FlakyKeeper:
     def __post_init__(self) -> None:
         self.held.set()
 
-    def keep(self, content: SealedContent, previous: str) -> SegmentRecord:
+    def keep(self, content: SealedContent, previous: str, claim: int = 0) -> SegmentRecord:
         self._reach("keep")
         self.held.wait(PATIENCE_S)
         if self.before:
             raise self.before.pop(0)
         self.kept.append(content)
-        record = self.actor.keep(content, previous)
+        record = self.actor.keep(content, previous, claim)
         if self.after:
             raise self.after.pop(0)
         return record
 
-    def tail(self, case_id: str, camera_id: str, run_id: str) -> Tail:
+    def tail(self, case_id: str, camera_id: str, run_id: str, claim: int = 0) -> Tail:
         self._reach("tail")
         if self.tail_fails:
             raise self.tail_fails.pop(0)
-        return self.actor.tail(case_id, camera_id, run_id)
+        return self.actor.tail(case_id, camera_id, run_id, claim)
 
-    def record_gap(self, gap: Gap) -> None:
+    def record_gap(self, gap: Gap, claim: int = 0) -> None:
         self._reach("gap")
         if self.gap_fails:
             raise self.gap_fails.pop(0)
-        self.actor.record_gap(gap)
+        self.actor.record_gap(gap, claim)
 
     def _reach(self, what: str) -> None:
         self.calls.append(what)
@@ -224,6 +224,7 @@ class Node:
 
     def restart(self) -> EncryptionActor:
         """The actor anew over the same disk, as after a crash."""
+        self.actor.close()
         self.actor = EncryptionActor(self.folder / "identity", self.root, self.index)
         self.keeper.actor = self.actor
         return self.actor

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from actors import outbox
+from actors.encryption import EncryptionActor
 from actors.handover import offered
 from actors.outbox import BATCH, Outbox
-from orvault.clock import US_PER_S
+from orvault.clock import US_PER_S, FakeClock
 from orvault.container.chain import Head, check_run
 from orvault.container.gap import Gap
 from orvault.container.keys import PrivateKey, generate_private_key, wrap_key
@@ -26,6 +29,7 @@ from orvault.container.segment import (
     unwrap_dek,
 )
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.recording import lock
 from orvault.recording.gaps import GapStore
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import Recorder
@@ -282,6 +286,83 @@ def test_leftovers_of_a_crash_are_removed_when_the_run_is_taken_up(node: Node) -
     (folder / "000001.seg.part").write_bytes(b"half a segment")
     node.restart().tail("case-1", "or1-ceiling", "run-1")
     assert sorted(path.name for path in folder.iterdir()) == ["000000.seg", "000000.slots"]
+
+
+def test_keys_without_a_segment_do_not_hold_a_repeated_call_up(node: Node) -> None:
+    (record,) = seal(node, 1)
+    (node.root / record.path).unlink()  # killed between the two names
+    assert node.restart().keep(sealed(), "").path == record.path
+
+
+def test_once_a_newer_self_of_a_camera_was_heard_nothing_of_the_older_is_taken(node: Node) -> None:
+    old, new = 7, 8
+    previous = node.actor.keep(sealed(), "", old).digest
+    assert node.actor.tail("case-1", "or1-ceiling", "run-1", new).next_sequence == 1
+    late = seal_content(meta(1), b"late", case_key().public())
+    for act in (
+        lambda: node.actor.keep(late, previous, old),
+        lambda: node.actor.record_gap(gap(1), old),
+        lambda: node.actor.tail("case-1", "or1-ceiling", "run-1", old),
+        lambda: node.actor.keep(late, previous),  # of a version without claims
+    ):
+        with pytest.raises(OrvaultError) as caught:
+            act()
+        assert caught.value.kind is ErrorKind.CONFLICT and "newer process" in caught.value.message
+    content = seal_content(meta(1), b"new", case_key().public())
+    node.actor.keep(content, previous, new)
+    assert node.clear() == [b"clear", b"new"] and node.gaps() == []
+    other = seal_content(meta(camera_id="or1-wall"), b"wall", case_key().public())
+    node.actor.keep(other, "", old)
+
+
+def test_the_claims_of_before_a_restart_are_taken_as_they_come(node: Node) -> None:
+    previous = node.actor.keep(sealed(), "", 7).digest
+    content = seal_content(meta(1), b"after", case_key().public())
+    node.restart().keep(content, previous, 7)
+    assert len(node.stored()) == 2
+
+
+def test_a_second_actor_on_one_disk_waits_for_the_end_of_the_first(
+    node: Node, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(lock, "WAIT_S", 0.2)
+    first = node.actor
+    with pytest.raises(OrvaultError) as caught:
+        EncryptionActor(node.folder / "identity", node.root, node.index)
+    assert caught.value.kind is ErrorKind.UNAVAILABLE, "whoever starts it tries again"
+    assert f"(id {os.getpid()})" in caught.value.message and "waiting for its end" in caplog.text
+    monkeypatch.setattr(lock, "WAIT_S", 10.0)
+    threading.Timer(0.3, first.close).start()
+    second = EncryptionActor(node.folder / "identity", node.root, node.index)
+    assert second.keep(sealed(), "").header.meta == meta()
+
+
+def test_the_lock_goes_with_its_process(node: Node) -> None:
+    node.actor.close()
+    begun, goes_on = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:  # a predecessor that is still dying
+        held = lock.writing_below(node.root, FakeClock())
+        assert held is not None
+        os.write(begun[1], b"x")
+        os.read(goes_on[0], 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.read(begun[0], 1)
+    with pytest.raises(OrvaultError):
+        lock.writing_below(node.root, FakeClock(), 0.2)
+    os.write(goes_on[1], b"x")
+    os.waitpid(child, 0)
+    assert lock.writing_below(node.root, FakeClock(), 0.2) is not None
+
+
+def test_a_disk_that_gives_no_lock_does_not_keep_a_node_from_recording(
+    node: Node, caplog: pytest.LogCaptureFixture
+) -> None:
+    node.actor.close()
+    (node.root / lock.NAME).unlink()
+    (node.root / lock.NAME).mkdir()
+    assert node.restart().keep(sealed(), "").header.meta == meta()
+    assert "nothing keeps a second writer away" in caplog.text
 
 
 def test_a_run_whose_last_segment_is_damaged_goes_on_and_the_chain_says_so(node: Node) -> None:

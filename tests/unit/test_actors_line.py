@@ -18,6 +18,7 @@ from orvault.video.gop import Fragment
 from tests.unit.actors_support import (
     START_US,
     CalmClock,
+    FlakyKeeper,
     Node,
     away,
     eventually,
@@ -109,7 +110,8 @@ def test_nothing_is_lost_while_the_encryption_actor_is_away(bench: Bench) -> Non
     bench.node.keeper.down = True
     bench.put(*pieces(5, first=2))
     eventually(lambda: bench.node.keeper.calls[-3:] == ["keep"] * 3, "it is asked again and again")
-    assert "wait in memory" in bench.line.trouble
+    eventually(lambda: "wait in memory" in bench.line.trouble, "it says so")
+    assert bench.node.keeper.calls.count("keep") > 10, "not at once: a restart costs nothing"
     bench.node.keeper.down = False
     bench.line.stop("run-1", "")
     assert bench.node.clear() == [piece.data for piece in pieces(7)]
@@ -275,6 +277,28 @@ def test_a_restarted_camera_resumes_its_run_with_the_next_number_and_a_gap(bench
     (gap,) = bench.node.gaps()
     assert (gap.from_us, gap.to_us) == (START_US + 3 * SHORT_US, START_US + 5 * SHORT_US)
     assert "interrupted" in gap.reason
+
+
+def test_a_late_call_of_a_cameras_old_self_costs_its_new_self_nothing(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.put(*pieces(1))
+    bench.sealed(1)
+    old, keeper = bench.line, bench.node.keeper
+    keeper.held.clear()
+    calls = len(keeper.calls)
+    bench.put(*pieces(1, first=1))
+    eventually(lambda: keeper.calls[calls:] == ["keep"], "the old self's call is on its way")
+    bench.node.keeper = FlakyKeeper(bench.node.actor)
+    new = bench.restarted()
+    new.resume()
+    eventually(lambda: new.run_id == "run-1", "the run is taken up")
+    keeper.held.set()
+    eventually(lambda: "newer process" in old.trouble, "the old self is refused")
+    bench.put(*pieces(2, first=2))
+    new.stop("run-1", "")
+    assert bench.node.clear() == [b"picture 0", b"picture 2", b"picture 3"]
+    (gap,) = bench.node.gaps()
+    assert (gap.from_us, gap.to_us) == (START_US + SHORT_US, START_US + 2 * SHORT_US)
 
 
 def test_a_camera_without_an_order_resumes_nothing(bench: Bench) -> None:

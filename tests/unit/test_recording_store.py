@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,10 +30,10 @@ from orvault.recording.disk import PART, RealDisk
 from orvault.recording.gaps import GapStore
 from orvault.recording.orders import OrderStore
 from orvault.recording.recorder import RecordingOrder
-from orvault.recording.records import FRESH, Tail
+from orvault.recording.records import FRESH, SegmentRecord, Tail
 from orvault.recording.store import SegmentStore
 from tests.unit.container_support import hospital
-from tests.unit.power_cut import each_power_cut
+from tests.unit.power_cut import PowerCutError, each_power_cut
 
 META = SegmentMeta("run-1.000000", "node-1", "case-1", "cam-1", "run-1", 0, 1, 10, 20, "h264", 320, 240, 30)
 RUN = ("case-1", "cam-1", "run-1")
@@ -119,10 +120,10 @@ def test_power_cut_after_every_act_leaves_a_segment_whole_or_absent(
         for piece in sealed[len(found) :]:
             store.write(piece)
         assert [record.digest for record in store.scan()] == [piece.digest for piece in sealed]
-    assert runs == 6 * 8, "seven acts were interrupted, and the whole ran through, with six kinds of loss"
+    assert runs == 6 * 9, "eight acts were interrupted, and the whole ran through, with six kinds of loss"
 
 
-def test_recording_goes_on_after_a_crash_even_before_anything_was_cleaned(
+def test_recording_goes_on_after_a_crash_under_the_same_number(
     tmp_path: Path, sealed: list[SealedSegment]
 ) -> None:
     root = tmp_path / "unset"
@@ -135,6 +136,7 @@ def test_recording_goes_on_after_a_crash_even_before_anything_was_cleaned(
 
     for _ in each_power_cut(lambda disk: SegmentStore(root, disk).write(sealed[0]), prepare):
         store = SegmentStore(root)
+        store.clean(*RUN)
         store.write(sealed[0])
         assert [record.digest for record in store.scan()] == [sealed[0].digest]
 
@@ -162,20 +164,49 @@ def test_a_repeated_call_finds_what_it_made_before(root: Path, sealed: list[Seal
     assert caught.value.kind is ErrorKind.CONFLICT
 
 
+@dataclass
 class RacingDisk(RealDisk):
-    """Another writer is faster by a moment."""
+    """Another writer, who must not be there, is faster by a moment: at the file with this ending."""
+
+    ending: str
+    other: Callable[[], object]
 
     def publish(self, part: Path, final: Path) -> None:
-        final.write_bytes(b"the other's")
+        if final.suffix == self.ending:
+            self.other()
         super().publish(part, final)
 
 
-def test_the_faster_of_two_writers_keeps_its_segment(root: Path, sealed: list[SealedSegment]) -> None:
-    with pytest.raises(OrvaultError) as caught:
-        SegmentStore(root, RacingDisk()).write(sealed[0])
-    assert caught.value.kind is ErrorKind.CONFLICT
-    assert (root / "case-1/cam-1/run-1/000000.seg").read_bytes() == b"the other's"
-    assert not [name for name in everything_below(root) if name.endswith(PART)]
+class StoppedDisk(RealDisk):
+    """Its writer is not let on before its segment has a name."""
+
+    def publish(self, part: Path, final: Path) -> None:
+        if final.suffix == ".seg":
+            raise PowerCutError
+        super().publish(part, final)
+
+
+@pytest.fixture(scope="module")
+def rival(sealed: list[SealedSegment], case_key: PrivateKey) -> SealedSegment:
+    """Another segment of the first one's number."""
+    content = seal_content(sealed[0].header.meta, b"rival" * 1000, case_key.public())
+    return SegmentSigner(NODE).sign(content, "")
+
+
+@pytest.mark.parametrize("rivals", [RealDisk(), StoppedDisk()], ids=["faster", "held up"])
+@pytest.mark.parametrize("ending", [".slots", ".seg"])
+def test_of_two_writers_whoever_was_told_it_is_durable_keeps_segment_and_keys(
+    root: Path, sealed: list[SealedSegment], rival: SealedSegment, ending: str, rivals: RealDisk
+) -> None:
+    told: list[SegmentRecord] = []
+
+    def write(disk: RealDisk, segment: SealedSegment) -> None:
+        with suppress(OrvaultError, PowerCutError):
+            told.append(SegmentStore(root, disk).write(segment))
+
+    write(RacingDisk(ending, lambda: write(rivals, rival)), sealed[0])
+    assert told == list(SegmentStore(root).scan())
+    assert isinstance(rivals, StoppedDisk) or len(told) == 1, "one of them is let through"
 
 
 class FullDisk(RealDisk):
