@@ -118,17 +118,20 @@ class CameraActor:
 
     def status(self) -> CameraStatus:
         """What it does now, in one word, and what is wrong, if anything is."""
-        run_id, trouble = self._line.run_id, self._trouble
+        line, trouble = self._line, self._trouble
+        run_id, storing, room = line.run_id, line.trouble, self._room_alarm()
         if trouble is not None:
             state = _TROUBLES.get(trouble.kind, "unreachable")
+        elif storing:  # also without a run: its order waits to be taken up
+            state = "not-storing"
+        elif room:
+            state = "disk-low"
         elif self._info is None:
             state = "connecting"
         else:
             state = "idle" if run_id is None else "recording"
-        detail = str(trouble) if trouble is not None else self._line.trouble or self._room_alarm()
-        return CameraStatus(
-            self._feed.camera_id, state, detail, run_id, self._line.segments, self._line.last_us
-        )
+        detail = str(trouble) if trouble is not None else storing or room
+        return CameraStatus(self._feed.camera_id, state, detail, run_id, line.segments, line.last_us)
 
     def _room_alarm(self) -> str:
         return "" if self._room is None else self._room.alarm()

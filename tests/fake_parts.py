@@ -23,13 +23,16 @@ SLOT = wrap_key(b"k" * 32, KEY.public(), b"test")
 
 @dataclass
 class FakeRecorders:
-    """Remembers what it was told; cameras named in `unreachable` raise, those in `deaf` obey and raise."""
+    """Remembers what it was told; cameras named in `unreachable` raise, those in `deaf` obey and raise, those in
+    `refusing` start nothing.
+    """
 
     orders: dict[str, StartOrder] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
     armed: dict[str, ArmOrder] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
     deaf: set[str] = field(default_factory=set)
+    refusing: set[str] = field(default_factory=set)
     down: bool = False
     states: dict[str, str] = field(
         default_factory=dict
@@ -37,6 +40,8 @@ class FakeRecorders:
 
     def start(self, order: StartOrder) -> None:
         self._reach(order.camera_id)
+        if order.camera_id in self.refusing:
+            raise OrvaultError(ErrorKind.CONFLICT, "It already records another run.", where=order.camera_id)
         self.orders[order.camera_id] = order
         self._answer(order.camera_id)
 

@@ -34,7 +34,9 @@ class CameraInfo:
 
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
-    """What a camera does now; `state` is idle, recording, unreachable or another word of the recorder's."""
+    """What a camera does now; `state` is idle, recording, unreachable or another word of the recorder's (OPERATIONS,
+    "When a camera fails").
+    """
 
     camera_id: str
     state: str

@@ -16,6 +16,7 @@ from actors.camera import CameraActor
 from orvault.clock import US_PER_S, FakeClock
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.orders import OrderStore
+from orvault.recording.room import RoomLimits
 from orvault.video.codec import decode_fragment
 from tests.unit.actors_support import (
     CAMERAS,
@@ -125,6 +126,33 @@ def test_a_lost_camera_leaves_a_gap_with_the_reason_and_goes_on_in_the_same_run(
     assert [record.header.meta.frames for record in stand.node.stored()] == [30, 10, 30]
     (gap,) = stand.node.gaps()
     assert gap.reason == GONE and abs(gap.to_us - gap.from_us - 20 * US_PER_S) < 1_200_000
+
+
+def test_a_camera_whose_fragments_are_not_stored_says_so_until_one_is(stand: Stand) -> None:
+    stand.start()
+    full = OrvaultError(ErrorKind.STORAGE, "The disk is full.")
+    stand.node.keeper.before = [full]
+    stand.feed.give(31)
+    eventually(lambda: stand.state() == "not-storing", "it is told")
+    assert "disk is full" in stand.camera.status().detail and stand.camera.status().run_id == "run-1"
+    stand.feed.give(30)
+    eventually(lambda: stand.state() == "recording", "it is over")
+
+
+def test_a_camera_that_cannot_take_its_order_up_again_is_not_idle(stand: Stand) -> None:
+    stand.start()
+    stand.node.keeper.tail_fails = [
+        OrvaultError(ErrorKind.STORAGE, "The disk is ill.") for _ in range(10_000)
+    ]
+    again = make_camera(stand.node, stand.clock)
+    eventually(lambda: again.status().state == "not-storing", "it is told")
+    assert "taken up again" in again.status().detail and again.status().run_id is None
+    stand.node.keeper.tail_fails = []
+
+
+def test_a_camera_whose_disk_fills_up_says_so_in_one_word(tmp_path: Path, stand: Stand) -> None:
+    camera = make_camera(stand.node, stand.clock, store=tmp_path, room=RoomLimits(free_bytes=1 << 60))
+    assert camera.status().state == "disk-low" and "filling up" in camera.status().detail
 
 
 def test_each_of_several_short_losses_keeps_its_own_reason(stand: Stand) -> None:

@@ -433,3 +433,53 @@ def test_a_camera_that_is_lost_is_an_alarm_until_it_is_back_and_history_tells_bo
     ]
     world.recorders.down = True
     assert len(world.custody.watch()) == 2
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("not-storing", "Nothing of the camera OR 1 wall is stored"), ("disk-low", "is filling up")],
+)
+def test_a_camera_that_stores_nothing_or_soon_will_not_is_an_alarm_of_its_room(
+    world: World, state: str, words: str
+) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.recorders.states = {"or1-wall": state}
+    (alarm,) = world.custody.watch()
+    assert (alarm.kind, alarm.room) == (AlarmKind.CAMERA_LOST, "OR 1") and words in alarm.text
+    assert world.custody.room_state(world.manager, "OR 1").alarms == (alarm,)
+    with world.ledger.uow(read_only=True) as uow:
+        (entry,) = uow.history.page(None, 9, subject="recorder:or1-wall", actor=None, act=None)
+    assert (entry.act, entry.detail) == ("camera-lost", f'{{"state":"{state}"}}')
+
+
+@pytest.mark.parametrize("instead", [None, "another run"])
+def test_a_camera_that_does_not_follow_its_run_is_an_alarm_until_it_does(
+    world: World, instead: str | None
+) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    told = world.recorders.orders.pop("or1-wall")
+    if instead:
+        world.recorders.orders["or1-wall"] = replace(told, run_id=instead)
+    world.clock.us += 14 * US_PER_S
+    assert world.custody.watch() == (), "it may be on its way"
+    world.clock.us += 2 * US_PER_S
+    (alarm,) = world.custody.watch()
+    assert alarm.kind is AlarmKind.CAMERA_LOST and "OR 1 wall is to record and does not" in alarm.text
+    assert world.custody.room_state(world.manager, "OR 1").alarms == (alarm,)
+    world.custody.resume_recordings()
+    assert world.custody.watch() == ()
+    with world.ledger.uow(read_only=True) as uow:
+        entries = uow.history.page(None, 9, subject="recorder:or1-wall", actor=None, act=None)
+    assert [entry.act for entry in entries] == ["camera-back", "camera-lost"]
+
+
+def test_a_camera_that_still_ends_its_run_is_not_to_record(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.clock.us += 60 * US_PER_S
+    world.recorders.unreachable = {"or1-wall"}
+    world.custody.stop_recording(world.manager, case.case_id, "lamp moved")
+    world.recorders.unreachable, world.recorders.orders = set(), {}
+    assert world.custody.watch() == ()

@@ -75,24 +75,39 @@ def test_camera_in_use_is_refused_and_left_alone(world: World) -> None:
         world.custody.start_recording(world.manager, first.case_id)
 
 
-def test_one_camera_out_of_reach_does_not_keep_the_other_from_recording(world: World) -> None:
+def test_one_camera_out_of_reach_does_not_keep_the_other_from_recording_and_is_told_again(
+    world: World,
+) -> None:
     case = world.armed_case()
     world.recorders.unreachable = {"or1-lamp"}
     started = world.custody.start_recording(world.manager, case.case_id)
     (problem,) = started.problems
     assert (problem.camera_id, problem.kind) == ("or1-lamp", ErrorKind.CAMERA_UNREACHABLE)
     assert started.view.case.state is CaseState.RECORDING
-    assert [run.camera_id for run in started.view.runs if run.recording] == ["or1-wall"]
-    assert "recording-start-failed" in world.acts()
+    assert {run.camera_id for run in started.view.runs if run.recording} == {"or1-wall", "or1-lamp"}
+    world.recorders.unreachable = set()
+    assert world.custody.resume_recordings() == ()
+    lamp = world.recorders.orders["or1-lamp"]
+    assert lamp.run_id in {run.run_id for run in started.view.runs}
+    assert "recording-start-failed" not in world.acts()
 
 
-def test_start_whose_answer_was_lost_is_taken_back(world: World) -> None:
+def test_a_start_whose_answer_was_lost_goes_on(world: World) -> None:
     case = world.armed_case()
     world.recorders.deaf = {"or1-wall"}
     started = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
-    assert started.view.case.state is CaseState.ARMED and started.problems
-    assert world.recorders.orders == {}  # it had begun; it was told to stop
-    world.recorders.deaf = set()
+    assert started.view.case.state is CaseState.RECORDING and started.problems
+    assert set(world.recorders.orders) == {"or1-wall"} and world.recorders.stopped == []
+
+
+def test_a_start_that_a_camera_refuses_is_taken_back(world: World) -> None:
+    case = world.armed_case()
+    world.recorders.refusing = {"or1-wall"}
+    started = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
+    assert started.view.case.state is CaseState.ARMED
+    assert [problem.kind for problem in started.problems] == [ErrorKind.CONFLICT]
+    assert world.acts().count("recording-start-failed") == 1
+    world.recorders.refusing = set()
     again = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
     assert again.problems == () and world.recorders.orders["or1-wall"].epoch == 2
 

@@ -5,12 +5,13 @@ When a case is late or a reason is due, `rooms` says; here are the devices: came
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from orvault.clock import US_PER_S
 from orvault.container.canonical import Fields, decode
+from orvault.custody.case import Run
 from orvault.custody.desks.base import SYSTEM
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.ports import CameraInfo, CameraStatus, TriggerReport, Trouble, TroubleKind
@@ -22,10 +23,20 @@ _DETAIL_BYTES = 8192
 _WORD_CHARS, _DEVICE_CHARS, _WHY_CHARS = 64, 128, 300
 _TROUBLES = 8  # a room has one pedal and one pair of eyes
 _SETTLED_US = 3 * US_PER_S  # a pedal that is plugged into another socket is no alarm
+_FOLLOWS_US = 15 * US_PER_S  # a camera that was told to start does so in a second; it is told again after 15
+NOT_FOLLOWING = "not-following"
 _CAMERA_WORDS = {
-    "frozen": "sends no pictures",
-    "refused": "refuses its user name or password, or knows no such stream",
+    "frozen": "The camera {title} sends no pictures. What it misses is lost.",
+    "refused": "The camera {title} refuses its user name or password, or knows no such stream. "
+    "What it misses is lost.",
+    "not-storing": "Nothing of the camera {title} is stored, although it is there. What it misses is lost. "
+    "Call who keeps its recorder.",
+    "disk-low": "The disk that the camera {title} records to is filling up. Call who keeps its recorder, "
+    "before it has to stop.",
+    NOT_FOLLOWING: "The camera {title} is to record and does not. It is told again until it follows; "
+    "what it misses is lost.",
 }
+_CAMERA_AWAY = "The camera {title} cannot be reached. What it misses is lost."
 _TRIGGER_WORDS = {
     TroubleKind.PEDAL_LOST: "The pedal {device} cannot be read. {why} "
     "Plug it in; until then use a gesture or the screen.",
@@ -95,13 +106,23 @@ def devices_in(uow: UnitOfWork, rooms: Collection[str]) -> Devices:
     return Devices(cameras, uow.history.newest(subjects))
 
 
-def camera_news(here: Devices, statuses: Mapping[str, CameraStatus], rooms: Collection[str]) -> list[News]:
-    """Cameras of these rooms that were lost, or came back, since history was last told."""
+def camera_news(
+    here: Devices,
+    statuses: Mapping[str, CameraStatus],
+    rooms: Collection[str],
+    runs: Iterable[Run] = (),
+    now_us: int = 0,
+) -> list[News]:
+    """Cameras of these rooms that were lost, or came back, since history was last told.
+
+    `runs`: what is to record. A camera that does not follow its run for a while is lost too, however well it is.
+    """
+    due = {run.camera_id: run.run_id for run in runs if now_us - run.started_us > _FOLLOWS_US}
     news = []
     for camera in here.cameras:
         if camera.room not in rooms:
             continue
-        state = _camera_trouble(statuses.get(camera.camera_id))
+        state = _camera_trouble(statuses.get(camera.camera_id), due.get(camera.camera_id))
         if state != _noted_camera(here, camera)[0]:
             act, detail = (Act.CAMERA_LOST, {"state": state}) if state else (Act.CAMERA_BACK, {})
             news.append(News(act, _camera_subject(camera), detail))
@@ -114,8 +135,7 @@ def lost_cameras(here: Devices, room: str, case_id: str) -> list[Alarm]:
     for camera in here.cameras:
         state, since_us = _noted_camera(here, camera) if camera.room == room else ("", 0)
         if state:
-            words = _CAMERA_WORDS.get(state, "cannot be reached")
-            text = f"The camera {camera.title} {words}. What it misses is lost."
+            text = _CAMERA_WORDS.get(state, _CAMERA_AWAY).format(title=camera.title)
             alarms.append(Alarm(AlarmKind.CAMERA_LOST, room, case_id, since_us, text))
     return alarms
 
@@ -154,11 +174,13 @@ def lost_triggers(here: Devices, room: str, case_id: str) -> list[Alarm]:
     ]
 
 
-def _camera_trouble(status: CameraStatus | None) -> str:
-    """What is wrong with a camera that says this of itself; empty if nothing is."""
+def _camera_trouble(status: CameraStatus | None, run_id: str | None) -> str:
+    """What is wrong with a camera that says this of itself and should record this run; empty if nothing is."""
     if status is None:
         return "lost"
-    return "" if status.state in _WELL else status.state[:_WORD_CHARS]
+    if status.state not in _WELL:
+        return status.state[:_WORD_CHARS]
+    return NOT_FOLLOWING if run_id is not None and status.run_id != run_id else ""
 
 
 def _noted_camera(here: Devices, camera: CameraInfo) -> tuple[str, int]:

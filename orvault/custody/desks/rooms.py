@@ -157,7 +157,7 @@ class RoomDesk(Desk):
             rooms = {*rooms_of(uow), *(report.room for report in triggers)}
             devices = devices_in(uow, rooms | armed)
             news = [
-                *camera_news(devices, states, armed),
+                *camera_news(devices, states, armed, uow.runs.recording(), now_us),
                 *trigger_news(devices, rooms, triggers, now_us),
             ]
         if not news:

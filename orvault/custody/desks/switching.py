@@ -21,6 +21,9 @@ from orvault.custody.rows import UnitOfWork
 from orvault.custody.signals import KeptSignal, Standing
 from orvault.errors import ErrorKind, OrvaultError
 
+# What a camera will not do however often it is told. Anything else passes, and may have reached it already.
+_REFUSALS = frozenset({ErrorKind.CONFLICT, ErrorKind.BAD_REQUEST})
+
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
@@ -44,9 +47,10 @@ class SwitchDesk(OrderDesk):
     def start_recording(self, by: Account, case_id: str, camera_ids: Sequence[str] | None = None) -> Switched:
         """Start these cameras (all of the case's room when None) under an armed case.
 
-        One camera out of reach does not keep the others from recording: it is named in `problems`, and so is one of
-        the room that is in use elsewhere. Errors: NOT_ARMED, NOT_FOUND (case, camera), BAD_REQUEST (camera of
-        another room), CONFLICT (camera in use).
+        One camera out of reach does not keep the others from recording: it is named in `problems`, told again until
+        it follows (`resume_recordings`), and an alarm of its room meanwhile. Named too, and left out, are one that
+        refuses and one of the room that is in use elsewhere. Errors: NOT_ARMED, NOT_FOUND (case, camera), BAD_REQUEST
+        (camera of another room), CONFLICT (camera in use).
         """
         require(by, Right.RECORDING_SWITCH)
         self._settle_wanted(by, case_id, camera_ids)
@@ -59,8 +63,9 @@ class SwitchDesk(OrderDesk):
             signal_id = self._note_signal(uow, by, case, SignalKind.START)
             uow.commit()
         problems = self._tell_starts(orders)
-        if problems:
-            self._undo_starts({o.camera_id: o.run_id for o in orders}, problems, signal_id)
+        refused = [problem for problem in problems if problem.kind in _REFUSALS]
+        if refused:
+            self._undo_starts({o.camera_id: o.run_id for o in orders}, refused, signal_id)
         return self._switched(case_id, [*problems, *skipped])
 
     def stop_recording(
@@ -146,8 +151,7 @@ class SwitchDesk(OrderDesk):
         return kept.signal_id
 
     def _undo_starts(self, runs: dict[str, str], problems: Iterable[CameraProblem], signal_id: str) -> None:
-        # A start that failed may yet have reached the camera (its answer was lost), so it is stopped, not
-        # forgotten.
+        # Stopped, not forgotten: of an order that was told twice the first may have been followed.
         undone = []
         with self._uow() as uow:
             for problem in problems:
