@@ -64,7 +64,8 @@ def stream_info(stream: VideoStream, where: str) -> StreamInfo:
         raise _bad(f"Its pictures are said to have {context.width}x{context.height} pixels.", where)
     rate = float(stream.guessed_rate or 0)
     fps = rate if FPS_RANGE[0] <= rate <= FPS_RANGE[1] else FALLBACK_FPS
-    return StreamInfo(context.name, context.width, context.height, fps, extradata)
+    reorders = bool(context.has_b_frames)
+    return StreamInfo(context.name, context.width, context.height, fps, extradata, reorders)
 
 
 def packets(

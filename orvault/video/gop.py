@@ -111,7 +111,7 @@ class GopCutter:
     def _begin(self, info: StreamInfo) -> None:
         self._info = info
         self._frame = max(1, round(TICKS_PER_S / info.fps))
-        self._timeline = Timeline(self._clock, self._frame, self._last_end_us)
+        self._timeline = Timeline(self._clock, self._frame, self._last_end_us, reorders=info.reorders)
         self._sets = nal.parameter_sets(info.codec, info.extradata)
         self._init = b""
 

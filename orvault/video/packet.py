@@ -29,6 +29,7 @@ class StreamInfo:
 
     `extradata` holds the parameter sets as the source gave them: with start codes (Annex B, from RTSP), or as
     an avcC/hvcC record (ISO/IEC 14496-15, from MP4 and Matroska). Packets are framed in the same way.
+    `reorders`: pictures may come in another order than they are shown; True where that is not known.
     """
 
     codec: str
@@ -36,6 +37,7 @@ class StreamInfo:
     height: int
     fps: float
     extradata: bytes = field(repr=False)
+    reorders: bool = True
 
     @property
     def nal_length_bytes(self) -> int:

@@ -17,6 +17,7 @@ from orvault.video import nal
 from orvault.video.file import PacedFile
 from orvault.video.gop import NO_KEYFRAME, Fragment, GopCutter
 from orvault.video.packet import Packet, StreamInfo
+from orvault.video.timeline import Timeline
 from tests.media.make_media import make_clip
 
 T0 = FakeClock().now_us()
@@ -165,6 +166,93 @@ def test_a_camera_that_sets_its_own_clock_makes_no_hole(step: int, clips: dict[s
             done.append(fragment)
     assert [fragment.frames for fragment in done] == [30, 30] and not done[0].holes
     assert abs(done[1].end_us - T0 - 4_000_000) < 50_000
+
+
+@pytest.mark.parametrize("batch", [1, 4], ids=["each as it comes", "read in batches"])
+@pytest.mark.parametrize("at", [30, 37, 44, 45])
+@pytest.mark.parametrize("step_s", [-1.9, -1.5, -0.7, 0.7, 1.5, 1.9])
+def test_a_camera_whose_clock_is_set_by_little_mixes_no_moments_and_tells_of_no_hole(
+    step_s: float, at: int, batch: int, clips: dict[str, Path]
+) -> None:
+    info, packets = packets_of(clips["plain"])
+    clock, step = FakeClock(), round(step_s * 90_000)
+    cutter = GopCutter(info, clock)
+    done = []
+    for number, packet in enumerate(packets):
+        clock.us = T0 + (number // batch + 1) * batch * 66_667
+        moved = step if number >= at else 0
+        packet = replace(packet, pts_90k=packet.pts_90k + moved, dts_90k=packet.dts_90k + moved)
+        done += [fragment] if (fragment := cutter.feed(packet)) else []
+    done.append(cutter.flush())
+    assert [fragment.frames for fragment in done] == [30, 30, 15]
+    assert not any(fragment.holes for fragment in done)
+    assert all(after.start_us == before.end_us for before, after in pairwise(done))
+    assert abs(done[-1].end_us - clock.us) < 350_000, "what was wrong for a moment is not wrong for good"
+    for fragment in done:
+        numbers = [int(picture.pts) for picture in pictures_in(fragment)]
+        assert {after - before for before, after in pairwise(numbers)} == {6000}, "in their order, one by one"
+
+
+def test_a_stall_of_the_network_and_its_burst_are_no_reset(clips: dict[str, Path]) -> None:
+    info, packets = packets_of(clips["plain"])
+    clock = FakeClock()
+    cutter = GopCutter(info, clock)
+    done = []
+    for number, packet in enumerate(packets):
+        due_us = T0 + number * 66_667
+        clock.us = due_us if number < 20 else max(due_us, T0 + 20 * 66_667 + 3_000_000)
+        done += [fragment] if (fragment := cutter.feed(packet)) else []
+    done.append(cutter.flush())
+    assert [(f.start_us - T0, f.end_us - T0, f.holes) for f in done] == [
+        (0, 2_000_000, ()), (2_000_000, 4_000_000, ()), (4_000_000, 5_000_000, ()),
+    ]  # fmt: skip
+
+
+def test_what_a_camera_leaves_out_to_catch_up_after_a_stall_is_a_hole(clips: dict[str, Path]) -> None:
+    info, packets = packets_of(clips["plain"])
+    clock = FakeClock()
+    cutter = GopCutter(info, clock)
+    done = []
+    for number, packet in enumerate(packets):
+        if 25 <= number < 45:  # dropped in the camera: 20 pictures, to a keyframe
+            continue
+        due_us = T0 + number * 66_667
+        clock.us = due_us if number < 20 else max(due_us, T0 + 20 * 66_667 + 3_000_000)
+        done += [fragment] if (fragment := cutter.feed(packet)) else []
+    done.append(cutter.flush())
+    assert sum(fragment.frames for fragment in done) == 55
+    assert done[1].start_us - done[0].end_us > 1_200_000 and done[-1].end_us - T0 == 5_000_000
+
+
+@pytest.mark.parametrize("set_s", [-3600, 3600])
+def test_a_step_of_this_machines_clock_blinds_nobody_to_the_cameras_own(set_s: int) -> None:
+    clock = FakeClock()
+    line = Timeline(clock, 6000, 0, reorders=False)
+    times = []
+    for number in range(1000):
+        clock.us += 66_667 + (set_s * 1_000_000 if number == 100 else 0)
+        times.append(line.place(number * 6000 + (135_000 if number >= 900 else 0)))
+    assert {after - before for before, after in pairwise(times)} == {6000}
+
+
+def test_drifting_clocks_are_no_reset() -> None:
+    for faster in (0.9995, 1.0005):
+        clock = FakeClock()
+        line = Timeline(clock, 6000, 0, reorders=False)
+        times = []
+        for number in range(60_000):  # more than an hour
+            clock.us += round(66_667 * faster)
+            times.append(line.place(number * 6000 + (90_000 if number >= 50_000 else 0)))
+        steps = [after - before for before, after in pairwise(times)]
+        assert set(steps) == {6000}, "and a clock that is set is found all the same"
+
+
+def test_reordered_pictures_are_no_reset_however_far_they_lie_apart() -> None:
+    line = Timeline(clock := FakeClock(), 6000, 0, reorders=True)
+    for group in range(20):
+        for place in (16, *range(1, 16)):  # one ahead, then the fifteen between
+            clock.us += 66_667
+            assert line.place((group * 16 + place) * 6000) == (group * 16 + place) * 6000
 
 
 def test_a_pause_of_the_camera_is_a_hole_inside_the_fragment(clips: dict[str, Path]) -> None:
