@@ -6,24 +6,30 @@ writes to it only through the rules that the index itself works by: the same seg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from cluster.fsck_compare import Rows, against_anchors, against_rows, file_missing, unknown_gaps
+from cluster.fsck_compare import (
+    Rows,
+    against_anchors,
+    against_order,
+    against_rows,
+    file_missing,
+    stretch_fault,
+    stretches_agree,
+    unknown_gaps,
+)
+from cluster.fsck_rows import LedgerRows
 from orvault.clock import Clock
 from orvault.container.enrolment import EnrolledNodes
 from orvault.container.gap import Gap
-from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Run
-from orvault.custody.recorded import StoredSegment
 from orvault.custody.rows import UnitsOfWork
-from orvault.custody.scope import EVERYTHING
 from orvault.custody.service import CustodyService
-from orvault.custody.text import MAX_TIME_US
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError
 from orvault.recording.destroying import DestroyedCases
 from orvault.recording.folders import listed, run_folders
 from orvault.recording.fsck import (
@@ -38,9 +44,19 @@ from orvault.recording.fsck import (
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore, segments_in
 
-ROWS = 500  # read at once
 BATCH = 64  # indexed at once
-CASES = 200
+MAX_NUMBER = 10**12 - 1  # what a segment's file can be named
+# Told already, and the stretches follow the rows.
+_ROWS_DIFFER = {
+    FaultKind.NOT_INDEXED,
+    FaultKind.ROW_DIFFERS,
+    FaultKind.CUT_OFF,
+    FaultKind.CHAIN,
+    FaultKind.ANCHOR,
+}
+
+# What leaves it open whose footage this is, or whether it is all of one recording.
+_DOUBTS = {FaultKind.ALTERED, FaultKind.CHAIN, FaultKind.MISPLACED, FaultKind.UNTRUSTED}
 
 Step = Callable[[str], None]
 
@@ -56,12 +72,26 @@ class Report:
     indexed: int = 0
     gaps_indexed: int = 0
     removed: int = 0
+    joined: int = 0
+    adopted: int = 0
+    not_checked: dict[str, int] = field(
+        default_factory=dict
+    )  # by node: rows whose files nobody could look for
 
     def to_json(self) -> dict[str, object]:
         """For programs."""
-        repaired = {"gaps": self.gaps_indexed, "removed": self.removed, "segments": self.indexed}
-        looked = {"gaps": self.gaps, "runs": self.runs, "segments": self.segments}
-        return {"checked": looked, "faults": [each.to_json() for each in self.faults], "repaired": repaired}
+        return {
+            "checked": {"gaps": self.gaps, "runs": self.runs, "segments": self.segments},
+            "faults": [each.to_json() for each in self.faults],
+            "not_checked": self.not_checked,
+            "repaired": {
+                "gaps": self.gaps_indexed,
+                "removed": self.removed,
+                "runs": self.adopted,
+                "segments": self.indexed,
+                "stretches": self.joined,
+            },
+        }
 
 
 class SiteCheck:
@@ -74,10 +104,13 @@ class SiteCheck:
         nodes: EnrolledNodes,
         clock: Clock,
         keys: set[str] | None,
+        adopt: bool = False,
     ) -> None:
+        self._adopt = adopt
         self._custody, self._uow, self._nodes, self._clock, self._keys = custody, uow, nodes, clock, keys
         self.report = Report()
         self._tell = self.report.faults.append
+        self._ledger = LedgerRows(uow, self._tell)
 
     def check(self, stores: dict[str, Path], case_id: str | None, repair: bool, step: Step) -> Report:
         """Check these nodes' stores (name -> root), or what they hold of one case; `step` hears of each run."""
@@ -93,7 +126,7 @@ class SiteCheck:
                     step("/".join(name))
                     seen.add(name.run_id)
                     self._check_run(node_id, root, folder, gaps.pop(name, []), repair)
-        for run in self._runs(case_id):
+        for run in self._ledger.runs(case_id):
             if run.run_id not in seen and not self._destroyed([run.case_id]):
                 self._check_lost_run(run, stores)
         return self.report
@@ -127,13 +160,16 @@ class SiteCheck:
     def _check_run(self, node_id: str, root: Path, folder: Path, gaps: list[Gap], repair: bool) -> None:
         name = RunName(*folder.relative_to(root).parts)
         numbers = [int(path.stem) for path in listed(segments_in, folder, root, lambda _path, _error: None)]
-        rows = self._rows_of(name, numbers)
+        rows = self._ledger.of(name, numbers)
         by = Yardstick(node_id, self._nodes, lambda seen: self._first_seen(seen, rows), self._keys)
         found = NodeCheck(root, by).run(folder, gaps, rows.segments)
         self.report.runs += 1
         self.report.segments += len(found.numbers)
         self.report.gaps += len(found.told)
         faults = [*found.faults, *against_rows(root, found, rows), *against_anchors(folder, found, rows)]
+        faults += against_order(folder, found, rows)
+        if not any(fault.kind in _ROWS_DIFFER for fault in faults):
+            faults += self._stretch_faults(folder, name.run_id, rows, repair)
         if repair:
             faults = self._repair(root, found, rows, faults)
         # What a running site indexed while its disk was read is not missing.
@@ -159,8 +195,25 @@ class SiteCheck:
                     return uow.segments.digest_of(record.header.meta.segment_id) == record.digest
         return False
 
+    def _stretch_faults(self, folder: Path, run_id: str, rows: Rows, repair: bool) -> list[Fault]:
+        """Stretches that are wrong, unless they were mended; a running site may write while they are read."""
+        if not rows.whole or stretches_agree(rows.segments, rows.stretches):
+            return []
+        with self._uow(read_only=not repair) as uow:
+            every = {one.header.meta.sequence: one for one in uow.segments.following(run_id, -1, MAX_NUMBER)}
+            if stretches_agree(every, uow.segments.stretches_of(run_id)):
+                return []
+            if not repair:
+                return [stretch_fault(folder)]
+            uow.segments.join_anew(run_id)
+            self.report.joined += 1
+            uow.commit()
+        return []
+
     def _repair(self, root: Path, found: RunOnDisk, rows: Rows, faults: list[Fault]) -> list[Fault]:
         """Rows and gaps that the ledger lacks, and leftovers; the faults that remain."""
+        if self._adopt and rows.run is None and found.segments:
+            self._adopt_run(root, found, rows)
         mended: set[str] = set()
         wanting = {fault.where for fault in faults if fault.kind is FaultKind.NOT_INDEXED}
         missing = iter([r for r in found.segments if str(root / r.path) in wanting])
@@ -179,6 +232,23 @@ class SiteCheck:
         still = [f for f in faults if f.kind is not FaultKind.NOT_INDEXED or f.where not in mended] + refusals
         return self._repair_gaps(found, rows, self._remove_leftovers(root, found, rows, still))
 
+    def _adopt_run(self, root: Path, found: RunOnDisk, rows: Rows) -> None:
+        """Make a run that the ledger lacks, where nothing about its files is in doubt."""
+        where = str(root.joinpath(*found.name))
+        if doubts := sorted({fault.kind.value for fault in found.faults if fault.kind in _DOUBTS}):
+            what = f"Its run is not adopted: {', '.join(doubts)}."
+            self._tell(Fault(FaultKind.REFUSED, where, what, _NOT_ADOPTED))
+            return
+        try:
+            self._custody.adopt_run(found.segments, self._nodes)
+        except OrvaultError as error:
+            what = f"Its run is not adopted: {error.message}"
+            self._tell(Fault(FaultKind.REFUSED, where, what, _NOT_ADOPTED))
+            return
+        self.report.adopted += 1
+        with self._uow(read_only=True) as uow:
+            rows.run = uow.runs.get(found.name.run_id)
+
     def _repair_gaps(self, found: RunOnDisk, rows: Rows, faults: list[Fault]) -> list[Fault]:
         if rows.run is None:
             return faults
@@ -194,82 +264,23 @@ class SiteCheck:
         gone = {str(root / path) for path in removed}
         return [fault for fault in faults if fault.where not in gone]
 
-    def _rows_of(self, name: RunName, numbers: Sequence[int]) -> Rows:
-        rows = Rows()
-        with self._uow(read_only=True) as uow:
-            rows.run = uow.runs.get(name.run_id)
-            known = uow.gaps.of(name.case_id, name.camera_id, 0, MAX_TIME_US)
-            rows.gaps = [gap for gap in known if gap.run_id == name.run_id]
-            anchors = anchors_of(uow, name.case_id)
-        rows.anchors = list(anchors.of(name.run_id))
-        if anchors.broken_seq is not None:
-            self._broken_history(anchors.broken_seq)
-        for row in self._segments(name.run_id, max(numbers, default=-1)):
-            rows.segments[row.header.meta.sequence] = row
-        return rows
-
-    def _broken_history(self, seq: int) -> None:
-        fault = Fault(FaultKind.HISTORY, f"history {seq}", "This entry is not what was written.", _HISTORY)
-        if fault not in self.report.faults:
-            self._tell(fault)
-
-    def _segments(self, run_id: str, last: int) -> Iterator[StoredSegment]:
-        """The rows of a run, by number; what cannot be read is told and passed over."""
-        at = -1
-        while True:
-            try:
-                with self._uow(read_only=True) as uow:
-                    page = uow.segments.following(run_id, at, at + ROWS) or uow.segments.following(run_id, at)
-            except OrvaultError as error:
-                if error.kind is not ErrorKind.INTERNAL:
-                    raise
-                page = self._singly(run_id, at, max(last, at + ROWS))
-            if not page:
-                return
-            yield from page
-            at = page[-1].header.meta.sequence
-
-    def _singly(self, run_id: str, after: int, upto: int) -> list[StoredSegment]:
-        found: list[StoredSegment] = []
-        for number in range(after + 1, upto + 1):
-            try:
-                with self._uow(read_only=True) as uow:
-                    found += uow.segments.following(run_id, number - 1, number)
-            except OrvaultError as error:
-                if error.kind is not ErrorKind.INTERNAL:
-                    raise
-                where = f"{error.where} (run {run_id}, number {number})"
-                self._tell(Fault(FaultKind.ROW_UNREADABLE, where, error.message, _ROW))
-        return found
-
-    def _runs(self, case_id: str | None) -> Iterator[Run]:
-        """Every run that the ledger knows."""
-        before = ""
-        while True:
-            with self._uow(read_only=True) as uow:
-                if case_id is not None:
-                    yield from uow.runs.of_case(case_id)
-                    return
-                cases = uow.cases.page(EVERYTHING, None, CASES, before)
-                runs = [run for case in cases for run in uow.runs.of_case(case.case_id)]
-            if not cases:
-                return
-            yield from runs
-            before = cases[-1].case_id
-
     def _check_lost_run(self, run: Run, stores: dict[str, Path]) -> None:
         """A run without a folder on these disks: its rows tell which node should have it."""
         name = RunName(run.case_id, run.camera_id, run.run_id)
-        rows = self._rows_of(name, ())
+        rows = self._ledger.of(name, ())
         for row in rows.segments.values():
-            root = stores.get(row.header.meta.node_id)
-            if root is not None:
+            node_id = row.header.meta.node_id
+            if (root := stores.get(node_id)) is not None:
                 self._tell(file_missing(root, row))
+            else:
+                self.report.not_checked[node_id] = self.report.not_checked.get(node_id, 0) + 1
 
 
 _DESTROYED = (
     "A running site removes them by itself, as does `orvault fsck --repair` once the receipt is signed."
 )
-_REFUSED = "It stays on the disk. A run that the ledger does not know needs the ledger's back-up."
-_HISTORY = "Have an auditor check history (`orvault history verify`) before anything of this case leaves."
-_ROW = "Bring the ledger back from its back-up, then `orvault fsck --repair` adds what is newer."
+_REFUSED = (
+    "It stays on the disk. A run that the ledger does not know is taken in by `orvault fsck --repair --adopt`, "
+    "or comes back with a newer back-up of the ledger."
+)
+_NOT_ADOPTED = "It stays on the disk. Settle that first, or bring a newer back-up of the ledger back."

@@ -27,30 +27,44 @@ def fsck(
     repair: Annotated[
         bool, typer.Option("--repair", help="Tell the ledger what it lacks, and remove what crashes left.")
     ] = False,
+    adopt: Annotated[
+        bool,
+        typer.Option(
+            "--adopt",
+            help="With --repair: also make runs that the ledger lacks (it came back from a back-up), from what"
+            " enrolled nodes signed.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One line of JSON.")] = False,
 ) -> None:
     """Hold disks, ledger and history against each other, and name every fault.
 
     Reads only, unless told to repair; the site may run meanwhile. Ends with 10 where something was altered or is not
-    believed, 11 where something is missing, damaged or not in order.
+    believed, 11 where something is missing, damaged or not in order, or lies on a disk that is not here (unless
+    --node left it out).
     """
     with errors_in_words():
         settings = settings_of(config)
-        report = check_site(settings, node or [], case, repair)
+        if adopt and not repair:
+            message = "Runs are adopted by a repair only."
+            raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="--adopt", advice="Add --repair.")
+        report = check_site(settings, node or [], case, repair, adopt)
         if as_json:
             typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
         else:
             _show(report)
-        if report.faults:
+        if report.faults or report.not_checked:
             raise typer.Exit(_exit_code(report.faults))
 
 
-def check_site(settings: Settings, nodes: list[str], case_id: str | None, repair: bool) -> Report:
+def check_site(
+    settings: Settings, nodes: list[str], case_id: str | None, repair: bool, adopt: bool = False
+) -> Report:
     """Check the disks of these nodes (none named: all) as far as they can be reached from here.
 
     Errors: BAD_SETTINGS, UNAVAILABLE (the ledger), NOT_FOUND for a node that has no segments here.
     """
-    check = _check_of(settings)
+    check = _check_of(settings, adopt)
     stores = _stores(settings, nodes)
     with progress() as bar:
         task = bar.add_task("checking", total=None)
@@ -58,10 +72,13 @@ def check_site(settings: Settings, nodes: list[str], case_id: str | None, repair
         def step(run: str) -> None:
             bar.update(task, description=run, advance=1)
 
-        return check.check(stores, case_id, repair, step)
+        report = check.check(stores, case_id, repair, step)
+    if nodes:
+        report.not_checked.clear()  # they were left out on purpose
+    return report
 
 
-def _check_of(settings: Settings) -> SiteCheck:
+def _check_of(settings: Settings, adopt: bool) -> SiteCheck:
     from cluster import services
     from cluster.custody import open_custody
     from cluster.fsck import SiteCheck
@@ -72,7 +89,7 @@ def _check_of(settings: Settings) -> SiteCheck:
     custody = open_custody(address, services.camera_ids(settings))
     enrolled = services.enrolment_files(settings).load()
     uow = open_ledger(address.resolve()).uow
-    return SiteCheck(custody, uow, enrolled, SystemClock(), _known_keys(settings))
+    return SiteCheck(custody, uow, enrolled, SystemClock(), _known_keys(settings), adopt)
 
 
 def _stores(settings: Settings, nodes: list[str]) -> dict[str, Path]:
@@ -109,13 +126,20 @@ def _show(report: Report) -> None:
     for fault in report.faults:
         out.print(f"[bold]{fault.kind.value}[/]", end="  ")
         out.print(f"{fault.where}\n    {fault.what}\n    {fault.advice}", markup=False, soft_wrap=True)
-    if report.indexed or report.gaps_indexed or report.removed:
+    if report.indexed or report.gaps_indexed or report.removed or report.joined or report.adopted:
         out.print(
-            f"Repaired: {report.indexed} segments and {report.gaps_indexed} gaps told to the ledger,"
-            f" {report.removed} leftovers removed."
+            f"Repaired: {report.adopted} runs adopted, {report.indexed} segments and {report.gaps_indexed} gaps"
+            f" told to the ledger, {report.removed} leftovers removed, stretches of {report.joined} runs made anew."
+        )
+    for node_id, count in sorted(report.not_checked.items()):
+        out.print(
+            f"Not checked: {count} segments of {node_id}, whose disk is not here. Run it there (--node {node_id}).",
+            markup=False,
+            soft_wrap=True,
         )
     looked = f"{report.segments} segments and {report.gaps} gaps in {report.runs} runs"
-    verdict = f"{len(report.faults)} faults." if report.faults else "everything is in order."
+    well = "what was checked is in order." if report.not_checked else "everything is in order."
+    verdict = f"{len(report.faults)} faults." if report.faults else well
     out.print(f"{looked}: {verdict}")
 
 

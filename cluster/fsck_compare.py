@@ -5,15 +5,18 @@ Which rows and which files, `cluster/fsck.py` finds; what was told of a file alr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
+from orvault.clock import US_PER_S
 from orvault.container.gap import Gap
 from orvault.custody.anchors import Anchor
 from orvault.custody.case import Run
-from orvault.custody.recorded import StoredGap, StoredSegment
-from orvault.recording.fsck import Fault, FaultKind, RunOnDisk
+from orvault.custody.recorded import StoredGap, StoredSegment, Stretch
+from orvault.recording.fsck import HOLE_ADVICE, Fault, FaultKind, RunOnDisk, told_us
+from orvault.recording.recorder import GAP_US
 from orvault.recording.records import SegmentRecord
 
 
@@ -25,6 +28,8 @@ class Rows:
     segments: dict[int, StoredSegment] = field(default_factory=dict)
     gaps: list[StoredGap] = field(default_factory=list)
     anchors: list[Anchor] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
+    whole: bool = True  # whether every row of a segment could be read
 
 
 def against_rows(root: Path, found: RunOnDisk, rows: Rows) -> Iterator[Fault]:
@@ -80,6 +85,46 @@ def against_anchors(folder: Path, found: RunOnDisk, rows: Rows) -> Iterator[Faul
         yield Fault(FaultKind.CUT_OFF, str(folder), what, _COPY)
 
 
+def against_order(folder: Path, found: RunOnDisk, rows: Rows) -> Iterator[Fault]:
+    """Time between a run's start and its first segment, or its last and its stop, that no gap record tells of.
+
+    Between segments `orvault.recording.fsck` looks. A run that is still open has no end yet.
+    """
+    run, times = rows.run, {one.header.meta.sequence: one.header.meta for one in found.segments}
+    if run is None or not times:
+        return
+    first, last = times.get(0), times[max(times)]
+    if first is not None:
+        silent = first.start_us - run.started_us - told_us(found.gaps, run.started_us, first.start_us)
+        if silent > GAP_US:
+            what = f"Of its beginning, {silent / 1e6:.1f} s are missing and no gap record tells of them."
+            yield Fault(FaultKind.HOLE, str(folder), what, HOLE_ADVICE)
+    # One that is there and faulty, or known and gone, was told already; so was a run that was cut off.
+    if run.open or run.stop_ordered_us is None or last.sequence < max([*found.numbers, *rows.segments]):
+        return
+    end_us = run.stop_ordered_us
+    silent = end_us - last.end_us - told_us(found.gaps, last.end_us, end_us)
+    if silent > GAP_US + _CLOCKS_US:
+        what = f"Of its end, {silent / 1e6:.1f} s are missing and no gap record tells of them."
+        yield Fault(FaultKind.HOLE, str(folder), what, HOLE_ADVICE)
+
+
+def stretches_agree(segments: Mapping[int, StoredSegment], stretches: Sequence[Stretch]) -> bool:
+    """Whether a run's stretches hold each of its segments once, and are what those come to."""
+    numbers = [number for one in stretches for number in range(one.first_sequence, one.last_sequence + 1)]
+    if sorted(numbers) != sorted(segments):
+        return False
+    alone = {number: Stretch.of(segment) for number, segment in segments.items()}
+    own = (range(one.first_sequence, one.last_sequence + 1) for one in stretches)
+    return [reduce(Stretch.joined, map(alone.__getitem__, each)) for each in own] == list(stretches)
+
+
+def stretch_fault(folder: Path) -> Fault:
+    """The fault of a run whose stretches say otherwise than its segments."""
+    what = "The stretches that lists, searches and retention go by are not what its segments come to."
+    return Fault(FaultKind.STRETCH, str(folder), what, _STRETCH)
+
+
 def unknown_gaps(found: RunOnDisk, rows: Rows) -> list[Gap]:
     """Gap records that the ledger has no row of."""
     known = {(gap.from_us, gap.to_us) for gap in rows.gaps}
@@ -92,6 +137,8 @@ def file_missing(root: Path, row: StoredSegment) -> Fault:
     return Fault(FaultKind.FILE_MISSING, str(root / row.path), what, _COPY)
 
 
+_CLOCKS_US = 5 * US_PER_S  # the stop is timed by the server's clock, the last picture by the node's
+_STRETCH = "`orvault fsck --repair` makes them anew."
 _INDEX = "`orvault fsck --repair` tells the ledger of it; a node that starts offers what was never confirmed."
 _DIFFERS = "Keep both, and find out which of them was changed: the segment's signature stands, see history."
 _COPY = "Look for it on copies of this disk and bring it back; exports leave out what is not there."

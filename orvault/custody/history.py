@@ -56,6 +56,7 @@ class Act(StrEnum):
     RECORDING_STOP_ORDERED = "recording-stop-ordered"
     RECORDING_STOPPED = "recording-stopped"
     RECORDING_STRAY = "recording-stray"
+    RUN_ADOPTED = "run-adopted"
     RECORDING_LATE = "recording-late"
     CASE_UNRECORDED = "case-unrecorded"
     CAMERA_LOST = "camera-lost"

@@ -18,7 +18,15 @@ from orvault.custody.directory import DirectoryRows
 from orvault.custody.history import Act, Detail, Entry
 from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
-from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredGap, StoredSegment, Volume
+from orvault.custody.recorded import (
+    RunSummary,
+    SegmentLike,
+    Span,
+    StoredGap,
+    StoredSegment,
+    Stretch,
+    Volume,
+)
 from orvault.custody.request import ExportRequest
 from orvault.custody.request_rows import RequestRows
 from orvault.custody.retention import RetentionRows
@@ -92,6 +100,7 @@ class RunRows(Protocol):
     def recording(self) -> Sequence[Run]: ...  # noqa: D102
     def stopping(self) -> Sequence[Run]: ...  # noqa: D102
     def last_epoch(self, camera_id: str) -> int: ...  # noqa: D102
+    def at_epoch(self, camera_id: str, epoch: int) -> Run | None: ...  # noqa: D102
 
 
 class SegmentRows(Protocol):
@@ -121,6 +130,11 @@ class SegmentRows(Protocol):
 
     def following(self, run_id: str, after: int, upto: int | None = None) -> Sequence[StoredSegment]:
         """The run's segments behind the number `after`, as far as the number `upto`; None: the next one."""
+        ...
+
+    def stretches_of(self, run_id: str) -> Sequence[Stretch]: ...  # noqa: D102
+    def join_anew(self, run_id: str) -> None:
+        """Make the run's stretches anew, from its segments."""
         ...
 
     def put_slots(self, segment_id: str, slots: Sequence[KeySlot]) -> bool:

@@ -227,6 +227,12 @@ class Runs:
         query = select(t.runs).where(r.open_camera_id.is_not(None), r.stop_ordered_us.is_not(None))
         return [_run(row) for row in self._db.execute(query).mappings()]
 
+    def at_epoch(self, camera_id: str, epoch: int) -> Run | None:
+        """The camera's run with this epoch."""
+        query = select(t.runs).where(t.runs.c.camera_id == camera_id, t.runs.c.epoch == epoch)
+        row = self._db.execute(query).mappings().first()
+        return None if row is None else _run(row)
+
     def last_epoch(self, camera_id: str) -> int:
         """The camera's highest epoch, 0 before its first run."""
         query = select(func.max(t.runs.c.epoch)).where(t.runs.c.camera_id == camera_id)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from orvault.container.canonical import Fields
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SegmentHeader
-from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredSegment, Volume
+from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredSegment, Stretch, Volume
 from orvault.custody.request import ExportRequest
 from orvault.custody.scope import Reach
 from orvault.errors import ErrorKind
@@ -19,6 +19,7 @@ from orvault.ledger.stretches import Stretches
 from orvault.ledger.summaries import summaries
 
 _IDS_AT_ONCE = 500
+_LAST_NUMBER = (1 << 63) - 1
 
 
 class Segments:
@@ -108,6 +109,15 @@ class Segments:
     def spans(self, case_id: str, camera_id: str) -> Sequence[Span]:
         """What the camera recorded under the case, joined to stretches."""
         return Stretches(self._db).spans(case_id, camera_id)
+
+    def stretches_of(self, run_id: str) -> Sequence[Stretch]:
+        """The run's stretches, by number."""
+        return Stretches(self._db).of_run(run_id)
+
+    def join_anew(self, run_id: str) -> None:
+        """Make the run's stretches anew, from its segments."""
+        every = self.following(run_id, -1, _LAST_NUMBER)
+        Stretches(self._db).make_anew(run_id, every)
 
     def known_in(self, request: ExportRequest, segment_ids: Sequence[str]) -> set[str]:
         """Those of the ids that belong to the request's case, cameras and period."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -42,6 +42,18 @@ class Stretches:
             self._extend(before.joined(new))
         else:
             self._add(new, segment)
+
+    def of_run(self, run_id: str) -> list[Stretch]:
+        """The run's stretches, by number."""
+        s = stretches.c
+        query = select(stretches).where(s.run_id == run_id).order_by(s.first_sequence)
+        return [stretch_of(row) for row in self._db.execute(query).mappings()]
+
+    def make_anew(self, run_id: str, segments: Iterable[SegmentLike]) -> None:
+        """The run's stretches from its segments, given by number, in place of those that are there."""
+        self._db.execute(delete(stretches).where(stretches.c.run_id == run_id))
+        for segment in segments:
+            self.take_in(segment)
 
     def spans(self, case_id: str, camera_id: str) -> Sequence[Span]:
         """What the camera recorded under the case, joined over runs."""

@@ -52,6 +52,7 @@ class FaultKind(StrEnum):
     ROW_UNREADABLE = "row-unreadable"
     GAP_NOT_INDEXED = "gap-not-indexed"
     GAP_MISSING = "gap-missing"
+    STRETCH = "stretch"
     ANCHOR = "anchor"
     CUT_OFF = "cut-off"
     HISTORY = "history"
@@ -196,11 +197,11 @@ class NodeCheck:
             if second.header.meta.sequence != first.header.meta.sequence + 1:
                 continue
             begin, end = first.header.meta.end_us, second.header.meta.start_us
-            silent = (end - begin) - _told(found.gaps, begin, end)
+            silent = (end - begin) - told_us(found.gaps, begin, end)
             if silent > GAP_US:
                 where = str(folder / f"{second.header.meta.sequence:06d}.seg")
                 what = f"Before it, {silent / 1e6:.1f} s are missing and no gap record tells of them."
-                yield Fault(FaultKind.HOLE, where, what, _HOLE)
+                yield Fault(FaultKind.HOLE, where, what, HOLE_ADVICE)
 
 
 def gaps_by_run(root: Path, tell: Callable[[Fault], None]) -> dict[RunName, list[Gap]]:
@@ -215,7 +216,7 @@ def gaps_by_run(root: Path, tell: Callable[[Fault], None]) -> dict[RunName, list
     return found
 
 
-def _told(gaps: Sequence[Gap], begin_us: int, end_us: int) -> int:
+def told_us(gaps: Sequence[Gap], begin_us: int, end_us: int) -> int:
     """How much of begin-end the gap records cover, each moment once."""
     covered, at = 0, begin_us
     for gap in sorted(gaps, key=lambda each: each.from_us):
@@ -263,7 +264,7 @@ _UNTRUSTED = (
 _SLOTS = "Bring the sidecar back from a copy. The ledger has the segment's slots too, if it was indexed."
 _KEYS = "If the case's key was destroyed on purpose, this is how it shows; else look for the right key store."
 _CHAIN = "Look for what is missing or out of place on this disk and its copies; exports leave this place out."
-_HOLE = "Find out what happened then, and write it into the case's papers: the recording does not say."
+HOLE_ADVICE = "Find out what happened then, and write it into the case's papers: the recording does not say."
 _FOREIGN = "Find out who put it there, and move it away."
 _REPAIR = "`orvault fsck --repair` removes it."
 _BY_ERROR = {

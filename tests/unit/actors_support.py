@@ -448,7 +448,11 @@ class Site:
         return self.tools.packages
 
     def record(
-        self, number: str = "2026-1", count: int = 2, cameras: tuple[tuple[str, str], ...] = (WALL,)
+        self,
+        number: str = "2026-1",
+        count: int = 2,
+        cameras: tuple[tuple[str, str], ...] = (WALL,),
+        lasts_s: float = 60.0,
     ) -> Case:
         """A closed case; each camera recorded so many fragments of its clip, all sealed and indexed."""
         world = self.world
@@ -456,7 +460,7 @@ class Site:
         world.custody.start_recording(world.manager, case.case_id, [camera for camera, _ in cameras])
         for camera, clip_name in cameras:
             self._seal(world.recorders.orders[camera], fragments(clip_name)[:count])
-        world.clock.us += 60 * US_PER_S
+        world.clock.us += round(lasts_s * US_PER_S)
         return world.custody.close_case(world.manager, case.case_id).view.case
 
     def _seal(self, told: StartOrder, several: Sequence[Fragment]) -> None:

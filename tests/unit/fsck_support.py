@@ -61,9 +61,11 @@ class Recorded:
             enrolled,  # type: ignore[arg-type]
             world.clock,
             changes.get("keys", keys),  # type: ignore[arg-type]
+            bool(changes.get("adopt", False)),
         )
         case_id = changes.get("case_id")
-        return check.check(self.stores, case_id, repair, lambda _run: None)  # type: ignore[arg-type]
+        stores = changes.get("stores", self.stores)
+        return check.check(stores, case_id, repair, lambda _run: None)  # type: ignore[arg-type]
 
     def gap(self, begin_s: int = 100) -> Gap:
         run = SegmentStore(self.site.node.root).record(self._path(0)).header.meta
@@ -77,7 +79,7 @@ class Recorded:
 
 def make_recorded(folder: Path) -> Recorded:
     site = make_site(folder)
-    case = site.record(count=COUNT)
+    case = site.record(count=COUNT, lasts_s=2.0 * COUNT)
     return Recorded(site, case)
 
 

@@ -61,6 +61,10 @@ FAULTS: list[tuple[str, Callable[[Recorded], object], FaultKind, str]] = [
     ("stranger", lambda r: r.file(0).with_name("notes.txt").write_text("x"), FaultKind.FOREIGN, "notes.txt"),
     ("row", lambda r: r.sql("UPDATE segments SET bytes = 1 WHERE sequence = 2"), FaultKind.ROW_DIFFERS, "000002.seg"),
     ("gap not indexed", lambda r: GapStore(r.site.node.root).write(r.gap()), FaultKind.GAP_NOT_INDEXED, ""),
+    ("stretch", lambda r: r.sql("UPDATE stretches SET end_us = end_us + 1"), FaultKind.STRETCH, ""),
+    ("stretch gone", lambda r: r.sql("DELETE FROM stretches"), FaultKind.STRETCH, ""),
+    ("begun late", lambda r: r.sql("UPDATE runs SET started_us = started_us - 3000000"), FaultKind.HOLE, ""),
+    ("ended", lambda r: r.sql("UPDATE runs SET stop_ordered_us = stop_ordered_us + 9000000"), FaultKind.HOLE, ""),
     ("gap record gone", lambda r: r.site.world.custody.record_gap(r.gap()), FaultKind.GAP_MISSING, ""),
 ]  # fmt: skip
 
@@ -121,6 +125,41 @@ def test_a_hole_that_no_gap_record_tells_of_is_named_until_one_does(recorded: Re
     GapStore(site.node.root).write(gap)
     site.world.custody.record_gap(gap)
     assert named(recorded.check()) == []
+
+
+def test_time_missing_at_either_end_of_a_run_is_named_until_a_gap_record_tells_of_it(
+    recorded: Recorded,
+) -> None:
+    recorded.sql(
+        "UPDATE runs SET started_us = started_us - 30000000, stop_ordered_us = stop_ordered_us + 40000000"
+    )
+    begin, end = recorded.check().faults
+    assert "Of its beginning, 30.0 s are missing" in begin.what and "Of its end, 40.0 s" in end.what
+    meta = recorded.gap().from_us - 100 * US_PER_S
+    run = recorded.gap()
+    for from_us, to_us in ((meta - 30 * US_PER_S, meta), (meta + 8 * US_PER_S, meta + 48 * US_PER_S)):
+        gap = signed_gap(
+            Gap(run.camera_id, run.case_id, run.run_id, from_us, to_us, "away"), recorded.site.node.identity
+        )
+        GapStore(recorded.site.node.root).write(gap)
+        recorded.site.world.custody.record_gap(gap)
+    assert named(recorded.check()) == []
+
+
+def test_a_run_that_still_records_has_no_end_to_miss(recorded: Recorded) -> None:
+    recorded.sql(
+        "UPDATE runs SET stop_ordered_us = NULL, stop_reason = NULL, stop_ordered_by = NULL, stopped_us = NULL,"
+        " open_camera_id = camera_id"
+    )
+    recorded.site.world.clock.us += 3600 * US_PER_S
+    assert named(recorded.check()) == []
+
+
+def test_rows_of_a_node_whose_disk_is_not_here_are_counted_and_not_passed_over(recorded: Recorded) -> None:
+    report = recorded.check(stores={})
+    assert report.faults == [] and report.not_checked == {"node-1": COUNT}
+    assert report.to_json()["not_checked"] == {"node-1": COUNT}
+    assert recorded.check().not_checked == {}
 
 
 def test_a_ledger_that_does_not_answer_is_an_error_and_no_fault(

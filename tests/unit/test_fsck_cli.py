@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cluster.cli import app
+from cluster.fsck import Report, SiteCheck
 from cluster.services import ledger_address
 from cluster.settings import Settings, load_settings
 from orvault.ledger.migrate import migrate
@@ -62,6 +63,27 @@ def test_a_fault_is_named_with_path_what_and_advice_and_ends_with_its_code(confi
     assert run(config, "--repair").exit_code == 10
     assert [path.name for path in folder.iterdir()] == ["000000.seg"]
     assert run(config, "--case", "case-2").exit_code == 0
+
+
+def test_what_lies_on_a_disk_that_is_not_here_is_counted_and_ends_with_a_code(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_self: object, *_: object) -> Report:
+        return Report(not_checked={"client-1": 7})
+
+    monkeypatch.setattr(SiteCheck, "check", away)
+    result = run(config)
+    assert result.exit_code == 11 and "Not checked: 7 segments of client-1" in result.stdout
+    assert "everything" not in result.stdout
+    assert json.loads(run(config, "--json").stdout)["not_checked"] == {"client-1": 7}
+    (node,) = (node.name for node in load_settings(config).nodes if "client" in node.roles)
+    assert run(config, "--node", node).exit_code == 0, "left out on purpose"
+
+
+def test_runs_are_adopted_by_a_repair_only(config: Path) -> None:
+    result = run(config, "--adopt")
+    assert result.exit_code == 1 and "--repair" in result.output
+    assert run(config, "--repair", "--adopt").exit_code == 0
 
 
 def test_a_node_that_is_not_there_is_told(config: Path) -> None:

@@ -11,7 +11,8 @@ from orvault.container.keys import KeySlot
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.anchors import anchor_heads
-from orvault.custody.case import CaseState
+from orvault.custody.case import CaseState, Run
+from orvault.custody.desks.adopting import adopt
 from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
 from orvault.custody.desks.switching import view_in
 from orvault.custody.history import Act
@@ -99,6 +100,20 @@ class RecordingDesk(Desk):
                 added += 1
             uow.commit()
         return IndexReport(added, known, tuple(refused))
+
+    def adopt_run(self, segments: Sequence[SegmentLike], sealers: Sealers) -> Run:
+        """Make the run of these segments, which the ledger lacks because it came back from a back-up; it is over.
+
+        The caller has verified their signatures and chain. Their case must be known and have been armed: who armed it
+        stands for the start. Errors: CONFLICT, in words, where something does not fit; UNTRUSTED (the node).
+        """
+        now = self._clock.now_us()
+        for segment in segments:
+            sealers.check_first_seen(segment.header, now)
+        with self._uow() as uow:
+            run = adopt(uow, segments, now)
+            uow.commit()
+        return run
 
     def anchor_moved_runs(self) -> int:
         """Write the head of every run that moved since its last anchor into history; how many that were.
