@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -74,12 +75,14 @@ def why_missing() -> str:
 
 
 def start(
-    clips: Mapping[str, Path],
+    clips: Mapping[str, Path | str],
     *,
     mjpeg: Sequence[str] = (),
     sound: Sequence[str] = (),
     noise: Sequence[str] = (),
     once: Sequence[str] = (),
+    wrap: Sequence[str] = (),
+    jump_ms: Mapping[str, int] = MappingProxyType({}),
     digest: bool = False,
     user: str = "",
     password: str = "",
@@ -96,6 +99,8 @@ def start(
     command += [part for name in sound for part in ("--sound", name)]
     command += [part for name in noise for part in ("--noise", name)]
     command += [part for name in once for part in ("--once", name)]
+    command += [part for name in wrap for part in ("--wrap", name)]
+    command += [part for name, ms in jump_ms.items() for part in ("--jump", f"{name}={ms}")]
     command += ["--digest"] if digest else []
     command += ["--sent", str(sent)] if sent is not None else []
     command += ["--tls", str(tls)] if tls is not None else []
@@ -127,7 +132,7 @@ def _ready_port(process: subprocess.Popen[str]) -> int:
 
 
 @contextmanager
-def rtsp_cameras(clips: Mapping[str, Path], **options: object) -> Iterator[RtspCameras]:
+def rtsp_cameras(clips: Mapping[str, Path | str], **options: object) -> Iterator[RtspCameras]:
     """`start` for the length of a with block."""
     cameras = start(clips, **options)  # type: ignore[arg-type]  # the options are start's own
     try:

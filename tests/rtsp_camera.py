@@ -6,8 +6,9 @@ encoded anew. It listens on the loopback address and a free port, and prints `re
 `tests/rtsp.py` starts and ends it; what a client makes of the streams is tested there.
 
     rtsp_camera.py --mount cam0=clip.mp4 [--mount cam1=other.mkv] [--mjpeg NAME] [--sound NAME] [--port N]
-                   [--noise NAME] [--once NAME] [--digest] [--tls DIR] [--sent DIR]
+                   [--noise NAME] [--once NAME] [--jump NAME=MS] [--wrap NAME] [--digest] [--tls DIR] [--sent DIR]
 
+A mount of several clips (CLIP+CLIP) sends one after the other in one stream.
 With --sent, DIR/NAME.sent holds what one round of a clip sends: per picture its size (4 bytes, big-endian)
 and bytes. The user name and password that clients must show come from the environment (RTSP_CAMERA_USER,
 RTSP_CAMERA_PASSWORD), because other users of the machine can read a command line.
@@ -34,6 +35,7 @@ from gi.repository import Gio, GLib, Gst, GstApp, GstRtsp, GstRtspServer  # noqa
 
 ROLE = "viewer"
 TICK_MS = 10
+WRAP = f"timestamp-offset={2**32 - 5 * 90_000}"  # the 32 bits of RTP's time are used up after 5 s
 NAMES = {"video/x-h264": "h264", "video/x-h265": "h265"}
 
 
@@ -107,11 +109,23 @@ def load(path: str) -> Clip:
     return Clip(codec, units, units[-1].dts_ns + frame_ns)
 
 
-class Feeder:
-    """Pushes one clip's access units into one appsrc when each is due, for as long as the media lives."""
+def joined(clips: list[Clip]) -> Clip:
+    """One clip after the other."""
+    units, at_ns = [], 0
+    for clip in clips:
+        units += [AccessUnit(u.data, u.pts_ns + at_ns, u.dts_ns + at_ns, u.keyframe) for u in clip.units]
+        at_ns += clip.duration_ns
+    return Clip(clips[0].codec, units, at_ns)
 
-    def __init__(self, clip, appsrc, noise=False, once=False):
-        self.clip, self.appsrc = clip, appsrc
+
+class Feeder:
+    """Pushes one clip's access units into one appsrc when each is due, for as long as the media lives.
+
+    `jump_ms`: by how much the camera's clock is set after the first round.
+    """
+
+    def __init__(self, clip, appsrc, noise=False, once=False, jump_ms=0):
+        self.clip, self.appsrc, self.jump_ms = clip, appsrc, jump_ms
         self.next, self.loops = 0, 0
         self.noise, self.once = noise, once
         self.started_us = None
@@ -144,6 +158,8 @@ class Feeder:
         offset = self.loops * self.clip.duration_ns
         data = damaged(unit.data) if self.noise and self.next % 20 == 7 else unit.data
         buffer = Gst.Buffer.new_wrapped(data)
+        if self.loops:
+            offset += self.jump_ms * 1_000_000
         buffer.pts, buffer.dts = offset + unit.pts_ns, offset + unit.dts_ns
         if not unit.keyframe:
             buffer.set_flags(Gst.BufferFlags.DELTA_UNIT)
@@ -165,9 +181,10 @@ def damaged(data):
 class ClipFactory(GstRtspServer.RTSPMediaFactory):
     """Makes the media of one mount: a clip, with or without a sound track beside it."""
 
-    def __init__(self, clip, sound, noise, once):
+    def __init__(self, clip, sound, noise, once, jump_ms, wrap):
         super().__init__()
         self.clip, self.sound, self.noise, self.once = clip, sound, noise, once
+        self.jump_ms, self.wrap = jump_ms, wrap
         self.set_shared(False)  # every client starts at the clip's beginning
         self.set_protocols(GstRtsp.RTSPLowerTrans.TCP)
 
@@ -176,14 +193,14 @@ class ClipFactory(GstRtspServer.RTSPMediaFactory):
         video = (
             f"appsrc name=feed is-live=true format=time block=false "
             f"caps=video/x-{codec},stream-format=byte-stream,alignment=au ! {codec}parse ! "
-            f"rtp{codec}pay name=pay0 pt=96 config-interval=0"
+            f"rtp{codec}pay name=pay0 pt=96 config-interval=0 {WRAP if self.wrap else ''}"
         )
         sound = "audiotestsrc is-live=true ! audio/x-raw,rate=8000 ! alawenc ! rtppcmapay name=pay1 pt=8"
         return Gst.parse_launch(f"( {video} {sound if self.sound else ''} )")
 
     def do_configure(self, media):
         feed = media.get_element().get_by_name_recurse_up("feed")
-        feeder = Feeder(self.clip, feed, self.noise, self.once)
+        feeder = Feeder(self.clip, feed, self.noise, self.once, self.jump_ms)
         media.connect("unprepared", lambda _media: feeder.stop())
 
 
@@ -241,6 +258,16 @@ def arguments():
     parser.add_argument(
         "--once", action="append", default=[], metavar="NAME", help="this mount ends after one round"
     )
+    parser.add_argument(
+        "--jump",
+        action="append",
+        default=[],
+        metavar="NAME=MS",
+        help="this mount's clock is set after a round",
+    )
+    parser.add_argument(
+        "--wrap", action="append", default=[], metavar="NAME", help="this mount's RTP time wraps after 5 s"
+    )
     parser.add_argument("--digest", action="store_true", help="take a password by Digest only")
     parser.add_argument("--port", default="0", help="0: a free one")
     parser.add_argument("--tls", type=Path, help="folder with certificate.pem and key.pem: speak rtsps")
@@ -253,11 +280,17 @@ def main():
     options = arguments()
     Gst.init(None)
     factories = {name: mjpeg_factory() for name in options.mjpeg}
+    jumps = {name: int(ms) for name, _, ms in (jump.partition("=") for jump in options.jump)}
     for mount in options.mount:
         name, _, path = mount.partition("=")
-        clip = load(path)
+        clip = joined([load(each) for each in path.split("+")])
         factories[name] = ClipFactory(
-            clip, name in options.sound, name in options.noise, name in options.once
+            clip,
+            name in options.sound,
+            name in options.noise,
+            name in options.once,
+            jumps.get(name, 0),
+            name in options.wrap,
         )
         if options.sent:
             sent = b"".join(struct.pack(">I", len(unit.data)) + unit.data for unit in clip.units)

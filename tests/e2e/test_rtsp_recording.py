@@ -175,3 +175,39 @@ def test_ten_seconds_between_keyframes_lose_no_picture(server: RtspCameras, tmp_
     metas = recording.stop()
     assert metas[0].frames == 150 and metas[0].end_us - metas[0].start_us > 9 * US_PER_S
     assert not [gap for gap in recording.node.gaps() if gap.from_us >= metas[0].end_us]
+
+
+def whole(recording: Recording, segments: int) -> list[SegmentMeta]:
+    """A run of so many segments that follow each other without a hole, on the wall clock to its end."""
+    recording.start()
+    until(lambda: recording.segments() >= segments, "it records")
+    metas, now_us = recording.stop(), recording.clock.now_us()
+    assert all(after.start_us == before.end_us for before, after in pairwise(metas))
+    assert not [gap for gap in recording.node.gaps() if gap.from_us >= metas[0].start_us]
+    assert abs(metas[-1].end_us - now_us) < US_PER_S, "what was wrong for a moment is not wrong for good"
+    return metas
+
+
+@pytest.mark.parametrize("jump_ms", [-1500, 1500, -600_000])
+def test_a_camera_whose_clock_is_set_goes_on_without_a_hole(
+    jump_ms: int, clips: dict[str, Path], tmp_path: Path
+) -> None:
+    with rtsp_cameras({"cam": clips["cam"]}, jump_ms={"cam": jump_ms}) as server:
+        metas = whole(Recording(make_node(tmp_path), server.url("cam")), 4)
+    assert all(meta.frames == 30 for meta in metas[:-1]), "no picture is lost or mixed up"
+
+
+def test_rtp_time_that_wraps_moves_nothing(clips: dict[str, Path], tmp_path: Path) -> None:
+    with rtsp_cameras({"cam": clips["cam"]}, wrap=["cam"]) as server:
+        metas = whole(Recording(make_node(tmp_path), server.url("cam")), 4)
+    assert all(meta.frames == 30 for meta in metas[:-1])
+
+
+def test_a_size_that_changes_in_the_stream_begins_a_segment_and_loses_nothing(
+    clips: dict[str, Path], tmp_path: Path
+) -> None:
+    with rtsp_cameras({"cam": f"{clips['cam']}+{clips['large']}"}) as server:
+        metas = whole(Recording(make_node(tmp_path), server.url("cam")), 7)
+    sizes = [(meta.width, meta.height) for meta in metas]
+    assert (320, 240) in sizes and (640, 480) in sizes
+    assert sum(before != after for before, after in pairwise(sizes)) >= 2, "there and back"

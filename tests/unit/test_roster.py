@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from actors import facades, handles
+from actors.camera import CameraFeed
 from actors.fingerprint import fingerprint
 from actors.handles import Starting
 from cluster import roster
@@ -53,3 +54,23 @@ def test_another_setting_makes_another_actor_and_leaves_the_rest(
     before = made(tmp_path, monkeypatch)
     after = made(tmp_path, monkeypatch, GOOD + "\nexport:\n  encoder_crf: 31\n")
     assert {name for name in before if before[name] != after[name]} == {facades.EXPORT}
+
+
+def test_who_looks_gets_the_smaller_stream_and_who_records_the_whole_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, smaller = "rtsp://camera.example/stream", "rtsp://camera.example/small"
+    given: dict[str, tuple[object, ...]] = {}
+
+    def start(name: str, *made_of: object, **_named: object) -> Starting:
+        given[name] = made_of
+        return Starting(name, None)
+
+    monkeypatch.setattr(handles, "start", start)
+    config = tmp_path / "ray_config.yaml"
+    config.write_text(GOOD.replace(f"source: {source}", f"source: {source}\n    sub_source: {smaller}"))
+    settings = load_settings(config)
+    roster.start_actors(settings, [facts_of(n.name, node_resources(n.name, n.roles)) for n in settings.nodes])
+    (recording,) = (each for each in given[facades.camera_name("cam-1")] if isinstance(each, CameraFeed))
+    (feeds,) = (each for each in given[facades.VIEWING] if isinstance(each, tuple))
+    assert recording.source == source and [feed.source for feed in feeds] == [smaller]
