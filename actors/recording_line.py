@@ -260,8 +260,8 @@ class RecordingLine:
             self.segments, self.last_us = tail.next_sequence, tail.end_us
 
     def _tail_on_disk(self, order: RecordingOrder) -> Tail:
-        run = order.case_id, order.camera_id, order.run_id
-        return self._patiently(partial(self._keeper.tail, *run, self._claim))
+        ask = partial(self._keeper.tail, order.case_id, order.camera_id, order.run_id, self._claim)
+        return self._patiently(ask)
 
     def _tell(self, trouble: str) -> None:
         if trouble != self.trouble:

@@ -38,7 +38,7 @@ def writing_below(root: Path, clock: Clock, wait_s: float | None = None) -> IO[s
         log.error("%s: nothing keeps a second writer away: %s", root, error)
         return None
     try:
-        if not _taken(file, clock, WAIT_S if wait_s is None else wait_s):
+        if not _taken(file, root, clock, WAIT_S if wait_s is None else wait_s):
             raise _busy(root, file)
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
@@ -51,13 +51,13 @@ def writing_below(root: Path, clock: Clock, wait_s: float | None = None) -> IO[s
     return file
 
 
-def _taken(file: IO[str], clock: Clock, wait_s: float) -> bool:
+def _taken(file: IO[str], root: Path, clock: Clock, wait_s: float) -> bool:
     for attempt in range(round(wait_s / LOOK_S) + 1):
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if not attempt:
-                log.warning("%s: another process writes there; waiting for its end", file.name)
+                log.warning("%s: another process writes there; waiting for its end", root)
             clock.sleep(LOOK_S)
         else:
             return True
