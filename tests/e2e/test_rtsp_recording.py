@@ -188,11 +188,10 @@ def whole(recording: Recording, segments: int) -> list[SegmentMeta]:
     return metas
 
 
-@pytest.mark.parametrize("jump_ms", [-1500, 1500, -600_000])
-def test_a_camera_whose_clock_is_set_goes_on_without_a_hole(
-    jump_ms: int, clips: dict[str, Path], tmp_path: Path
+def test_a_camera_whose_clock_is_set_back_goes_on_without_a_hole(
+    clips: dict[str, Path], tmp_path: Path
 ) -> None:
-    with rtsp_cameras({"cam": clips["cam"]}, jump_ms={"cam": jump_ms}) as server:
+    with rtsp_cameras({"cam": clips["cam"]}, jump_ms={"cam": -1500}) as server:
         metas = whole(Recording(make_node(tmp_path), server.url("cam")), 4)
     assert all(meta.frames == 30 for meta in metas[:-1]), "no picture is lost or mixed up"
 

@@ -262,14 +262,13 @@ def test_a_start_that_no_camera_can_follow_yet_is_retried(world: World) -> None:
     assert world.custody.check_ledger() == before
 
 
-def test_a_failed_start_of_a_person_is_not_tried_again_unasked(world: World) -> None:
+def test_a_start_of_a_person_that_no_camera_followed_is_told_again_until_they_do(world: World) -> None:
     case = world.armed_case()
     world.recorders.unreachable = set(ROOM_1)
     assert len(world.custody.start_recording(world.manager, case.case_id).problems) == 2
+    assert recorded(world, case) is CaseState.RECORDING and world.recorders.orders == {}
     world.recorders.unreachable = set()
-    world.custody.settle_stops()
-    world.custody.retry_starts()
-    assert world.recorders.orders == {} and recorded(world, case) is CaseState.ARMED
+    assert world.custody.resume_recordings() == () and set(world.recorders.orders) == ROOM_1
 
 
 def test_a_stop_that_overtakes_its_start_still_stops(world: World) -> None:

@@ -113,6 +113,7 @@ def test_the_threat_model_names_each_attacker_and_tests_that_exist() -> None:
     assert missing == []
     assert {attacker for attacker, _, _ in rows} - {""} == {
         "thief of a client node",
+        "second recorder process on one disk",
         "curious administrator",
         "database administrator",
         "network",
