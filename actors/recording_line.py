@@ -159,6 +159,8 @@ class RecordingLine:
                 self._resume_later(item, error)
                 return
             log.warning("camera %s: %s", self._camera_id, error)
+            if error.kind is ErrorKind.CONFLICT:
+                self._calm()  # this order is never carried out, so nobody waits for it any more
             item.done.set_exception(error)
         else:
             item.done.set_result(None)
@@ -202,6 +204,7 @@ class RecordingLine:
             self._record([gap] if gap is not None else [])
         self._record([])
         self._orders.remove(self._camera_id, item.run_id)
+        self._calm()
 
     def _store(self, item: Cut) -> None:
         order, fragment = self._recorder.order, item.fragment
@@ -278,6 +281,11 @@ class RecordingLine:
             reraise=True,
         )
         return attempts(act)
+
+    def _calm(self) -> None:
+        """Without a run nothing is to be stored: what was wrong with the last one is no alarm any more."""
+        if self._recorder.order is None:
+            self.trouble = ""
 
     def _say_away(self, state: tenacity.RetryCallState) -> None:
         if state.attempt_number * RETRY_S >= AWAY_S:

@@ -328,6 +328,7 @@ def test_a_stop_ends_the_attempts_to_resume(bench: Bench) -> None:
     eventually(lambda: DISK_FULL in again.trouble, "resuming fails")
     again.stop("run-1", "")
     bench.node.keeper.tail_fails = []
+    assert again.trouble == ""
     assert bench.ordered is None
     again.start(order("run-2", epoch=2))
     assert again.run_id == "run-2"
@@ -449,6 +450,49 @@ def test_a_gap_that_could_not_be_stored_at_the_stop_is_stored_by_the_next(bench:
     (gap,) = bench.node.gaps()
     assert gap.to_us == START_US + 30 * US_PER_S and bench.node.stored() == []
     assert bench.ordered is None
+
+
+def test_a_fragment_lost_last_is_no_trouble_after_the_stop(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.node.keeper.before = [disk_full()]
+    bench.put(*pieces(1))
+    eventually(lambda: DISK_FULL in bench.line.trouble, "the trouble is told")
+    bench.line.stop("run-1", "")
+    assert bench.line.trouble == ""
+
+
+def test_a_wait_for_the_encryption_actor_is_over_with_the_stop_that_waited(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.node.keeper.down = True
+    bench.clock.us += 60 * US_PER_S  # a gap, which the stop makes durable
+    stopping = threading.Thread(target=bench.line.stop, args=("run-1", "The camera does not answer."))
+    stopping.start()
+    eventually(lambda: "wait in memory" in bench.line.trouble, "it says so")
+    bench.node.keeper.down = False
+    stopping.join()
+    assert bench.line.trouble == ""
+
+
+def test_a_run_that_is_refused_after_a_wait_leaves_no_trouble(bench: Bench) -> None:
+    bench.line.start(order(epoch=2))
+    bench.line.stop("run-1", "")
+    bench.node.keeper.down = True
+    refused: list[ErrorKind] = []
+    start = threading.Thread(target=lambda: refused.append(kind_of(bench.line.start, order("run-0"))))
+    start.start()
+    eventually(lambda: "wait in memory" in bench.line.trouble, "it says so")
+    bench.node.keeper.down = False
+    start.join()
+    assert refused == [ErrorKind.CONFLICT] and bench.line.trouble == ""
+
+
+def test_the_stop_of_another_run_leaves_the_trouble_of_the_one_that_goes_on(bench: Bench) -> None:
+    bench.line.start(order())
+    bench.node.keeper.before = [disk_full()]
+    bench.put(*pieces(1))
+    eventually(lambda: DISK_FULL in bench.line.trouble, "the trouble is told")
+    bench.line.stop("run-0", "")
+    assert DISK_FULL in bench.line.trouble
 
 
 def test_a_start_that_nobody_answers_says_so_and_its_stop_ends_it(
