@@ -66,7 +66,13 @@ def with_all(asked: Sequence[Asked], names: Iterable[str], now_us: int) -> tuple
 
 
 def outstanding(names: Iterable[str], asked: Sequence[Asked], answers: Sequence[Answer]) -> tuple[str, ...]:
-    """Those of `names`, who are to answer, that have not agreed; one who said no is waited for, waived or not."""
+    """Those of `names`, who are to answer, that have not agreed; who said no is waited for, waived, asked or not.
+
+    `answers` holds the last of each participant.
+    """
     said = {answer.participant.casefold(): answer.agrees for answer in answers}
     waived = {each.participant.casefold() for each in asked if each.waived_us is not None}
-    return tuple(name for name in names if not said.get(name.casefold(), name.casefold() in waived))
+    waiting = [name for name in names if not said.get(name.casefold(), name.casefold() in waived)]
+    known = {name.casefold() for name in waiting}
+    refusing = (answer.participant for answer in answers if not answer.agrees)
+    return (*waiting, *(name for name in refusing if name.casefold() not in known))

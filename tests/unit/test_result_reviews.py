@@ -329,6 +329,28 @@ def test_a_no_is_not_waived_and_outweighs_a_waiver(world: World) -> None:
     assert _now(world, request).state is RequestState.REVIEW
 
 
+def test_who_is_not_asked_cannot_answer_and_learns_nothing(world: World) -> None:
+    request, park = _asked(world, "Lee"), _staff(world, "Park")
+    said = []
+    for request_id, name in ((request.request_id, "Park"), (request.request_id, "Lee"), ("unknown", "Park")):
+        with _raises(ErrorKind.NOT_FOUND) as caught:
+            world.custody.answer_result(park, request_id, name, agrees=False)
+        said.append(caught.value.message.replace(request_id, ""))
+    assert len(set(said)) == 1 and "result-answered" not in world.acts()
+
+
+def test_a_no_on_paper_of_somebody_who_was_not_asked_holds_the_result(world: World) -> None:
+    request, lee = _asked(world, "Lee"), _staff(world, "Lee")
+    say = world.custody.answer_result
+    say(world.officer, request.request_id, "Park", agrees=False, document_sha256=PAPER)
+    say(lee, request.request_id, "Lee", agrees=True)
+    assert _now(world, request).state is RequestState.REVIEW
+    with _raises(ErrorKind.CONFLICT):
+        world.custody.waive_answer(world.officer, request.request_id, "Park", "Nobody asked him.")
+    say(world.officer, request.request_id, "park", agrees=True, document_sha256=PAPER)
+    assert _now(world, request).state is RequestState.READY
+
+
 def test_what_was_waived_was_about_that_result(world: World) -> None:
     request = _asked(world, "Lee", "Park")
     world.custody.waive_answer(world.officer, request.request_id, "Park", "On leave.")

@@ -136,7 +136,10 @@ class ReviewDesk(SubmitDesk):
         return answer
 
     def _answerable(self, uow: UnitOfWork, by: Account, request_id: str) -> ExportRequest:
-        """The request; staff who see no requests see one over a case of theirs, while it waits for them."""
+        """The request; staff who see no requests see one over a case of theirs, while it waits for their answer.
+
+        Who is not asked learns nothing of it, and their answer is not taken: it would count for nothing.
+        """
         if by.role is not Role.CLINICAL_STAFF:
             return self._visible(uow, by, request_id)
         request = uow.requests.get(request_id)
@@ -144,7 +147,7 @@ class ReviewDesk(SubmitDesk):
         reached = case is not None and self._reaches(by, Right.RESULT_ANSWER, case.room)
         if request is None or not reached or request.state is not RequestState.REVIEW:
             raise not_found("export request", request_id)
-        if self._participant_of(uow, by, request) is None:
+        if self._participant_of(uow, by, request) not in self._to_answer(uow, request):
             raise not_found("export request", request_id)
         return request
 
@@ -164,7 +167,7 @@ class ReviewDesk(SubmitDesk):
         return request
 
     def _unasked(self, uow: UnitOfWork, request: ExportRequest) -> tuple[str, ...]:
-        """Participants who have to answer to the result, have not agreed to it, and whose answer nobody waived."""
+        """Participants who have to agree to the result and have not; and whoever said no to it, asked or not."""
         return outstanding(self._to_answer(uow, request), request.asked, request.answers)
 
 
