@@ -265,15 +265,21 @@ class SiteCheck:
         return [fault for fault in faults if fault.where not in gone]
 
     def _check_lost_run(self, run: Run, stores: dict[str, Path]) -> None:
-        """A run without a folder on these disks: its rows tell which node should have it."""
+        """A run that had no folder when the disks were read: its rows tell which node should have it."""
         name = RunName(run.case_id, run.camera_id, run.run_id)
         rows = self._ledger.of(name, ())
         for row in rows.segments.values():
             node_id = row.header.meta.node_id
-            if (root := stores.get(node_id)) is not None:
-                self._tell(file_missing(root, row))
-            else:
+            if (root := stores.get(node_id)) is None:
                 self.report.not_checked[node_id] = self.report.not_checked.get(node_id, 0) + 1
+            elif not _lies(root, row.path):  # what a running site recorded since then is there
+                self._tell(file_missing(root, row))
+
+
+def _lies(root: Path, path: str) -> bool:
+    """Whether this is a file now; behind a link, where no run is looked for, it is not."""
+    whole = root.resolve() / path
+    return whole.resolve() == whole and whole.is_file()
 
 
 _DESTROYED = (

@@ -65,7 +65,8 @@ class Recorded:
         )
         case_id = changes.get("case_id")
         stores = changes.get("stores", self.stores)
-        return check.check(stores, case_id, repair, lambda _run: None)  # type: ignore[arg-type]
+        step = changes.get("step", lambda _run: None)
+        return check.check(stores, case_id, repair, step)  # type: ignore[arg-type]
 
     def gap(self, begin_s: int = 100) -> Gap:
         run = SegmentStore(self.site.node.root).record(self._path(0)).header.meta

@@ -101,6 +101,17 @@ def test_a_whole_run_that_is_gone_is_named_segment_by_segment(recorded: Recorded
     assert [kind for kind, _ in named(recorded.check())] == [FaultKind.FILE_MISSING] * COUNT
 
 
+def test_a_run_behind_a_link_is_not_there(recorded: Recorded) -> None:
+    link(recorded.site.node.root / recorded.case.case_id)
+    assert [kind for kind, _ in named(recorded.check())] == [FaultKind.FILE_MISSING] * COUNT
+
+
+def test_a_run_that_began_while_the_disks_were_read_is_not_missing(recorded: Recorded) -> None:
+    later = []
+    report = recorded.check(step=lambda _run: later.append(recorded.site.record("2026-2", count=2)))
+    assert len(later) == 1 and named(report) == []
+
+
 def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(recorded: Recorded) -> None:
     recorded.sql("UPDATE segments SET header = '{' WHERE sequence = 2")
     report = recorded.check()
