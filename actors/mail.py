@@ -52,11 +52,12 @@ class Post:
         after a crash in between). An address that is refused for good, or put off for `PATIENCE_US`, is logged and
         left out. Errors: UNAVAILABLE (server, sign-in, an address put off), BAD_SETTINGS (password file).
         """
-        to = sorted({a for audience in mail.audiences for a in self.addresses.get(audience, ())} | {*mail.to})
+        offices = {a for audience in mail.audiences for a in self.addresses.get(audience, ())}
+        to = sorted(offices | {*mail.to})
         if not to:
             return False
         waiting = [address for address in to if address not in self._tries.settled_of(mail.number)]
-        refused = self._offer(mail, to, waiting) if waiting else {}
+        refused = self._offer(self._message(mail, sorted(offices)), waiting) if waiting else {}
         put_off = {address for address, code in refused.items() if code < PERMANENT}
         left_out = self._tries.left_out(put_off, self.clock.now_us())
         self._tries.settle(mail.number, set(waiting) - put_off | left_out)
@@ -67,11 +68,11 @@ class Post:
             raise self._failed(f"does not take the mail for {len(put_off - left_out)} addresses now")
         return True
 
-    def _offer(self, mail: Mail, to: Sequence[str], waiting: Sequence[str]) -> Mapping[str, int]:
+    def _offer(self, message: EmailMessage, waiting: Sequence[str]) -> Mapping[str, int]:
         """Hand the mail over for those who wait; the codes of those that the server did not take it for."""
         try:
             with self._connected() as server:
-                refused = server.send_message(self._message(mail, to), to_addrs=waiting)
+                refused = server.send_message(message, to_addrs=waiting)
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (OSError, smtplib.SMTPException) as error:
@@ -96,9 +97,11 @@ class Post:
             raise
         return server
 
-    def _message(self, mail: Mail, to: Sequence[str]) -> EmailMessage:
+    def _message(self, mail: Mail, offices: Sequence[str]) -> EmailMessage:
+        """The mail as everybody gets it; it names no participant's address, which are theirs alone to give."""
+        to = ", ".join(offices) or "undisclosed-recipients:;"  # RFC 5322, 3.4: a group that names nobody
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.sender, ", ".join(to), mail.subject
+        message["From"], message["To"], message["Subject"] = self.sender, to, mail.subject
         message["Date"] = format_datetime(datetime.fromtimestamp(self.clock.now_us() // US_PER_S, UTC))
         # The same at every repetition: mail programs show it once.
         message["Message-ID"] = f"<history-{mail.number}@{self.sender.rpartition('@')[2]}>"

@@ -145,6 +145,21 @@ def test_address_refused_for_good_holds_up_nobody(
         assert "gone@hospital.test" in caplog.text
 
 
+@pytest.mark.parametrize(("audiences", "shown"), [({Audience.OFFICERS}, OFFICER), (set(), None)])
+def test_participants_are_written_to_and_no_mail_shows_their_addresses(
+    world: World, tmp_path: Path, audiences: set[Audience], shown: str | None
+) -> None:
+    box, private = tmp_path / "box", ("lee@home.test", "park@home.test")
+    world.custody.submit_export(world.manager, world.wish(world.recorded_case()))
+    mail = replace(world.custody.mails_from(0).mails[0], audiences=frozenset(audiences), to=private)
+    with _server(box) as port:
+        assert _post(port).send(mail)
+    (sent,) = _mails(box)
+    assert sent["X-Envelope"] == " ".join(sorted([*private, *([shown] if shown else [])]))
+    del sent["X-Envelope"]
+    assert sent["To"] == (shown or "undisclosed-recipients:;") and "home.test" not in sent.as_string()
+
+
 def test_who_took_a_mail_does_not_get_it_again_while_another_is_put_off(world: World, tmp_path: Path) -> None:
     box, full = tmp_path / "box", "full@hospital.test"
     world.custody.submit_export(world.manager, world.wish(world.recorded_case()))
