@@ -32,6 +32,10 @@ class MachineActor(str):
         actor.key_id = key_id
         return actor
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """What a copy in another process is made of."""
+        return str(self), self.key_id
+
 
 class Role(StrEnum):
     """What an account is for. No role includes seeing clear pictures: that takes an approved request."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 from orvault.clock import US_PER_S
 from orvault.custody.access import Right, may
-from orvault.custody.account import Account, Role
+from orvault.custody.account import Account, MachineActor, Role
 from orvault.custody.api_key import LONGEST_US, PREFIX, check_expiry, digest_of, is_key, new_key
 from orvault.custody.scope import SITE
 from orvault.custody.service import SeenSpan
@@ -121,6 +123,12 @@ def test_every_act_of_a_machine_names_the_key_that_it_came_by(world: World) -> N
     world.custody.set_mask(world.officer)
     last = world.custody.history(world.accounts[Role.AUDITOR], limit=1)[0]
     assert "by_key" not in last.detail
+
+
+def test_a_machines_name_keeps_its_key_in_another_process(world: World) -> None:
+    actor = replace(_machine(world), key_id="key-1").actor
+    for again in (pickle.loads(pickle.dumps(actor)), copy.copy(actor), copy.deepcopy(actor)):
+        assert type(again) is MachineActor and (again, again.key_id) == (actor, "key-1")
 
 
 def test_uses_are_noted_once_a_minute_and_told_once_a_day_and_place(world: World) -> None:
