@@ -124,10 +124,10 @@ class CameraActor:
             state = _TROUBLES.get(trouble.kind, "unreachable")
         elif storing:  # also without a run: its order waits to be taken up
             state = "not-storing"
-        elif room:
-            state = "disk-low"
         elif self._info is None:
             state = "connecting"
+        elif room:
+            state = "disk-low"
         else:
             state = "idle" if run_id is None else "recording"
         detail = str(trouble) if trouble is not None else storing or room

@@ -18,6 +18,9 @@ RESERVE_BYTES = 64 << 20  # gap records are under 8 KiB: for months of them, wit
 LEAST_SPAN_US = 300 * US_PER_S  # what is measured over less says nothing
 _SAMPLE_US = 60 * US_PER_S
 _SAMPLES = 60  # an hour of them
+_LIFTED = (
+    1.1  # times the limit must be there again before an alarm ends, or it would come and go with each file
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class RoomWatch:
     ) -> None:
         self._folder, self._limits, self._clock, self._free = folder, limits, clock, free
         self._samples: deque[tuple[int, int]] = deque(maxlen=_SAMPLES)
+        self._low = False
 
     def alarm(self) -> str:
         """What is wrong with the room that is left, for people; empty if nothing is."""
@@ -59,13 +63,19 @@ class RoomWatch:
         if not self._samples or now_us - self._samples[-1][0] >= _SAMPLE_US:
             self._samples.append((now_us, free))
         left = max(0, free - RESERVE_BYTES)
+        lasts_s = self._lasts_s(now_us, free, left)
+        self._low = self._is_low(left, lasts_s)
         if left == 0:
             return "the recordings' disk is full: what is left is kept for gap records"
-        lasts_s = self._lasts_s(now_us, free, left)
-        if left >= self._limits.free_bytes and (lasts_s is None or lasts_s >= self._limits.seconds):
+        if not self._low:
             return ""
         rate = "" if lasts_s is None else f", {lasts_s / 3600:.1f} hours at the present rate"
         return f"the recordings' disk is filling up: {left / GB:.1f} GB are left{rate}"
+
+    def _is_low(self, left: int, lasts_s: float | None) -> bool:
+        times = _LIFTED if self._low else 1.0
+        by_rate = lasts_s is not None and lasts_s < self._limits.seconds * times
+        return left == 0 or left < self._limits.free_bytes * times or by_rate
 
     def _lasts_s(self, now_us: int, free: int, left: int) -> float | None:
         """How long it will do at the rate of the last hour; None if that is not known, or nothing fills it."""

@@ -150,9 +150,17 @@ def test_a_camera_that_cannot_take_its_order_up_again_is_not_idle(stand: Stand) 
     stand.node.keeper.tail_fails = []
 
 
-def test_a_camera_whose_disk_fills_up_says_so_in_one_word(tmp_path: Path, stand: Stand) -> None:
-    camera = make_camera(stand.node, stand.clock, store=tmp_path, room=RoomLimits(free_bytes=1 << 60))
+def test_a_camera_whose_disk_fills_up_says_so_in_one_word_once_it_sends_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = CalmClock()
+    feed = Feed(clock)
+    monkeypatch.setattr(camera_module, "open_source", feed)
+    camera = make_camera(make_node(tmp_path), clock, store=tmp_path, room=RoomLimits(free_bytes=1 << 60))
+    assert camera.status().state == "connecting"
+    feed.give(1)
     assert camera.status().state == "disk-low" and "filling up" in camera.status().detail
+    clock.over = True
 
 
 def test_each_of_several_short_losses_keeps_its_own_reason(stand: Stand) -> None:

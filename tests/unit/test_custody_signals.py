@@ -452,6 +452,19 @@ def test_a_camera_that_stores_nothing_or_soon_will_not_is_an_alarm_of_its_room(
     assert (entry.act, entry.detail) == ("camera-lost", f'{{"state":"{state}"}}')
 
 
+def test_a_disk_that_fills_up_hides_no_camera_that_does_not_follow_its_run(world: World) -> None:
+    case = world.armed_case()
+    world.custody.start_recording(world.manager, case.case_id)
+    world.recorders.states = {"or1-wall": "disk-low"}
+    world.recorders.orders.pop("or1-wall")
+    world.clock.us += 16 * US_PER_S
+    (alarm,) = world.custody.watch()
+    assert "OR 1 wall is to record and does not" in alarm.text
+    world.custody.resume_recordings()
+    (alarm,) = world.custody.watch()
+    assert "is filling up" in alarm.text
+
+
 @pytest.mark.parametrize("instead", [None, "another run"])
 def test_a_camera_that_does_not_follow_its_run_is_an_alarm_until_it_does(
     world: World, instead: str | None

@@ -61,6 +61,24 @@ def test_a_full_disk_is_said_to_be_full_and_an_alarm_ends_by_itself() -> None:
     assert disk.watch.alarm() == ""
 
 
+def test_an_alarm_ends_only_with_a_tenth_more_than_its_limit() -> None:
+    disk = Watched(RESERVE_BYTES + 10 * GB)
+    assert disk.watch.alarm() == ""
+    for free, alarm in ((9.99, True), (10.5, True), (11.01, False), (10.5, False)):
+        disk.free = RESERVE_BYTES + round(free * GB)
+        assert bool(disk.watch.alarm()) is alarm, free
+
+
+def test_an_alarm_of_the_rate_ends_only_with_a_tenth_more_too() -> None:
+    disk = Watched(RESERVE_BYTES + 1_500 * GB)
+    disk.watch.alarm()
+    disk.clock.us += 60 * MINUTE_US
+    for lasts_h, alarm in ((24.5, False), (23.5, True), (25.0, True), (26.5, False)):
+        filled = 1_500 * GB / (lasts_h + 1)  # in the hour
+        disk.free = RESERVE_BYTES + round(1_500 * GB - filled)
+        assert bool(disk.watch.alarm()) is alarm, lasts_h
+
+
 def test_a_disk_that_does_not_answer_is_an_alarm() -> None:
     assert "does not answer" in Watched(None).watch.alarm()
 

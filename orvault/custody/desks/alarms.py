@@ -25,13 +25,14 @@ _TROUBLES = 8  # a room has one pedal and one pair of eyes
 _SETTLED_US = 3 * US_PER_S  # a pedal that is plugged into another socket is no alarm
 _FOLLOWS_US = 15 * US_PER_S  # a camera that was told to start does so in a second; it is told again after 15
 NOT_FOLLOWING = "not-following"
+DISK_LOW = "disk-low"
 _CAMERA_WORDS = {
     "frozen": "The camera {title} sends no pictures. What it misses is lost.",
     "refused": "The camera {title} refuses its user name or password, or knows no such stream. "
     "What it misses is lost.",
     "not-storing": "Nothing of the camera {title} is stored, although it is there. What it misses is lost. "
     "Call who keeps its recorder.",
-    "disk-low": "The disk that the camera {title} records to is filling up. Call who keeps its recorder, "
+    DISK_LOW: "The disk that the camera {title} records to is filling up. Call who keeps its recorder, "
     "before it has to stop.",
     NOT_FOLLOWING: "The camera {title} is to record and does not. It is told again until it follows; "
     "what it misses is lost.",
@@ -178,9 +179,11 @@ def _camera_trouble(status: CameraStatus | None, run_id: str | None) -> str:
     """What is wrong with a camera that says this of itself and should record this run; empty if nothing is."""
     if status is None:
         return "lost"
-    if status.state not in _WELL:
-        return status.state[:_WORD_CHARS]
-    return NOT_FOLLOWING if run_id is not None and status.run_id != run_id else ""
+    well = status.state in _WELL
+    # Before the disk: that fills up some day, and this loses pictures now.
+    if (well or status.state == DISK_LOW) and run_id is not None and status.run_id != run_id:
+        return NOT_FOLLOWING
+    return "" if well else status.state[:_WORD_CHARS]
 
 
 def _noted_camera(here: Devices, camera: CameraInfo) -> tuple[str, int]:
