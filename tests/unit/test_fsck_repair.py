@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orvault.clock import US_PER_S
 from orvault.recording.fsck import FaultKind
 from orvault.recording.gaps import GapStore
-from tests.unit.actors_support import Enrolled
+from tests.unit.actors_support import Enrolled, make_site
 from tests.unit.fsck_support import COUNT, Recorded, flip, leave_part, make_recorded, named
 
 
@@ -110,21 +111,57 @@ def test_a_run_that_the_ledger_lost_is_adopted_from_what_its_node_signed(recorde
     recorded.site.approved(recorded.case)  # it can be asked for again
 
 
+def in_the_future(recorded: Recorded) -> None:
+    recorded.sql("UPDATE cases SET state = 'armed', closed_us = NULL")
+    recorded.site.world.clock.us -= 10 * US_PER_S
+
+
 def epoch_is_taken(recorded: Recorded) -> None:
     world = recorded.site.world
     case = world.armed_case("2026-2")
     world.custody.start_recording(world.manager, case.case_id, ["or1-wall"])
 
 
+@pytest.mark.parametrize("what", ["armed_us = armed_us + 29000000", "state = 'armed', closed_us = NULL"])
+def test_what_began_before_its_start_is_adopted_and_so_is_a_run_of_a_case_that_is_not_closed(
+    recorded: Recorded, what: str
+) -> None:
+    forget_run(recorded)
+    recorded.sql(f"UPDATE cases SET {what}")
+    assert recorded.check(repair=True, adopt=True).adopted == 1
+
+
+@pytest.mark.parametrize(("before", "adopted"), [(999, 1), (1000, 0)])
+def test_a_number_is_within_a_thousand_of_the_cameras_last(tmp_path: Path, before: int, adopted: int) -> None:
+    site = make_site(tmp_path)
+    world = site.world
+    first = world.armed_case("2026-0")
+    world.custody.start_recording(world.manager, first.case_id, ["or1-wall"])
+    world.custody.close_case(world.manager, first.case_id)
+    recorded = Recorded(site, first)
+    recorded.sql(f"UPDATE runs SET epoch = {before}")
+    site.record(count=1, lasts_s=2.0)
+    forget_run(recorded)
+    report = recorded.check(repair=True, adopt=True)
+    assert report.adopted == adopted
+    assert [fault.what for fault in report.faults if "not adopted" in fault.what] == (
+        [] if adopted else ["Its run is not adopted: its number 1001 is too far from the camera's last, 0."]
+    )
+
+
 @pytest.mark.parametrize(
     ("doubt", "why"),
     [
+        (lambda r: r.sql("UPDATE cases SET armed_us = armed_us + 31000000"), "before its case was armed"),
+        (lambda r: r.sql("UPDATE cases SET closed_us = closed_us - 9000000"), "after its case was closed"),
+        (in_the_future, "in the future"),
+        (lambda r: r.sql("UPDATE cameras SET node_id = 'node-2'"), "node-2, and node-1 signed it"),
         (lambda r: flip(r.file(1), -5), "altered"),
         (lambda r: flip(r.file(3), 30), "altered"),
         (epoch_is_taken, "run number 1 is another one"),
         (lambda r: r.sql("UPDATE cases SET armed_by = NULL"), "never armed"),
     ],
-    ids=["content", "signature", "epoch", "arming"],
+    ids=["early", "late", "future", "node", "content", "signature", "epoch", "arming"],
 )
 def test_a_run_in_doubt_is_not_adopted(
     recorded: Recorded, doubt: Callable[[Recorded], object], why: str
