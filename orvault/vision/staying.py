@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from orvault.vision.bodies import reach_of, usual
 from orvault.vision.boxes import Floats
 from orvault.vision.completing import Scene
 from orvault.vision.pieces import Piece
-from orvault.vision.tracks import Ints, MaskTrack, Region, TrackKind, boxes_at
+from orvault.vision.tracks import Flags, Ints, MaskTrack, Region, TrackKind, boxes_at
 
 _SOME = 16  # boxes compared at once, at first: who walks is elsewhere soon
 
@@ -94,14 +95,14 @@ def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
     frames, boxes = chain.arrays()
     begin = 0
     while begin < len(frames):
-        i = _end_of_stay(boxes, begin, rules)
+        i, there = _stay_from(boxes, begin, rules)
         long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
         turned = bool(chain.turned[begin:i].any())
         if turned or (long and chain.sure[begin:i].any()):
             yield _Stay(
                 int(frames[begin]),
                 int(frames[i - 1]),
-                _round_all(boxes[begin:i], chain.bodies[begin:i]),
+                _round_all(boxes[begin:i][there], chain.bodies[begin:i][there]),
                 i - begin,
                 turned,
                 before=begin > 0,
@@ -110,17 +111,29 @@ def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
         begin = i
 
 
-def _end_of_stay(boxes: Floats, begin: int, rules: StayRules) -> int:
-    """The first of the boxes (n, 4) behind `begin` that is not at its place; n without one."""
+def _stay_from(boxes: Floats, begin: int, rules: StayRules) -> tuple[int, Flags]:
+    """The first of the boxes (n, 4) behind `begin` that is not at its place, n without one; which before it are.
+
+    One look that sees somebody elsewhere, between others that do not, is a look that was wrong: who stays, stays.
+    """
     one, at, some = boxes[begin], begin + 1, _SOME
     most = rules.same_sizes * max(_confirmed_size(boxes[begin : begin + rules.least_looks], rules), 1.0)
-    while at < len(boxes):
-        others = boxes[at : at + some]
-        apart = np.abs(one[:2] + one[2:] - others[:, :2] - others[:, 2:]).max(axis=1) / 2
-        if (away := np.flatnonzero(apart > most)).size:
-            return at + int(away[0])
-        at, some = at + len(others), 2 * some
-    return len(boxes)
+    end = len(boxes)
+    while at < end:
+        away = _apart(one, boxes[at : at + some + 1]) > most  # the last is there for the one before it
+        behind = at + len(away) == len(boxes)
+        gone = np.flatnonzero(away & np.append(away[1:], behind))
+        if gone.size:
+            end = at + int(gone[0])
+        if gone.size or behind:
+            break
+        at, some = at + some, 2 * some
+    return end, _apart(one, boxes[begin:end]) <= most
+
+
+def _apart(one: Floats, others: Floats) -> Floats:
+    """How far the middles (n, 4) lie from the one's (4,), along the axis in which it is more."""
+    return cast(Floats, np.abs(one[:2] + one[2:] - others[:, :2] - others[:, 2:]).max(axis=1) / 2)
 
 
 def _confirmed_size(boxes: Floats, rules: StayRules) -> float:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orvault.vision.boxes import Floats, reduced
 from orvault.vision.following import _may_be_together, _together, _way
 from orvault.vision.linking import LinkRules, Tip, _cost, _reachable
-from orvault.vision.staying import StayRules, _end_of_stay
+from orvault.vision.staying import StayRules, _stay_from
 from orvault.vision.tracks import Ints
 
 FPS = 15.0
@@ -67,17 +67,19 @@ def test_whoever_was_beside_somebody_is_looked_at_closely(
     ),
     st.data(),
 )
-def test_a_stay_ends_where_the_first_box_lies_elsewhere(
+def test_a_stay_ends_where_two_boxes_in_a_row_lie_elsewhere(
     corners: list[tuple[float, float]], data: st.DataObject
 ) -> None:
     boxes = _boxes(corners, 20)
     begin = data.draw(st.integers(0, len(boxes) - 1))
-    elsewhere = [
-        at
-        for at in range(begin + 1, len(boxes))
-        if np.abs(boxes[at, :2] - boxes[begin, :2]).max() > StayRules().same_sizes * 20
+    away = [
+        bool(np.abs(boxes[at, :2] - boxes[begin, :2]).max() > StayRules().same_sizes * 20)
+        for at in range(begin, len(boxes))
     ]
-    assert _end_of_stay(boxes, begin, StayRules()) == min(elsewhere, default=len(boxes))
+    gone = [at for at in range(1, len(away)) if all(away[at : at + 2])]  # a single one elsewhere ends nothing
+    end, there = _stay_from(boxes, begin, StayRules())
+    assert end == begin + min(gone, default=len(away))
+    assert there.tolist() == [not each for each in away[: end - begin]]
 
 
 @given(st.lists(st.tuples(pixels, pixels), min_size=1, max_size=30), st.data())

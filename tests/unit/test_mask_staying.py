@@ -51,3 +51,18 @@ def test_the_place_left_in_doubt_is_held_whatever_the_first_looks_show(large: se
 def test_a_large_look_that_no_other_confirms_does_not_make_two_places_one() -> None:
     assert widest(left_behind({0})) == widest(left_behind(set())) == 40
     assert widest(left_behind({0, 1, 2})) >= 110, "looks that agree are believed"
+
+
+@pytest.mark.parametrize("every", [3, 5, 6])
+def test_a_wrong_look_now_and_then_does_not_lose_the_place(every: int) -> None:
+    """Somebody stands still, somebody else close by; then the track walks off, and who left is in doubt."""
+    following = Following(FPS)
+    looks = np.arange(0, 200, 3, dtype=np.int32)
+    for number, at in enumerate(looks.tolist()):
+        x = 290 if at < 150 else 290 + 6 * (at - 150)
+        wrong = Detection(Kind.HEAD, 287, 75, 377, 165, 0.9, "movenet")
+        found = [wrong if number % every == 0 and at < 150 else head(x), head(336, 112)]
+        following.add(at, candidates(found, MaskMode.HEAD))
+    scene = Scene(640, 360, FPS, 200)
+    left = put_together(list(following.pieces.values()), looks, scene, FollowRules()).left
+    assert all(held(left, 290, picture) for picture in range(160, 200))

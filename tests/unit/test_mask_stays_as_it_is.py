@@ -31,23 +31,23 @@ FPS = 15.0
 FOUND = json.loads(gzip.decompress((MEDIA / "found.json.gz").read_bytes()))
 CLIPS = {
     "both_up": "afce58d0b2077351",
-    "crossing": "cbc541bd66a92b91",
+    "crossing": "109cecbf70720efb",
     "lamp_adjust": "7b8bb242a112776e",
-    "raise_left": "ae0313017a20afa6",
+    "raise_left": "26ddb8b577075bb3",
     "raise_left_side": "58bafcfac48ce1e3",
-    "raise_right": "5a37e78b281506b8",
-    "raise_right_back": "ba1b88794d67b0d1",
-    "still_patient": "45ea56b6bb97e5d4",
+    "raise_right": "c289c544eab2ccca",
+    "raise_right_back": "3a790429aebc54ed",
+    "still_patient": "77ed15326595b028",
 }
 ROOMS = {
-    0: "0de4abce9f2ea0dd",
-    1: "ebdcac04c5ece414",
-    2: "cec826653ab43f08",
-    3: "0ca7a122267d8ffd",
-    4: "49a262ea6bc5632d",
-    5: "23c7db919f4a272f",
+    0: "00f9df77dfde62c5",
+    1: "75af7ed38169eb3b",
+    2: "7224f1c21fdcc65d",
+    3: "95b80434b79bcb0c",
+    4: "e4731001bf3d10fa",
+    5: "36040d21ea908e1a",
 }
-LIVE = {(1, MaskMode.BODY): "403c0a33a373bf74", (2, MaskMode.HEAD): "87ac5a6a68e25ba5"}
+LIVE = {(1, MaskMode.BODY): "53902bcad220bb20", (2, MaskMode.HEAD): "d6a6c38f77787553"}
 
 
 def digest(frames: Sequence[FrameDetections]) -> str:
