@@ -128,14 +128,18 @@ def test_a_participant_watches_and_history_has_it(world: World) -> None:
     view = _watch(world, lee, request).view
     opened = world.custody.open_view(view.view_id)
     assert (opened.decision.allowed, opened.decision.showing) == (True, Showing.PEOPLE)
+    assert _last(world, "view-started")["result_of"] == request.request_id
+    assert "result-shown" not in world.acts(), "nothing of it is open yet, and may not be there"
+    ids = [each.header.meta.segment_id for each in world.custody.view_segments(view.view_id)]
+    for some in (ids[:2], ids[2:3]):
+        assert world.custody.log_result_opening(view.view_id, some) == request.request_id
+    assert world.acts().count("result-shown") == 1, "once for a view"
     assert _last(world, "result-shown") == {
         "view": view.view_id,
         "participant": "Lee",
         "camera": "or1-wall",
+        "showing": "people-masked",
     }
-    assert _last(world, "view-started")["result_of"] == request.request_id
-    ids = [each.header.meta.segment_id for each in world.custody.view_segments(view.view_id)]
-    assert world.custody.log_result_opening(view.view_id, ids[:2]) == request.request_id
     assert _last(world, "keys-opened")["purpose"] == "result"
     seen = world.custody.recording_access(world.officer, request.wish.case_id).seen
     assert [each.account_id for each in seen] == [lee.account_id]

@@ -194,3 +194,4 @@ def test_where_nothing_is_kept_it_is_said(house: Cinema) -> None:
     request, lee, _ = _in_review(house)
     _work(house)[-1].unlink()
     assert _get(_watched(house, request, lee).url + "index.m3u8").status_code == 404
+    assert not list(house.history("result-shown"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from orvault.clock import Clock
@@ -13,6 +13,7 @@ from orvault.custody.case import Case
 from orvault.custody.control import ControlPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.export_policy import ExportPolicy
+from orvault.custody.history import Entry
 from orvault.custody.participants import find
 from orvault.custody.passwords import Passwords
 from orvault.custody.patients import NO_PATIENTS, PatientKey
@@ -31,6 +32,7 @@ CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the f
 SYSTEM = "system"
 NOBODY = "anonymous"  # whoever it is that did not prove who they are
 LONGEST_PAGE = 200
+_HISTORY_PAGE = 1000
 
 
 class WatermarkCheck(Protocol):
@@ -181,6 +183,14 @@ def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:
     return OrvaultError(
         ErrorKind.NOT_FOUND, f"There is no {what} {shown!r}.", where=where, advice="Check the identifier."
     )
+
+
+def all_about(uow: UnitOfWork, subject: str) -> Iterator[Entry]:
+    """Every entry of history about an object, the newest first."""
+    before: int | None = None
+    while page := uow.history.page(before, _HISTORY_PAGE, subject=subject, actor=None, act=None):
+        yield from page
+        before = page[-1].seq
 
 
 def page_size(limit: int) -> int:

@@ -15,7 +15,7 @@ from orvault.custody.access import Right, may, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case
 from orvault.custody.checkpoints import StoredCheckpoint
-from orvault.custody.desks.base import Desk, not_found, page_size
+from orvault.custody.desks.base import Desk, all_about, not_found, page_size
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.viewing import SeenSpan
 from orvault.custody.history import Act, Entry
@@ -154,7 +154,7 @@ class InquiryDesk(Desk):
                 raise not_found("export request", request_id)
             case = uow.cases.get(request.wish.case_id)
             assert case is not None, "a foreign key holds the case"
-            entries = tuple(_all_about(uow, subject_of(request)))
+            entries = tuple(all_about(uow, subject_of(request)))
             newest = uow.checkpoints.newest()
         return ExportDossier(request, case, entries[::-1], newest, self._hospital, self._clock.now_us())
 
@@ -165,14 +165,6 @@ def _all_of(uow: UnitOfWork, case_id: str) -> Iterator[ExportRequest]:
     while page := uow.requests.page(EVERYTHING, None, None, case_id, _PAGE, before):
         yield from page
         before = page[-1].request_id
-
-
-def _all_about(uow: UnitOfWork, subject: str) -> Iterator[Entry]:
-    """Every entry about an object, the newest first."""
-    before: int | None = None
-    while page := uow.history.page(before, _PAGE, subject=subject, actor=None, act=None):
-        yield from page
-        before = page[-1].seq
 
 
 def _seen_in(uow: UnitOfWork, view: View) -> Iterator[Seen]:
@@ -238,7 +230,7 @@ def _seen(entry: Entry, detail: dict[str, object], camera_id: str) -> Seen:
 
 def _handed_out(uow: UnitOfWork, request: ExportRequest) -> Iterator[HandedOut]:
     names = {copy.package_id: tuple(each.name for each in copy.recipients) for copy in request.copies}
-    for entry in _all_about(uow, subject_of(request)):
+    for entry in all_about(uow, subject_of(request)):
         if entry.act in _HANDED_OUT:
             detail = _detail(entry)
             package, came_from = str(detail.get("package", "")), str(detail.get("from", ""))

@@ -12,7 +12,9 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case
 from orvault.custody.desks.base import LONGEST_PAGE, not_found
+from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.retention import check_not_destroyed
+from orvault.custody.desks.reviews import looks_at
 from orvault.custody.desks.viewing import OpenedView, ViewingDesk, no_grant
 from orvault.custody.history import Act
 from orvault.custody.participants import Answer, same
@@ -20,7 +22,7 @@ from orvault.custody.request import ExportRequest
 from orvault.custody.result_view import decide_result, may_look
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import RequestState
-from orvault.custody.viewing import Showing, ViewKind
+from orvault.custody.viewing import Showing, View, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -80,6 +82,7 @@ class ResultDesk(ViewingDesk):
     def log_result_opening(self, view_id: str, segment_ids: Sequence[str]) -> str:
         """Write into history, before any key is out, which segments' result is opened for a view; whose result it is.
 
+        With its first piece a view shows the result: history says that as well, and how much of it is shown.
         Errors: GRANT_MISSING unless the result may be watched now and covers the segments.
         """
         with self._uow() as uow:
@@ -95,8 +98,19 @@ class ResultDesk(ViewingDesk):
             detail["result_of"] = view.request_id
             at_us, subject = self._clock.now_us(), f"view:{view_id}"
             uow.history.append(at_us, account.actor, Act.KEYS_OPENED, subject, detail)
+            self._tell_shown(uow, account, view, decision.showing)
             uow.commit()
         return view.request_id
+
+    def _tell_shown(self, uow: UnitOfWork, account: Account, view: View, showing: Showing) -> None:
+        """Once for each view, and once more where the quick mask changed how much it shows."""
+        request = uow.requests.get(view.request_id or "")
+        assert request is not None, "the view was decided by it"
+        shown: dict[str, object] = {"view": view.view_id, "participant": account.display_name}
+        shown |= {"camera": view.camera_id, "showing": showing.value}
+        if shown not in looks_at(uow, request):
+            now = self._clock.now_us()
+            uow.history.append(now, account.actor, Act.RESULT_SHOWN, subject_of(request), shown)
 
     def results_over(self, request_ids: Sequence[str]) -> list[str]:
         """Those of the requests whose result nobody looks at any more, and that is not made anew just now."""

@@ -5,12 +5,14 @@ Here is who is asked, what each said and what was waived; who may watch the resu
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account, Role, clean_name
-from orvault.custody.desks.base import not_found
+from orvault.custody.desks.base import all_about, not_found
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.submitting import SubmitDesk
 from orvault.custody.history import Act
@@ -174,6 +176,15 @@ class ReviewDesk(SubmitDesk):
 def second_look_done(request: ExportRequest) -> bool:
     """Whether no reviewer has to decide about what a second look found."""
     return request.second_look is None or not request.second_look.waits or request.reviewed_by is not None
+
+
+def looks_at(uow: UnitOfWork, request: ExportRequest) -> Iterator[dict[str, object]]:
+    """What history says of each look at the result that is there now, the newest first; of older results, nothing."""
+    for entry in all_about(uow, subject_of(request)):
+        if entry.act == Act.RENDER_HELD:
+            return
+        if entry.act == Act.RESULT_SHOWN:
+            yield dict(json.loads(entry.detail))
 
 
 def _staff_account(uow: UnitOfWork, name: str, participant: str) -> str | None:

@@ -120,9 +120,6 @@ class ViewingDesk(ViewDecisions):
             detail = _named(uow, view) | {"showing": decision.showing.value, "reason": decision.reason}
             detail |= _by_grant(decision.grant_id)
             uow.history.append(at_us, account.actor, Act.VIEW_STARTED, subject, detail)
-            if view.request_id is not None:
-                shown = {"view": view_id, "participant": account.display_name, "camera": view.camera_id}
-                uow.history.append(at_us, account.actor, Act.RESULT_SHOWN, f"export:{view.request_id}", shown)
             uow.commit()
         return OpenedView(view, decision, account.name)
 
