@@ -45,6 +45,11 @@ _ACTS: dict[str, tuple[str, str]] = {
     "link-issued": ("내려받기 주소 발급", "Download link issued"),
     "downloaded": ("내려받음", "Downloaded"),
 }
+# An answer, by whether its participant had watched the result here before.
+_ANSWERED = {
+    True: ("참여자 확인 (결과 열람 후)", "Participant's answer, after watching the result"),
+    False: ("참여자 확인 (결과 열람 없음)", "Participant's answer, without watching the result here"),
+}
 _LONGEST = 300  # characters of one act's particulars
 
 
@@ -124,13 +129,21 @@ def _acts(paper: Paper, entries: Sequence[Entry], names: Mapping[str, str]) -> N
         [
             str(entry.seq),
             paper.time(entry.at_us),
-            paper.either(*_ACTS.get(entry.act, (entry.act, entry.act))),
+            paper.either(*words_of(entry)),
             _who(entry.actor, names),
             _particulars(entry.detail),
         ]
         for entry in entries
     ]
     paper.table(heads, rows, (1.1, 2.6, 2.2, 2.2, 5))
+
+
+def words_of(entry: Entry) -> tuple[str, str]:
+    """What happened, in Korean and in English; an act that is not known here by its name."""
+    watched = json.loads(entry.detail).get("watched") if entry.act == "result-answered" else None
+    if watched is not None:
+        return _ANSWERED[watched]
+    return _ACTS.get(entry.act, (entry.act, entry.act))
 
 
 def _anchor(paper: Paper, dossier: ExportDossier) -> None:

@@ -11,6 +11,7 @@ import pytest
 from orvault.custody.account import Account, Role
 from orvault.custody.consents import Subject
 from orvault.custody.export_policy import ExportPolicy
+from orvault.custody.history import Act, make_entry
 from orvault.custody.request import ExportRequest
 from orvault.custody.scope import SITE, Scope, ScopeKind
 from orvault.custody.second_look import SecondLook, Trial
@@ -19,6 +20,7 @@ from orvault.custody.steps import RequestState
 from orvault.custody.terms import DAY_US, Redaction
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.papers.export_report import export_report, words_of
 from orvault.papers.requests import request_register
 from tests.fakes import PASSWORD, World, consented, consents_of, make_world, sqlite_url
 
@@ -353,6 +355,46 @@ def test_a_no_on_paper_of_somebody_who_was_not_asked_holds_the_result(world: Wor
         world.custody.waive_answer(world.officer, request.request_id, "Park", "Nobody asked him.")
     say(world.officer, request.request_id, "park", agrees=True, document_sha256=PAPER)
     assert _now(world, request).state is RequestState.READY
+
+
+def test_an_answer_says_whether_its_participant_had_watched_this_result(world: World) -> None:
+    request = _asked(world, "Lee", "Park")
+    lee, park = _staff(world, "Lee"), _staff(world, "Park")
+
+    def look(by: Account) -> None:
+        view = _watch(world, by, request).view
+        ids = [each.header.meta.segment_id for each in world.custody.view_segments(view.view_id)]
+        world.custody.log_result_opening(view.view_id, ids)
+
+    def answered(by: Account) -> tuple[object, str]:
+        world.custody.answer_result(by, request.request_id, by.display_name, agrees=False)
+        dossier = world.custody.export_dossier(world.officer, request.request_id)
+        (entry,) = [each for each in dossier.entries if each.act == Act.RESULT_ANSWERED][-1:]
+        assert export_report(dossier, {}).startswith(b"%PDF")
+        return json.loads(entry.detail)["watched"], words_of(entry)[1]
+
+    _watch(world, lee, request)  # to ask for a view is not to watch
+    assert answered(lee) == (False, "Participant's answer, without watching the result here")
+    look(lee)
+    assert answered(lee) == (True, "Participant's answer, after watching the result")
+    assert answered(park)[0] is False, "another's look is not theirs"
+    world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
+    anew = consented(Subject.PATIENT, "Han", paper_sha256=PAPER)
+    world.custody.add_consents(world.manager, request.request_id, [anew])
+    _made(world, request)
+    assert answered(lee)[0] is False, "it was another result"
+    world.custody.set_mask(world.officer)
+    view = _watch(world, park, request).view
+    world.clock.us += 1
+    world.custody.set_mask(world.officer)
+    ids = [each.header.meta.segment_id for each in world.custody.view_segments(view.view_id)]
+    world.custody.log_result_opening(view.view_id, ids)
+    assert answered(park)[0] is False, "a mosaic shows nothing"
+
+
+def test_an_answer_from_before_that_was_noted_is_told_as_it_was() -> None:
+    entry = make_entry(1, 1, "account:a", Act.RESULT_ANSWERED, "export:e", {"agrees": True})
+    assert words_of(entry) == ("참여자 확인", "Participant's answer")
 
 
 def test_what_was_waived_was_about_that_result(world: World) -> None:

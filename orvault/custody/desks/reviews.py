@@ -21,6 +21,7 @@ from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import RequestState
 from orvault.custody.text import clean_text
+from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -110,7 +111,8 @@ class ReviewDesk(SubmitDesk):
     ) -> Answer:
         """What a participant said of the masked result; the last answer counts, and all have to agree.
 
-        The answer as it is kept, and nothing else of the request: clinical staff see no requests.
+        The answer as it is kept, and nothing else of the request: clinical staff see no requests. History says with
+        it whether the participant had watched the result here.
         Clinical staff answer for themselves: their account's display name is the participant's. Others take answers
         in on paper, and name its SHA-256. Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT.
         """
@@ -129,7 +131,7 @@ class ReviewDesk(SubmitDesk):
             answer = Answer(name, agrees, by.account_id, now, remark, document_sha256)
             uow.requests.add_answer(request_id, answer)
             detail: dict[str, object] = {"participant": name, "agrees": agrees, "remark": remark}
-            detail["document_sha256"] = document_sha256
+            detail |= {"document_sha256": document_sha256, "watched": has_watched(uow, request, name)}
             uow.history.append(now, by.actor, Act.RESULT_ANSWERED, subject_of(request), detail)
             answers = (*(a for a in request.answers if a.participant != name), answer)
             self._settle_review(uow, replace(request, answers=answers), now)
@@ -185,6 +187,14 @@ def looks_at(uow: UnitOfWork, request: ExportRequest) -> Iterator[dict[str, obje
             return
         if entry.act == Act.RESULT_SHOWN:
             yield dict(json.loads(entry.detail))
+
+
+def has_watched(uow: UnitOfWork, request: ExportRequest, participant: str) -> bool:
+    """Whether this participant's account was shown the result that is there now, as it would leave: no mosaic."""
+    return any(
+        same(str(look["participant"]), participant) and look.get("showing") != Showing.MASKED
+        for look in looks_at(uow, request)
+    )
 
 
 def _staff_account(uow: UnitOfWork, name: str, participant: str) -> str | None:
