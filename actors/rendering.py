@@ -6,7 +6,7 @@ opened, how it is masked) were decided before and stand in the job.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import product
@@ -15,6 +15,7 @@ from pathlib import Path
 from actors.camera_rendering import CameraJob, CameraRendering, steps_of
 from actors.following import findings_work
 from actors.footage import Footage
+from actors.render_masking import keyed, masking_in_words
 from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, work_folder
 from actors.result_pieces import ResultPieces
@@ -27,15 +28,12 @@ from orvault.container.history import HistoryProof
 from orvault.container.package import MediaInfo, PackageBuilder, PackageSummary, PackageTerms
 from orvault.container.trust import Identity
 from orvault.custody.checkpoints import LogSigner
-from orvault.custody.choice import WHOLE, DrawnRegion
 from orvault.custody.request import Copy
 from orvault.custody.second_look import MAX_KEPT, Finding, SecondLook, Trial, worst
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import empty_range
 from orvault.vision.mask import MaskMode, MaskStyle
-from orvault.vision.site import SiteMasking
-from orvault.vision.tracks import KeyedRegion, Region
 from orvault.vision.watermark import WatermarkPainter
 
 PARTICIPANTS = "participants"  # whom their copy's watermark names, where it names whom it is for
@@ -143,7 +141,7 @@ class Rendering:
             "copies": [copy.package_id for copy in self._copies],
             "for_participants": self._job.for_participants,
             "encoder": [self._tools.preset, self._tools.crf],
-            "mask": _masking_in_words(self._mode, self._style, self._tools.masking),
+            "mask": masking_in_words(self._mode, self._style, self._tools.masking),
             "period": [request.wish.from_us, request.wish.to_us],
             "request": request.request_id,
             "version": __version__,
@@ -204,7 +202,7 @@ class Rendering:
             result_of=request_id if self._job.for_participants else "",
             clear=() if choice is None else choice.clear_of(camera.camera_id),
             chosen_from="" if choice is None else choice.digest_of(camera.camera_id),
-            drawn=() if choice is None else _keyed(choice.drawn_of(camera.camera_id), footage.sizes()[0]),
+            drawn=() if choice is None else keyed(choice.drawn_of(camera.camera_id), footage.sizes()[0]),
         )
         rendering = CameraRendering(
             job, footage.opened, self._tools, self._work, self._step, self._found_work
@@ -284,21 +282,3 @@ def merged_within(gaps: Iterable[tuple[int, int]], from_us: int, to_us: int) -> 
         else:
             merged.append((begin, end))
     return tuple(merged)
-
-
-def _keyed(regions: Iterable[DrawnRegion], size: tuple[int, int]) -> tuple[KeyedRegion, ...]:
-    """What a person drew, in pixels of pictures of this size."""
-    scale = [limit / WHOLE for limit in (*size, *size)]
-
-    def keys(region: DrawnRegion) -> Iterator[tuple[int, Region]]:
-        for key in region.keys:
-            x1, y1, x2, y2 = (side * by for side, by in zip(key.box_micro, scale, strict=True))
-            yield key.at_us, (x1, y1, x2, y2)
-
-    return tuple(KeyedRegion(region.name, tuple(keys(region))) for region in regions)
-
-
-def _masking_in_words(mode: MaskMode, style: MaskStyle, masking: SiteMasking) -> str:
-    """The same in every process: a set's own order is not."""
-    fixed = sorted((camera, repr(regions)) for camera, regions in masking.fixed.items())
-    return repr((mode.value, style.value, fixed, sorted(masking.objects), masking.margin))

@@ -153,7 +153,7 @@ def test_findings_that_cannot_be_read_back_put_the_work_off_and_do_not_pass_for_
 
 def test_what_the_pieces_are_bound_to_is_the_same_in_every_process() -> None:
     script = (
-        "from actors.rendering import _masking_in_words as words\n"
+        "from actors.render_masking import masking_in_words as words\n"
         "from orvault.vision.mask import MaskMode, MaskStyle\n"
         "from orvault.vision.site import SiteMasking\n"
         "print(words(MaskMode.HEAD, MaskStyle.SOLID, SiteMasking(objects=frozenset({'tv', 'laptop', 'cell phone'}))))"
