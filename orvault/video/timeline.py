@@ -5,6 +5,8 @@ It sees times only; which pictures are kept is the cutter's part (`gop`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from orvault.clock import Clock
 from orvault.video.packet import TICKS_PER_S
 
@@ -37,6 +39,8 @@ class Timeline:
     and arrives before it can have been taken. Its time says nothing then; the stream goes on one picture later, or
     by what the clock says has passed. A pause is no reset, nor is a stall of the network: its pictures come late, and
     in a burst, but their own times follow each other; what a camera leaves out to catch up was taken before now.
+    A step back is taken back when the pictures after it go on where those before it were: one was stamped oddly, or
+    the stream reorders although it was said not to.
     """
 
     def __init__(self, clock: Clock, frame_90k: int, not_before_us: int, *, reorders: bool) -> None:
@@ -46,6 +50,7 @@ class Timeline:
         self._not_before_us = not_before_us
         self._offset = 0
         self._latest: int | None = None
+        self._back: _StepBack | None = None  # the newest, while it may be none
         self._arrivals = _Arrivals()
         self._anchor_us: int | None = None
         self._settled = False
@@ -54,8 +59,11 @@ class Timeline:
         """The stream time of a picture that arrives now, 1/90000 s, continuous over resets."""
         now_us = self._clock.now_us()
         now = to_90k(now_us)
+        self._doubt(pts_90k)
         time = pts_90k + self._offset
         if self._latest is not None and self._reset(time - self._latest, now - time):
+            if time < self._latest and self._back is None:
+                self._back = _StepBack(self._offset, self._latest, self._latest - time)
             following = max(self._latest + self._frame, now - self._arrivals.earliest - _EARLY)
             self._offset += following - time
             time = following
@@ -73,6 +81,25 @@ class Timeline:
         early = self._arrivals.earliest - arrival
         return step > _HOLE + self._reordering and early > _EARLY + self._reordering
 
+    def _doubt(self, pts_90k: int) -> None:
+        """Take a step back back where this picture is due by the times from before it: none of them was lost.
+
+        Had the clock been set, it would be as late by them as the step was long, which is three pictures at least.
+        """
+        back = self._back
+        if back is None or self._latest is None:
+            return
+        back.pictures += 1
+        time = pts_90k + back.offset
+        back.depth = max(back.depth, back.latest - time)
+        # The second: what was placed too late meanwhile is not followed by an earlier picture.
+        if time - back.latest > (back.pictures - 1) * self._frame and time > self._latest:
+            self._offset, self._back = back.offset, None
+            if back.depth <= _REORDERED_FRAMES * self._frame:
+                self._reordering = max(self._reordering, back.depth)  # it will do that again
+        elif back.pictures > _REORDERED_FRAMES:
+            self._back = None
+
     def settle(self, first_90k: int) -> None:
         """Fix the anchor; the first picture kept is not put before what was recorded last."""
         if self._settled:
@@ -85,6 +112,16 @@ class Timeline:
         """UTC microseconds of a stream time; only after `settle`."""
         assert self._anchor_us is not None, "a picture was placed before"
         return self._anchor_us + to_us(time_90k)
+
+
+@dataclass
+class _StepBack:
+    """A step back of the camera's times: what held before it, the farthest back by that, the pictures since."""
+
+    offset: int
+    latest: int
+    depth: int
+    pictures: int = 0
 
 
 class _Arrivals:

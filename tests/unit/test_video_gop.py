@@ -255,6 +255,46 @@ def test_reordered_pictures_are_no_reset_however_far_they_lie_apart() -> None:
             assert line.place((group * 16 + place) * 6000) == (group * 16 + place) * 6000
 
 
+def placed(stamps: Iterable[int], frame: int = 3600) -> list[int]:
+    """Stream times of a 25 fps stream, said not to reorder, with these numbers for time stamps."""
+    line = Timeline(clock := FakeClock(), frame, 0, reorders=False)
+    times = []
+    for stamp in stamps:
+        clock.us += 40_000
+        times.append(line.place(stamp * frame))
+    return times
+
+
+@pytest.mark.parametrize("back", [4, 5, 15, 40, 15_000])
+def test_single_pictures_that_are_stamped_oddly_move_no_other(back: int) -> None:
+    count = 25 * 600
+    odd = set(range(50, count, 100))
+    times = placed(number - back if number in odd else number for number in range(count))
+    assert all(times[number] == number * 3600 for number in range(count) if number not in odd)
+
+
+PYRAMID = (8, 4, 2, 1, 3, 6, 5, 7)
+DEEP = (16, 8, 4, 2, 1, 3, 6, 5, 7, 12, 10, 9, 11, 14, 13, 15)
+FLAT = (9, 1, 2, 3, 4, 5, 6, 7, 8)
+
+
+@pytest.mark.parametrize("group", [PYRAMID, DEEP, FLAT], ids=["pyramid", "deep", "flat"])
+def test_a_stream_that_reorders_although_it_was_said_not_to_keeps_its_times(group: tuple[int, ...]) -> None:
+    stamps = [0, *(first + place for first in range(0, 250, len(group)) for place in group)]
+    times = placed(stamps)
+    learnt = 1 + len(group)
+    shifts = {time - stamp * 3600 for time, stamp in zip(times[learnt:], stamps[learnt:], strict=True)}
+    assert len(shifts) == 1 and max(map(abs, shifts)) < 16 * 3600
+    assert max(times[:learnt]) < times[learnt]
+
+
+@pytest.mark.parametrize("back", [5, 10, 18, 40])
+def test_a_clock_that_is_set_back_is_believed_however_its_first_pictures_come(back: int) -> None:
+    times = placed([*range(100), *range(100 - back, 1000)])
+    assert {after - before for before, after in pairwise(times)} == {3600}
+    assert len(times) == 1000 + back
+
+
 def test_a_pause_of_the_camera_is_a_hole_inside_the_fragment(clips: dict[str, Path]) -> None:
     info, packets = packets_of(clips["plain"])
     pause = 90_000 * 3
