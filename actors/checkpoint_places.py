@@ -76,7 +76,7 @@ class FolderPlace:
         kept = folder.newest_readable()
         known = 0 if kept is None else _agreed(custody, kept.checkpoint)
         for each in custody.checkpoints_after(known):
-            folder.append(KeptCheckpoint(each.at_us, Checkpoint.parse(each.note)))
+            folder.append(KeptCheckpoint(each.at_us, each.parsed()))
             known = each.size
             custody.checkpoint_taken(self.name, known)
         taken = custody.newest_taken(self.name)
@@ -110,7 +110,7 @@ class WitnessPlace:
             return _agreed(custody, held, newest)
         if newest is None:
             return 0
-        checkpoint = Checkpoint.parse(newest.note)
+        checkpoint = newest.parsed()
         answer = self._submit(custody, checkpoint, 0 if held is None else held.size)
         if answer.headers.get("content-type", "").startswith("text/x.tlog.size"):
             # This process has asked nothing yet, its answer was lost, or it is another ledger that speaks.
@@ -202,13 +202,14 @@ class TimeStampPlace:
         early = self.clock.now_us() - at_us < self.every_s * US_PER_S
         if newest is None or newest.size <= stamped or (stamped and early):
             return stamped
-        checkpoint = Checkpoint.parse(newest.note)
+        checkpoint = newest.parsed()
         stamp = self._stamped(checkpoint.note.text)
         StampTrust.load(self.roots).check(stamp, checkpoint.note.text)
         with _turns[self.folder]:
             folder = CheckpointFolder(self.folder)
             kept = folder.newest_readable()
             if kept is not None and kept.checkpoint.size > newest.size:
+                self._last = (stamped, self.clock.now_us())
                 return stamped
             folder.append(KeptCheckpoint(newest.at_us, checkpoint, stamp))
         custody.checkpoint_taken(self.name, newest.size, to_base64(stamp))

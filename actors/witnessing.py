@@ -53,18 +53,29 @@ class WitnessingActor:
         clock: Clock,
     ) -> None:
         self._custody, self._signer = open_custody(), signer
+        self._refused = ""  # why nothing is signed, as history was told
         self.couriers = [Courier(self._custody, place, alarm_s, clock, every_s) for place in places]
         repeat("checkpoints", self.sign, every_s)
         for courier in self.couriers:
             repeat(f"checkpoints:{courier.name}", courier.look, LOOK_S)
 
     def sign(self) -> None:
-        """Make a checkpoint, if history grew."""
-        self._custody.make_checkpoint(self._signer.load())
+        """Make a checkpoint, if history grew. Errors: ALTERED, which history is told of once."""
+        try:
+            self._custody.make_checkpoint(self._signer.load())
+        except OrvaultError as error:
+            if error.kind is ErrorKind.ALTERED and error.message != self._refused:
+                self._custody.note_place("signing", error.outside_words, lost=True)
+                self._refused = error.message
+            raise
+        if self._refused:
+            self._custody.note_place("signing", "", lost=False)
+            self._refused = ""
 
     def troubles(self) -> dict[str, str]:
         """Places that do not take what they are given, and why."""
-        return {courier.name: courier.trouble for courier in self.couriers if courier.trouble}
+        waiting = {courier.name: courier.trouble for courier in self.couriers if courier.trouble}
+        return waiting | ({"signing": self._refused} if self._refused else {})
 
 
 class Courier:

@@ -27,6 +27,16 @@ class StoredCheckpoint:
     root: str
     note: str
 
+    def parsed(self) -> Checkpoint:
+        """What its note says, if its columns say the same. Errors: ALTERED (somebody changed the row)."""
+        said = Checkpoint.parse(self.note)
+        if (said.size, said.root.hex()) != (self.size, self.root):
+            message = f"The checkpoint of {self.size} entries is not as it was signed."
+            raise OrvaultError(
+                ErrorKind.ALTERED, message, where="history", advice="Run orvault history verify."
+            )
+        return said
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

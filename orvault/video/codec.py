@@ -21,6 +21,7 @@ from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
+from orvault.video.wholeness import Judged, Wholeness
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue green red
 Luma = npt.NDArray[np.uint8]  # (height, width); rows may lie apart
@@ -153,7 +154,7 @@ def decode_fragment(
     pictures or counts over the bounds are BAD_MEDIA (a codec that is not known: UNSUPPORTED_CODEC). `threads`
     is 1 because decoding costs a fiftieth of detection, and several fragments are at work at a time.
     `black_for_damaged`: for footage as it was recorded, where a camera's damaged picture must not cost the minutes
-    round it. It and those predicted from it come black, as `damaged`; one that cannot be decoded at all is left out.
+    round it. It and those predicted from it come black, as `damaged`, in their number and at their times.
     `every_s`: only the first picture, and each that is shown at least so much later than the one before it; what none
     of these needs is not decoded.
     """
@@ -167,7 +168,7 @@ def decode_fragment(
             wanted: set[int] = set()
             if every_s:
                 packets = needed(packets, every_s, wanted)
-            for frame, damaged in _decoded(packets, black_for_damaged):
+            for frame, damaged in _decoded(packets, stream, black_for_damaged):
                 if every_s and frame.pts not in wanted:
                     continue
                 if damaged and not black_for_damaged:
@@ -213,28 +214,27 @@ def check_size(width: int, height: int, max_pixels: int) -> None:
         raise bad_media(f"The picture size {width}x{height} is outside 16x16 to {max_pixels} pixels.")
 
 
-def _decoded(packets: Iterable[Packet[VideoStream]], patient: bool) -> Iterator[tuple[VideoFrame, bool]]:
-    """Pictures in the order of showing, and whether each is damaged.
+def _decoded(
+    packets: Iterable[Packet[VideoStream]], stream: VideoStream, patient: bool
+) -> Iterator[tuple[VideoFrame, bool]]:
+    """Pictures in the order of showing, and whether each is damaged: black then, also where one is missing.
 
-    `patient`: what cannot be decoded is left out; else it ends this. What the decoder patched up over missing data is
+    `patient`: what cannot be decoded is missing; else it ends this. What the decoder patched up over missing data is
     no evidence, nor is what was predicted from that, up to the next keyframe: better none than an invented picture.
     """
-    fed: set[int] = set()  # times of pictures that the decoder has and has not shown
-    shown: int | None = None
-    damaged = False
+    judging = Wholeness[VideoFrame]()
     for packet in packets:
         if packet.is_corrupt:
             raise bad_media("The fragment is cut off.")
         if packet.pts is not None:
-            fed.add(packet.pts)
+            judging.sent(packet.pts, keyframe=packet.is_keyframe)
         for frame in _pictures(packet, patient):
-            lost = {pts for pts in fed if frame.pts is not None and pts < frame.pts}
-            # What is shown before the first picture was predicted from before the fragment: nobody expects it.
-            left_out = shown is not None and any(pts > shown for pts in lost)
-            damaged = frame.is_corrupt or ((damaged or left_out) and not frame.key_frame)
-            fed -= lost
-            fed.discard(shown := frame.pts if frame.pts is not None else shown)
-            yield frame, damaged
+            if frame.pts is None or frame.time_base is None:
+                raise bad_media("A picture of the fragment has no time stamp.")
+            for judged in judging.came(frame.pts, frame, corrupt=frame.is_corrupt):
+                yield _shown(judged, stream)
+    for judged in judging.end():
+        yield _shown(judged, stream)
 
 
 def _pictures(packet: Packet[VideoStream], patient: bool) -> Sequence[VideoFrame]:
@@ -243,21 +243,26 @@ def _pictures(packet: Packet[VideoStream], patient: bool) -> Sequence[VideoFrame
     except av.InvalidDataError:
         if not patient:
             raise
-        return ()  # the pictures behind it tell that it is missing
+        return ()
+
+
+def _shown(judged: Judged[VideoFrame], stream: VideoStream) -> tuple[VideoFrame, bool]:
+    """The picture, or black in its place."""
+    if judged.whole and judged.picture is not None:
+        return judged.picture, False
+    like = stream.codec_context if judged.picture is None else judged.picture
+    black = VideoFrame.from_ndarray(np.zeros((like.height, like.width, 3), np.uint8), format="bgr24")
+    black.pts, black.time_base = judged.pts, stream.time_base
+    black.colorspace = like.colorspace
+    return black, True
 
 
 def _picture(frame: VideoFrame, max_pixels: int, damaged: bool) -> Frame:
     check_size(frame.width, frame.height, max_pixels)
-    if frame.pts is None or frame.time_base is None:
-        raise bad_media("A picture of the fragment has no time stamp.")
-    native = _black(frame.width, frame.height) if damaged else frame
+    assert frame.pts is not None and frame.time_base is not None, "looked at when it came"
     pts_90k = round(frame.pts * frame.time_base * CLOCK_90K)
     bt709 = int(frame.colorspace) == AVCOL_BT709
-    return Frame(None, pts_90k, bt709, native=native, damaged=damaged)
-
-
-def _black(width: int, height: int) -> VideoFrame:
-    return VideoFrame.from_ndarray(np.zeros((height, width, 3), np.uint8), format="bgr24")
+    return Frame(None, pts_90k, bt709, native=frame, damaged=damaged)
 
 
 def _plane(frame: VideoFrame, index: int) -> Luma:

@@ -228,7 +228,8 @@ def shrink(site: Site, case_id: str, which: str = "") -> None:
     """As if a camera had been set to small pictures: what the checks before the keys go by."""
     with site.world.ledger.engine.begin() as connection:
         connection.exec_driver_sql(
-            "UPDATE segments SET header = replace(replace(header, '1280', '160'), '720', '90')"
+            "UPDATE segments SET header = "
+            """replace(replace(header, '"width":1280', '"width":160'), '"height":720', '"height":90')"""
             f" WHERE case_id = '{case_id}' {which}"
         )
 

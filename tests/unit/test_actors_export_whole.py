@@ -59,9 +59,9 @@ def forge(site: Site, case: Case, meta: SegmentMeta, previous: str) -> SegmentRe
     """What a thief of the node's key and disk puts there: another film, signed like the others."""
     assert case.case_key is not None
     sealed = seal_segment(NODE, meta, fragments()[1].data, case.case_key, previous)
-    (site.node.root / case.case_id / meta.camera_id / meta.run_id / f"{meta.sequence:06d}.seg").unlink(
-        missing_ok=True
-    )
+    run = site.node.root / case.case_id / meta.camera_id / meta.run_id
+    for there in run.glob(f"{meta.sequence:06d}.s*"):
+        there.unlink()
     return SegmentStore(site.node.root).write(sealed)
 
 

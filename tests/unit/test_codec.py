@@ -14,7 +14,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
 from orvault.video.codec import Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
-from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, damaged, encoded, noise, pictures, psnr
+from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, encoded, noise, pictures, psnr
 
 
 class Pipe:
@@ -235,27 +235,3 @@ def test_a_failing_sink_is_not_swallowed() -> None:
         for index in range(90):
             encoder.write(noise(160, 96, index), index * STEP_90K)
         encoder.close()
-
-
-@pytest.mark.parametrize(
-    ("how", "bframes", "first_black", "missing"),
-    [("noise", 0, 14, set()), ("all", 0, 15, {14}), ("noise", 2, 16, set()), ("all", 2, 17, {16})],
-)
-def test_a_damaged_picture_is_black_with_what_was_predicted_from_it_or_an_error(
-    how: str, bframes: int, first_black: int, missing: set[int]
-) -> None:
-    """Keyframes at 0, 10 and 20; the fifteenth picture that was sent is spoilt."""
-    data = damaged(how=how, bframes=bframes)
-    assert kind_of(data) is ErrorKind.BAD_MEDIA
-    frames = {frame.pts_90k // 6000: frame for frame in decode_fragment(data, black_for_damaged=True)}
-    assert set(frames) == set(range(30)) - missing
-    assert [place for place, frame in frames.items() if frame.damaged] == list(range(first_black, 20))
-    for frame in frames.values():
-        assert frame.bgr.max() == 0 and frame.planes().y.max() == 16 if frame.damaged else frame.bgr.std() > 5
-
-
-def test_a_stretch_of_which_nothing_can_be_decoded_is_refused() -> None:
-    data = damaged(count=1, gop=1, at=0, how="all")
-    with pytest.raises(OrvaultError) as caught:
-        list(decode_fragment(data, black_for_damaged=True))
-    assert caught.value.kind is ErrorKind.BAD_MEDIA

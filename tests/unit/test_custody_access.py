@@ -14,14 +14,14 @@ EVERYBODY = "session camera-view live-view mask-set viewing-list"
 GIVEN = {
     Role.SYSTEM_ADMINISTRATOR: "account-manage",
     Role.RECORDS_MANAGER: "case-view case-plan case-arm case-close recording-switch "
-    "patient-find consent-take result-answer watermark-remove "
+    "patient-find consent-take result-answer result-ask watermark-remove "
     "recording-list stored-view export-submit export-view export-download "
     "retention-view retention-extend hold-put hold-lift viewing-ask viewing-consent",
     Role.PRIVACY_OFFICER: "case-view recording-list stored-view export-submit export-view export-decide "
-    "export-revoke consent-take result-answer watermark-remove "
+    "export-revoke consent-take result-answer result-ask answer-waive watermark-remove "
     "viewing-ask viewing-consent viewing-decide "
     "export-download history-view mask-lift retention-view retention-extend hold-put hold-lift destruction-approve",
-    Role.CLINICAL_STAFF: "case-view case-arm case-close recording-switch mask-lift result-answer",
+    Role.CLINICAL_STAFF: "case-view case-arm case-close recording-switch mask-lift result-answer result-view",
     Role.AUDITOR: "case-view recording-list stored-view export-view history-view retention-view",
 }
 

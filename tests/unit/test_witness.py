@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from fastapi import FastAPI
 
 from actors.checkpoint_places import FolderPlace, WitnessPlace
 from actors.media import MediaActor
-from actors.witnessing import Courier
+from actors.witnessing import Courier, SignerFiles, WitnessingActor
 from api.witness import build_witness_app
 from cluster.witness_cli import own_key, read_logs
 from orvault.clock import FakeClock
@@ -373,6 +374,55 @@ def test_history_that_grows_while_nothing_goes_out_is_an_alarm(
     for courier in couriers:
         courier.look()
     assert not any(courier.trouble for courier in couriers)
+
+
+def test_a_checkpoint_that_somebody_wrote_into_the_ledger_is_an_alarm_and_goes_nowhere(
+    tmp_path: Path, world: World, place: WitnessPlace
+) -> None:
+    folder = FolderPlace(tmp_path / "outside")
+    write(world, 3)
+    checkpoint(world)
+    couriers = [Courier(world.custody, each, 3600, world.clock) for each in (place, folder)]
+    for courier in couriers:
+        courier.look()
+    tamper(
+        world,
+        "INSERT INTO checkpoints (size, at_us, root, note) "
+        "SELECT size + 1000000, at_us, root, note FROM checkpoints LIMIT 1",
+    )
+    write(world, 3)
+    for _ in range(3):
+        for courier in couriers:
+            courier.look()
+    assert all("not as it was signed" in courier.trouble for courier in couriers)
+    assert world.acts().count(Act.CHECKPOINTS_STUCK) == 2
+    assert len(list(CheckpointFolder(folder.folder).read())) == 1
+
+
+def test_signing_that_is_refused_is_told_once_and_when_it_goes_on(world: World) -> None:
+    class Files(SignerFiles):
+        def load(self) -> LogSigner:
+            return SIGNER
+
+    write(world, 3)
+    checkpoint(world)
+    tamper(
+        world,
+        "INSERT INTO checkpoints (size, at_us, root, note) "
+        "SELECT size + 1000000, at_us, root, note FROM checkpoints LIMIT 1",
+    )
+    files = Files(Path("unused"), Path("unused"))
+    actor = WitnessingActor(lambda: world.custody, files, (), 3600, 60, world.clock)
+    deadline = time.monotonic() + 20  # its own thread signs at once
+    while Act.CHECKPOINTS_STUCK not in world.acts():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(OrvaultError, match="1000"):
+        actor.sign()
+    assert world.acts().count(Act.CHECKPOINTS_STUCK) == 1 and "signing" in actor.troubles()
+    tamper(world, "DELETE FROM checkpoints WHERE size > 1000000")
+    actor.sign()
+    assert world.acts()[-1] == Act.CHECKPOINTS_TAKEN and not actor.troubles()
 
 
 def test_a_place_that_is_away_is_an_alarm_after_a_while_and_loses_nothing(
