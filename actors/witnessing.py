@@ -64,7 +64,7 @@ class WitnessingActor:
         try:
             self._custody.make_checkpoint(self._signer.load())
         except OrvaultError as error:
-            if error.kind is ErrorKind.ALTERED and error.message != self._refused:
+            if error.kind is ErrorKind.ALTERED and not self._refused:
                 self._custody.note_place("signing", error.outside_words, lost=True)
                 self._refused = error.message
             raise
