@@ -51,7 +51,7 @@ class SegmentStore:
       3. it takes the name NNNNNN.slots, unless that is taken: who has it has the number;
       4. the folder is synced: no segment can be there without its keys, which would be lost for good;
       5. NNNNNN.seg.XXXXXXXX.part is written and synced;
-      6. it takes the name NNNNNN.seg, unless that is taken;
+      6. it takes the name NNNNNN.seg, unless that is taken; slots that another cleaned away until then come back;
       7. the folder is synced. Now, and not before, the segment is durable and `write` returns.
     Before all of it: the disk keeps its reserve, or nothing is begun. No step replaces a file, so that two writers,
     which must not be, still cannot undo what one of them was told is durable, or give it the other's keys.
@@ -91,15 +91,23 @@ class SegmentStore:
         if self._disk.free(self._root) < sealed.size + self._reserve:
             raise _full(path)
         folder = make_folders(self._disk, self._root, (meta.case_id, meta.camera_id, meta.run_id))  # 1
-        self._name(slots, encode_slots(sealed.slots))  # 2, 3
+        keys = encode_slots(sealed.slots)
+        self._name(slots, keys)  # 2, 3
         try:
             self._disk.sync(folder)  # 4
             self._name(path, sealed.head, sealed.ciphertext)  # 5, 6
-        except OSError as error:
-            if isinstance(error, FileExistsError) or not path.exists():
+            if not slots.exists() or slots.read_bytes() != keys:
+                self._replace(slots, keys)
+        except OSError:
+            if not path.exists():
                 self._drop(slots)  # our own; they would hold the number against the next attempt
             raise
         self._disk.sync(folder)  # 7
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        part = own_part_of(path)
+        self._disk.write(part, data)
+        self._disk.replace(part, path)
 
     def _name(self, path: Path, *pieces: Bytes) -> None:
         """Write a file whole under a name that nobody has."""
@@ -163,10 +171,8 @@ class SegmentStore:
         sidecar = (self._root / _checked(path)).with_suffix(".slots")
         if not slots:
             raise OrvaultError(ErrorKind.BAD_REQUEST, "A segment keeps one key slot at least.", where=path)
-        part = own_part_of(sidecar)
         try:
-            self._disk.write(part, encode_slots(slots))  # 1
-            self._disk.replace(part, sidecar)  # 2
+            self._replace(sidecar, encode_slots(slots))  # 1, 2
             self._disk.sync(sidecar.parent)  # 3
         except OSError as error:
             raise storage_error("The key slots could not be replaced", sidecar, error) from error

@@ -177,6 +177,18 @@ class RacingDisk(RealDisk):
         super().publish(part, final)
 
 
+@dataclass
+class CleanedDisk(RealDisk):
+    """Another, who must not be there, acts between the slots' name and the segment's file."""
+
+    other: Callable[[], object]
+
+    def write(self, path: Path, *pieces: Bytes) -> None:
+        if ".seg" in path.suffixes:
+            self.other()
+        super().write(path, *pieces)
+
+
 class StoppedDisk(RealDisk):
     """Its writer is not let on before its segment has a name."""
 
@@ -207,6 +219,38 @@ def test_of_two_writers_whoever_was_told_it_is_durable_keeps_segment_and_keys(
     write(RacingDisk(ending, lambda: write(rivals, rival)), sealed[0])
     assert told == list(SegmentStore(root).scan())
     assert isinstance(rivals, StoppedDisk) or len(told) == 1, "one of them is let through"
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["another's slots", "no slots"])
+def test_who_cleans_while_a_segment_is_written_takes_it_no_keys(
+    root: Path, sealed: list[SealedSegment], rival: SealedSegment, case_key: PrivateKey, named: bool
+) -> None:
+    def clean() -> None:
+        assert SegmentStore(root).clean(*RUN)
+        if named:
+            with suppress(PowerCutError):
+                SegmentStore(root, StoppedDisk()).write(rival)
+
+    record = SegmentStore(root, CleanedDisk(clean)).write(sealed[0])
+    assert list(SegmentStore(root).scan()) == [record]
+    data = SegmentStore(root).read(record.path)
+    found = SegmentStore(root).slots(record.path)
+    assert open_segment(data, unwrap_dek(found, case_key, record.header)) == b"fragment 0" * 1000
+
+
+def test_a_writer_whose_place_was_taken_meanwhile_takes_nobodys_keys(
+    root: Path, sealed: list[SealedSegment], rival: SealedSegment
+) -> None:
+    told: list[SegmentRecord] = []
+
+    def cleaned_and_written() -> None:
+        SegmentStore(root).clean(*RUN)
+        told.append(SegmentStore(root).write(rival))
+
+    with pytest.raises(OrvaultError) as caught:
+        SegmentStore(root, CleanedDisk(cleaned_and_written)).write(sealed[0])
+    assert caught.value.kind is ErrorKind.CONFLICT
+    assert list(SegmentStore(root).scan()) == told
 
 
 class FullDisk(RealDisk):
