@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from PySide6.QtCore import QLocale, QTimer
+from PySide6.QtCore import QLocale, QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from orvault.clock import SystemClock
@@ -35,6 +35,9 @@ def start(file: Path | None, extra_roots: list[Path], key: Path | None) -> tuple
     """Show the window; it opens the file once the application runs."""
     app = QApplication(sys.argv[:1])
     app.setApplicationName("OR Vault Player")
+    # Qt's own file dialog would write down which folders were opened. (Where the system has one, that one does as it
+    # does for every program.)
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, os.devnull)
     look.dress(app)
     _die_on_faults(app)
 

@@ -224,7 +224,8 @@ def test_the_same_history_is_found_broken(day: Day, tmp_path: Path) -> None:
         subprocess.run(["mariadb", *server, LEDGER], stdin=file, check=True, timeout=60)
     old = site.run("history", "verify", "--folder", str(folder))
     said = " ".join(old.stderr.split())
-    assert old.returncode == ALTERED and "or an older state restored" in said, old.stdout + old.stderr
+    # Shorter than what was signed, or grown again since into another history: the folder's checkpoints tell either.
+    assert old.returncode == ALTERED and "in the folder" in said, old.stdout + old.stderr
 
 
 def _grown(day: Day) -> Path:
