@@ -27,7 +27,7 @@ from orvault.errors import OrvaultError
 from tests.contract.mariadb import PASSWORD, MariaDb, missing_program, running_mariadb
 from tests.e2e.conftest import CLIPS
 from tests.e2e.nodes import CLIENT, HEAD, free_port, two_nodes
-from tests.e2e.site import MODELS, Site, download, ended, eventually, player, record_case, wish
+from tests.e2e.site import MODELS, Site, download, eventually, player, record_case, wish
 from tests.rtsp import rtsp_cameras
 
 LEDGER = "day"
@@ -129,9 +129,10 @@ def test_from_the_arming_to_the_receipt(day: Day) -> None:
     complete = asker.post(f"{where}/consents", {"consents": [consent("staff", "Park Sora")]})
     assert complete["state"] == "satisfied"
     assert refused(lambda: asker.post(f"{where}/approve")).startswith("403 ")
+    _ask_to_look(day, where)
     approver.post(f"{where}/approve")
 
-    eventually(lambda: ended(asker, approver, request["id"]), 240)
+    _look_and_agree(day, request["id"])
     assert asker.get(where)["state"] == "ready", asker.get(where)["failure"]
     package = download(asker, request["id"], site.folder / "day.orvault")
     assert asker.get(where)["state"] == "delivered"
@@ -139,9 +140,10 @@ def test_from_the_arming_to_the_receipt(day: Day) -> None:
     verdict = player("verify", package, "--root", site.data / "keys/root.pem", *secret)
     assert verdict.returncode == 0 and "Genuine" in verdict.stdout, verdict.stdout + verdict.stderr
 
-    _watch(approver, body)
-    eventually(lambda: _spans_seen(day, case_id), 90)
-    assert {span["showing"] for span in _spans_seen(day, case_id)} == {"masked"}
+    asked = {"case_id": case_id, "camera_id": "wall", "from": body["from"], "to": body["to"]}
+    assert _watch(approver, "/views/stored", asked)["showing"] == "masked"
+    seen = {"masked", "people-masked"}  # what was recorded, and the masked result
+    eventually(lambda: {span["showing"] for span in _spans_seen(day, case_id)} == seen, 90)
 
     hold = approver.post(f"/cases/{case_id}/holds", {"reason": "Complaint", "document": "2026-77"})
     _a_month_passes(day, case_id)
@@ -157,16 +159,39 @@ def test_from_the_arming_to_the_receipt(day: Day) -> None:
     assert intact.returncode == 0, intact.stderr
 
 
-def _watch(viewer: ApiClient, body: dict[str, Any]) -> None:
-    """Look at the first seconds of the recording, as a browser's player would."""
-    asked = {"case_id": body["case_id"], "camera_id": "wall", "from": body["from"], "to": body["to"]}
-    view = viewer.post("/views/stored", asked)
-    assert view["showing"] == "masked"
+def _ask_to_look(day: Day, where: str) -> None:
+    """Have the nurse who took part look at the result before it leaves."""
+    nurse = {"name": "nurse", "display_name": "Park Sora", "role": "clinical-staff"}
+    day.site.client("admin").post(
+        "/accounts", nurse | {"scopes": [{"kind": "site"}], "password": day.site.password}
+    )
+    told = day.asker.post(f"{where}/participants", {"participant": "Park Sora", "account": "nurse"})
+    assert [each["participant"] for each in told["participants"]] == ["Park Sora"]
+
+
+def _look_and_agree(day: Day, request_id: str) -> None:
+    """She alone watches it, masked; nothing leaves before she has agreed."""
+    where, nurse = f"/exports/{request_id}", day.site.client("nurse")
+    eventually(lambda: day.asker.get(where)["state"] in {"review", "failed"}, 240)
+    (waiting,) = nurse.get("/results")
+    if not waiting["shown"]:  # what a second look finds in drawn people
+        day.approver.post(f"{where}/release", {"reason": "Drawn people."})
+    asked = {"request_id": request_id, "camera_id": "wall"}
+    assert _watch(nurse, "/views/result", asked)["showing"] == "people-masked"
+    assert refused(lambda: day.approver.post("/views/result", asked)).startswith("403 ")
+    assert refused(lambda: day.asker.post(f"{where}/download-link")).startswith("409 ")
+    nurse.post(f"{where}/answers", {"participant": "Park Sora", "agrees": True})
+
+
+def _watch(viewer: ApiClient, path: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """Look at the first seconds of a view, as a browser's player would."""
+    view: dict[str, Any] = viewer.post(path, asked)
     with httpx.Client() as client:
         playlist = client.get(view["playlist"])
         assert playlist.status_code == 200, playlist.text
         pieces = [line for line in playlist.text.splitlines() if line and not line.startswith("#")]
         assert client.get(str(playlist.url.join(pieces[0]))).status_code == 200
+    return view
 
 
 def _spans_seen(day: Day, case_id: str) -> list[dict[str, Any]]:
