@@ -125,7 +125,8 @@ def test_ready_package_is_not_handed_out_after_a_withdrawal(world: World) -> Non
     assert spent.package == ready.package  # so that its file can be found and removed
 
 
-def test_what_is_made_anew_was_delivered_to_nobody(world: World) -> None:
+def _ready_for_two(world: World) -> ExportRequest:
+    """By consent, with a copy for the court and one for the family."""
     case = world.recorded_case()
     wish = world.wish(case, basis=consents_of("Lee", "Park"))
     wish = replace(wish, recipients=(*wish.recipients, replace(wish.recipients[0], name="Family")))
@@ -134,6 +135,11 @@ def test_what_is_made_anew_was_delivered_to_nobody(world: World) -> None:
     job = world.claimed()
     further = [replace(_file(job.request), package_id=job.request.further_ids[0], path="q.orvault")]
     world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64, further)
+    return request
+
+
+def test_what_is_made_anew_was_delivered_to_nobody(world: World) -> None:
+    request = _ready_for_two(world)
     link, package = world.custody.issue_link(world.manager, request.request_id, "Court")
     world.custody.open_download(package.package_id, link.link_id)
     world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
@@ -149,14 +155,7 @@ def test_a_link_ends_with_its_account(world: World) -> None:
 
 
 def test_consents_are_withdrawable_until_every_copy_was_delivered(world: World) -> None:
-    case = world.recorded_case()
-    wish = world.wish(case, basis=consents_of("Lee", "Park"))
-    wish = replace(wish, recipients=(*wish.recipients, replace(wish.recipients[0], name="Family")))
-    request = world.custody.submit_export(world.manager, wish)
-    world.custody.approve_export(world.officer, request.request_id)
-    job = world.claimed()
-    further = [replace(_file(job.request), package_id=job.request.further_ids[0], path="q.orvault")]
-    world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64, further)
+    request = _ready_for_two(world)
     for recipient, state in (("Court", RequestState.READY), ("Family", RequestState.DELIVERED)):
         link, package = world.custody.issue_link(world.manager, request.request_id, recipient)
         world.custody.open_download(package.package_id, link.link_id)
