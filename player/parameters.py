@@ -13,6 +13,8 @@ from collections.abc import Generator, Iterator
 from player.mp4 import bad
 
 SEQUENCE = {"h264": 7, "hevc": 33}  # a sequence parameter set's type
+_SETS = {"h264": frozenset({7, 8}), "hevc": frozenset({32, 33, 34})}  # of sequence, picture, H.265's video
+_NOTES = {"h264": frozenset[int](), "hevc": frozenset({39, 40})}  # what else an hvcC may hold (14496-15, 8.3)
 MAX_UNITS = 4_096  # of one picture; one to a hundred are usual
 MAX_ROUNDED_UP = 64  # pixels that a coded picture's sides may have above those shown: 1088 lines for 1080
 _KIND = "A picture is not of the kind that was described."
@@ -27,7 +29,8 @@ def sequence_set(codec: str, config: bytes, width: int, height: int) -> bytes:
     """The one sequence parameter set in an avcC or hvcC, of pictures of this size.
 
     Raises:
-        OrvaultError: BAD_MEDIA if there is another number of them, or a picture takes more than its size.
+        OrvaultError: BAD_MEDIA if there is another number of them, anything stands beside them but what is usual, or
+        a picture takes more than its size.
     """
     count_at = 5 if codec == "h264" else 22
     # Lengths of four bytes alone: FFmpeg takes a picture that begins with a 1 for another configuration.
@@ -37,6 +40,8 @@ def sequence_set(codec: str, config: bytes, width: int, height: int) -> bytes:
     found = [unit for unit in units if _type(codec, unit) == SEQUENCE[codec]]
     if len(found) != 1 or any(_START_CODE in unit for unit in units):
         bad(_CONFIGURATION)
+    if not {_type(codec, unit) for unit in units} <= _SETS[codec] | _NOTES[codec]:
+        bad(_CONFIGURATION)
     coded = _h264_size(found[0]) if codec == "h264" else _hevc_size(found[0])
     if not all(0 <= has - shown < MAX_ROUNDED_UP for has, shown in zip(coded, (width, height), strict=True)):
         bad(_KIND)
@@ -44,8 +49,12 @@ def sequence_set(codec: str, config: bytes, width: int, height: int) -> bytes:
 
 
 def parameter_sets(codec: str, config: bytes) -> bytes:
-    """Every unit of an avcC or hvcC that `sequence_set` took, as a picture carries them: each behind its length."""
-    return b"".join(struct.pack(">I", len(unit)) + unit for unit in _configured(codec, config))
+    """The sets of an avcC or hvcC that `sequence_set` took, as a picture carries them: each behind its length.
+
+    Notes are left out: a decoder is turned to another place without being told them again.
+    """
+    sets = (unit for unit in _configured(codec, config) if _type(codec, unit) in _SETS[codec])
+    return b"".join(struct.pack(">I", len(unit)) + unit for unit in sets)
 
 
 def check_picture(codec: str, sequence: bytes, data: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
 from player.film import Film
-from player.parameters import MAX_UNITS, check_picture, sequence_set
+from player.parameters import MAX_UNITS, check_picture, parameter_sets, sequence_set
 from tests.vectors.hostile_videos import sequence
 
 from .reel_support import FRAME_90K, HEIGHT, WIDTH, footage
@@ -57,6 +57,9 @@ def test_lines_that_are_coded_and_not_shown_are_usual() -> None:
         _avcc(SPS, pictures=(PPS, SPS)),
         _avcc(SPS, pictures=(PPS + b"\0\0\1" + SPS,)),
         _avcc(SPS, pictures=(b"",)),
+        _avcc(SPS, pictures=(PPS, SLICE)),
+        _avcc(SPS, pictures=(b"\x06\x05\x01\x80\x80",)),
+        _avcc(SPS, pictures=(PPS, b"\x0d" + SPS[1:])),
         b"\0" + _avcc(SPS)[1:],
         _avcc(SPS)[:4] + b"\xfd" + _avcc(SPS)[5:],
         _avcc(b"\x67" + bytes(19)),
@@ -102,8 +105,14 @@ def test_h265_is_held_to_the_same(tmp_path: Path) -> None:
     array = struct.pack(">BHH", 34, 1, len(found)) + found  # said to be of pictures
     more = config[:22] + bytes([config[22] + 1]) + config[23:]
     assert _refused("hevc", more + array)
+    for unit in (b"\x26\1\xaf", b"\x46\1\x50", b"\x7c\1\0"):  # a picture, a delimiter, what no standard names
+        array_of = struct.pack(">BHH", 34, 1, len(unit))
+        assert _refused("hevc", more + array_of + unit), "whatever its array says"
     assert _refused("hevc", more)
     assert _refused("hevc", config.replace(found, b"\x42\x09" + found[2:]))
+    repeated = parameter_sets("hevc", config)
+    assert struct.pack(">I", len(found)) + found in repeated
+    assert b"x265" in config and b"x265" not in repeated, "the encoder's note is told once"
     other = found[:-1] + bytes([found[-1] ^ 1])
     check_picture("hevc", found, _sample(found, b"\x26\1"))
     with pytest.raises(OrvaultError):

@@ -44,11 +44,10 @@ def _with_sequence(data: bytes, unit: bytes) -> bytes:
     return data[:at] + unit + data[at + len(unit) :]
 
 
-def _with_second_sequence(data: bytes, *, hidden: bool) -> bytes:
-    """Another beside the first, or among the sets that are of pictures."""
+def _with_unit(data: bytes, unit: bytes, *, hidden: bool) -> bytes:
+    """Another unit beside the sequence's parameters, or among the sets that are of pictures."""
     config = data.index(b"avcC") + 4
     count_at = config + 8 + _SEQUENCE_BYTES if hidden else config + 5
-    unit = sequence(WHOLE_SIDE, WHOLE_SIDE)
     data = data[:count_at] + bytes([data[count_at] + 1]) + data[count_at + 1 :]
     at = config + 8 + _SEQUENCE_BYTES + hidden
     data = data[:at] + struct.pack(">H", len(unit)) + unit + data[at:]
@@ -74,8 +73,8 @@ def _large_pictures(good: bytes) -> Iterator[tuple[str, bytes]]:
     cut = sequence(WHOLE_SIDE, WHOLE_SIDE, WHOLE_SIDE - 64, WHOLE_SIDE - 48)
     yield "sequence-of-8192-squared", _with_sequence(good, large)
     yield "sequence-cut-from-8192-squared", _with_sequence(good, cut)
-    yield "sequence-beside-another", _with_second_sequence(good, hidden=False)
-    yield "sequence-hidden-among-others", _with_second_sequence(good, hidden=True)
+    yield "sequence-beside-another", _with_unit(good, large, hidden=False)
+    yield "sequence-hidden-among-others", _with_unit(good, large, hidden=True)
     in_unit = struct.pack(">I", len(large)) + large
     yield "sequence-before-a-picture", _before_first_picture(good, in_unit)
     noted = b"\x06\x05\x01\x80\x80\0\0\1" + large  # a note, and within it the beginning of another unit
@@ -107,6 +106,7 @@ def videos() -> Iterator[tuple[str, bytes]]:
     yield "picture-of-65535-squared", _patched(good, b"avc1", 24, ">I", 0xFFFFFFFF)
     yield "configuration-cut", good.replace(b"avcC", b"free", 1)
     yield "configuration-of-noise", _patched(good, b"avcC", 4, ">Q", 0xA5A5A5A5A5A5A5A5)
+    yield "configuration-with-a-picture", _with_unit(good, b"\x65" + bytes(range(1, 40)), hidden=True)
     yield "no-picture", good[:moof]
     yield "cut-in-a-picture", good[: len(good) - 700]
     noise = bytes(value * 89 % 251 for value in range(len(good) - moof - 200))
