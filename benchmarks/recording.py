@@ -79,7 +79,8 @@ def measure(cameras: int, seconds: float, streams: RtspCameras, folder: Path) ->
             stored = site.record("STORED")
             pause(WARM_S)
             stored.end()
-        reading = Readers(stored.segments, site.certificate, site.case_key(stored), READERS)
+        read = stored.folders[0]
+        reading = Readers(read, site.certificate, site.case_key(read), READERS)
         try:
             with report.stage(f"{cameras} cameras: ffmpeg"), ffmpeg_peers(urls, folder) as peers:
                 pause(WARM_S)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -22,23 +23,35 @@ from orvault.container.keys import PrivateKey, decode_slots
 from orvault.container.keystore import KeyStore
 from orvault.container.segment import open_segment, read_header, unwrap_dek
 from tests.e2e.nodes import CLIENT, HEAD, free_port, two_nodes
-from tests.e2e.site import Site, armed_case, eventually, settled
+from tests.e2e.site import UP_S, Site, armed_case, eventually, settled
 
 SETTLE_S = 10.0
+ROOM_CAMERAS = (
+    25  # as many as one operating room has here; a case holds no more than orvault.custody.case.MAX_CAMERAS
+)
+UP_PER_CAMERA_S = (
+    6.0  # each camera is a process that loads its libraries on the cores everything else starts on
+)
 
 
 @dataclass
 class Recording:
-    """One case being recorded."""
+    """A case being recorded in every room."""
 
     site: RecordingSite
-    case_id: str
-    segments: Path
+    case_ids: list[str]
 
     def end(self) -> None:
-        """Close the case; returns when every camera's last segment is indexed."""
-        self.site.api.post(f"/cases/{self.case_id}/close")
-        eventually(lambda: settled(self.site.api, self.case_id, self.site.cameras), 60)
+        """Close the cases; returns when every camera's last segment is indexed."""
+        for case_id in self.case_ids:
+            self.site.api.post(f"/cases/{case_id}/close")
+        for case_id, cameras in zip(self.case_ids, self.site.rooms, strict=True):
+            eventually(partial(settled, self.site.api, case_id, len(cameras)), 60)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where the segments of each room's case lie."""
+        return [self.site.segments / case_id for case_id in self.case_ids]
 
 
 class RecordingSite:
@@ -49,7 +62,14 @@ class RecordingSite:
         self._port = free_port()
         self._address = f"127.0.0.1:{self._port}"
         self.cameras = len(urls)
-        cameras: list[dict[str, Any]] = [{"id": f"cam{at}", "source": url} for at, url in enumerate(urls)]
+        self.rooms = [
+            range(first, min(first + ROOM_CAMERAS, self.cameras))
+            for first in range(0, self.cameras, ROOM_CAMERAS)
+        ]
+        cameras: list[dict[str, Any]] = [
+            {"id": f"cam{at}", "source": url, "room": _room(at // ROOM_CAMERAS)}
+            for at, url in enumerate(urls)
+        ]
         cluster = {"address": self._address, "object_store_mb": 200}
         self._site = Site(folder, cameras, cluster=cluster)
         self._stack = ExitStack()
@@ -85,35 +105,44 @@ class RecordingSite:
 
     def up(self) -> None:
         """All actors, and the API."""
-        self._site.up()
+        self._site.up(within_s=UP_S + UP_PER_CAMERA_S * self.cameras)
         self._stack.callback(self._site.down)
         self.api = self._site.client("asker")
 
     def record(self, number: str) -> Recording:
-        """A case on all cameras, recording."""
-        case_id = armed_case(self.api, number)
-        ids = [f"cam{camera}" for camera in range(self.cameras)]
-        self.api.post(f"/cases/{case_id}/recording/start", {"camera_ids": ids})
-        return Recording(self, case_id, self._site.data / "segments" / CLIENT / case_id)
+        """A case in each room on all of its cameras, recording."""
+        case_ids = []
+        for room, cameras in enumerate(self.rooms):
+            case_id = armed_case(self.api, f"{number}-{room + 1}", _room(room))
+            ids = [f"cam{camera}" for camera in cameras]
+            self.api.post(f"/cases/{case_id}/recording/start", {"camera_ids": ids})
+            case_ids.append(case_id)
+        return Recording(self, case_ids)
+
+    @property
+    def segments(self) -> Path:
+        """The client node's segments, a folder for each case."""
+        return self._site.data / "segments" / CLIENT
 
     @property
     def certificate(self) -> Path:
         """The client node's certificate."""
         return self._site.data / "keys" / "nodes" / CLIENT / CERTIFICATE_FILE
 
-    def case_key(self, recording: Recording) -> PrivateKey:
-        """The private key of a case, out of the key store."""
+    def case_key(self, segments: Path) -> PrivateKey:
+        """The private key of the case whose segments lie here, out of the key store."""
         settings = load_settings(self._site.config)
         place, secret = services.store_place(settings), services.secret_file(settings)
         assert secret is not None, "the site unlocks itself"
-        header = read_header(next(recording.segments.rglob("*.seg")).read_bytes())
+        header = read_header(next(segments.rglob("*.seg")).read_bytes())
         store = KeyStore.unlock(place.folder, place.source(read_secret(secret)))
         return store.private_key(header.key_thumbprint)
 
     def pictures(self, recording: Recording, camera: int) -> list[int]:
         """The numbers of all pictures that were stored of a camera, in their order."""
-        key, found = self.case_key(recording), []
-        for path in sorted((recording.segments / f"cam{camera}").rglob("*.seg")):
+        segments = recording.folders[camera // ROOM_CAMERAS]
+        key, found = self.case_key(segments), []
+        for path in sorted((segments / f"cam{camera}").rglob("*.seg")):
             data = path.read_bytes()
             slots = decode_slots(path.with_suffix(".slots").read_bytes(), where=path.name)
             found += numbers(open_segment(data, unwrap_dek(slots, key, read_header(data))))
@@ -130,6 +159,10 @@ class RecordingSite:
     def client_mb(self) -> float:
         """Memory of the client node; what processes share counts once."""
         return sum(process.memory_full_info().pss for process in self.client_processes()) / 2**20
+
+
+def _room(number: int) -> str:
+    return f"OR-{number + 1}"
 
 
 def _family(process: psutil.Process) -> list[psutil.Process]:

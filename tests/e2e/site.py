@@ -89,7 +89,7 @@ class Site:
         for name, role in {"asker": Role.RECORDS_MANAGER, "approver": Role.PRIVACY_OFFICER}.items():
             create_account(settings, name, role, self.password)
 
-    def up(self, secret: str = "") -> None:
+    def up(self, secret: str = "", within_s: float = UP_S) -> None:
         """Start `orvault up` without a terminal and wait until it serves; `secret` then opens the key store."""
         command = [sys.executable, "-u", "-c", "from cluster.cli import main; main()", "up", "--config"]
         self._process = subprocess.Popen(
@@ -102,7 +102,7 @@ class Site:
             start_new_session=True,
         )
         try:
-            self._wait_until_it_runs()
+            self._wait_until_it_runs(within_s)
         except AssertionError:
             if self._process.poll() is None:
                 self._kill_all()
@@ -112,9 +112,9 @@ class Site:
             opened = self.run("keys", "unlock", stdin=f"{secret}\n")
             assert opened.returncode == 0, opened.stderr
 
-    def _wait_until_it_runs(self) -> None:
+    def _wait_until_it_runs(self, within_s: float) -> None:
         assert self._process is not None and self._process.stdout is not None
-        deadline = time.monotonic() + UP_S
+        deadline = time.monotonic() + within_s
         while "Running." not in self.output:
             assert time.monotonic() < deadline, f"the site did not come up:\n{self.output}"
             assert self._process.poll() is None, (
