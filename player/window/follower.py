@@ -6,7 +6,7 @@ Knows no window: pictures and failures go to callbacks, which are called in this
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +38,14 @@ class Pictures(Protocol):
 
     def close(self) -> None:
         """Let go of decoder and buffers."""
+        ...
+
+
+class Leaving(Protocol):
+    """A thread that was told to end."""
+
+    def wait(self) -> None:
+        """Until it has let go of its decoder, or seconds have passed."""
         ...
 
 
@@ -101,7 +109,10 @@ class _Wish:
 
 
 class Follower:
-    """Runs a `Cursor` along the clock. `show(picture, stepped)` and `failed(error)` are called in its thread."""
+    """Runs a `Cursor` along the clock. `show(picture, stepped)` and `failed(error)` are called in its thread.
+
+    It opens its decoder when those `after` which it comes are gone: what is shown next takes no memory beside them.
+    """
 
     def __init__(
         self,
@@ -110,8 +121,10 @@ class Follower:
         clock: PlayClock,
         show: Callable[[Picture, bool], None],
         failed: Callable[[OrvaultError], None],
+        after: Sequence[Leaving] = (),
     ) -> None:
         self._make, self._clock, self._show, self._failed = make, clock, show, failed
+        self._after = after
         self._wake = threading.Condition()
         self._wish: _Wish | None = _Wish(clock.position_us)
         self._nudged = self._closed = False
@@ -132,12 +145,20 @@ class Follower:
             self._nudged = True
             self._wake.notify()
 
-    def close(self) -> None:
-        """End the thread and wait for it: afterwards nothing is read and nothing shown."""
+    def leave(self) -> None:
+        """End the thread and do not wait for it: a picture under way may still be shown."""
         with self._wake:
             self._closed = True
             self._wake.notify()
+
+    def wait(self) -> None:
+        """Until the thread has ended: afterwards nothing is read and nothing shown."""
         self._thread.join(JOIN_S)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
 
     def _tell(self, wish: _Wish) -> None:
         with self._wake:
@@ -145,6 +166,11 @@ class Follower:
             self._wake.notify()
 
     def _run(self) -> None:
+        for each in self._after:
+            each.wait()
+        self._after = ()
+        if self._closed:
+            return
         try:
             reel = self._make()
         except OrvaultError as error:

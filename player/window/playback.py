@@ -47,6 +47,8 @@ class Mailbox:
 class Playback(QObject):
     """Signals: `shown(camera, picture)`, `stopped(camera, error)`, `small(asked_us, picture)` and `moved()`;
     `altered(error)`, if a small picture came upon it before the camera did.
+
+    Only `close` waits for a thread: a decoder can take long over its last picture, and the window stands meanwhile.
     """
 
     shown = Signal(int, object)
@@ -55,6 +57,7 @@ class Playback(QObject):
     moved = Signal()
     altered = Signal(object)
     _arrived = Signal(int)
+    _small_arrived = Signal(int, object, object)
 
     def __init__(self, session: Session, media: Sequence[MediaInfo]) -> None:
         super().__init__()
@@ -65,9 +68,11 @@ class Playback(QObject):
         self._standing: set[int] = set()  # cameras that were stopped
         self._closed = False
         self.stopped.connect(self._on_stopped)
-        self._mail = [Mailbox() for _ in media]
+        self._mail: dict[int, Mailbox] = {}
         self._arrived.connect(self._deliver)
+        self._small_arrived.connect(self._deliver_small)
         self._followers: dict[int, Follower] = {}
+        self._leaving: list[Follower | ThumbnailMaker] = []  # told to end; their decoders may still be there
         self.watch(views(self.media)[0])
         self._small = self._thumbnails()
 
@@ -75,8 +80,8 @@ class Playback(QObject):
         """Decode these cameras and no others; one that was stopped stays so."""
         wanted = [number for number in numbers if number not in self._standing]
         for number in self._followers.keys() - set(wanted):
-            self._followers.pop(number).close()
-            self._mail[number].take()
+            self._dismiss(self._followers.pop(number))
+            del self._mail[number]  # what it puts there from now on, nobody takes
         for number in wanted:
             if number not in self._followers:
                 self._followers[number] = self._follow(number, self.media[number])
@@ -123,7 +128,7 @@ class Playback(QObject):
             number = next((at for at in self._followers if at not in self._standing), number)
         if number != self.lead:
             self.lead = number
-            self._small.close()
+            self._dismiss(self._small)
             self._small = self._thumbnails()
 
     def ask_small(self, at_us: int) -> None:
@@ -134,11 +139,17 @@ class Playback(QObject):
         """End every thread; nothing is read from the package afterwards."""
         self._closed = True
         self._arrived.disconnect(self._deliver)
-        self._small.close()
+        self._small_arrived.disconnect(self._deliver_small)
+        self._dismiss(self._small)
         for follower in self._followers.values():
-            follower.close()
-        for box in self._mail:
-            box.take()
+            self._dismiss(follower)
+        for each in self._leaving:
+            each.wait()
+        self._mail.clear()
+
+    def _dismiss(self, each: Follower | ThumbnailMaker) -> None:
+        each.leave()
+        self._leaving = [*(other for other in self._leaving if not other.gone), each]
 
     def _play(self) -> None:
         before = self.clock.position_us
@@ -152,16 +163,19 @@ class Playback(QObject):
         self.moved.emit()
 
     def _follow(self, number: int, info: MediaInfo) -> Follower:
+        box = self._mail[number] = Mailbox()
+
         def arrived(picture: Picture, stepped: bool) -> None:
-            if self._mail[number].put(picture, stepped):
+            if box.put(picture, stepped):
                 self._arrived.emit(number)
 
-        make = partial(Reel, self._session, info)
-        return Follower(info.camera_id, make, self.clock, arrived, partial(self.stopped.emit, number))
+        make, stopped = partial(Reel, self._session, info), partial(self.stopped.emit, number)
+        return Follower(info.camera_id, make, self.clock, arrived, stopped, tuple(self._leaving))
 
     def _thumbnails(self) -> ThumbnailMaker:
         make = partial(Reel, self._session, self.media[self.lead])
-        return ThumbnailMaker(make, THUMBNAIL_PX, self.small.emit, self._small_failed)
+        ready = partial(self._small_arrived.emit, self.lead)
+        return ThumbnailMaker(make, THUMBNAIL_PX, ready, self._small_failed)
 
     def _small_failed(self, error: OrvaultError) -> None:
         """What merely cannot be decoded, the camera tells where it comes to it."""
@@ -174,8 +188,13 @@ class Playback(QObject):
         if not self._closed:
             self.set_lead(self.lead)
 
+    def _deliver_small(self, number: int, asked_us: int, picture: Picture) -> None:
+        if number == self.lead:
+            self.small.emit(asked_us, picture)
+
     def _deliver(self, number: int) -> None:
-        held = self._mail[number].take()
+        box = self._mail.get(number)
+        held = None if box is None else box.take()
         if held is None:
             return
         picture, stepped = held

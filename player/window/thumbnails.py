@@ -47,12 +47,20 @@ class ThumbnailMaker:
             self._wanted = at_us
             self._wake.notify()
 
-    def close(self) -> None:
-        """End the thread and wait for it."""
+    def leave(self) -> None:
+        """End the thread and do not wait for it: a picture under way may still be ready."""
         with self._wake:
             self._closed = True
             self._wake.notify()
+
+    def wait(self) -> None:
+        """Until the thread has ended."""
         self._thread.join(JOIN_S)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         reel: SmallPictures | None = None

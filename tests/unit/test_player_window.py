@@ -300,7 +300,8 @@ def test_a_camera_that_was_stopped_leaves_the_lead_to_one_that_plays(desk: Desk,
     desk.watch(made.path)
     assert desk.window.opened is not None and desk.window.opened.playback is not None
     playback, start_us = desk.window.opened.playback, _start(made, desk)
-    playback._followers[0].close()
+    playback._followers[0].leave()
+    playback._followers[0].wait()
     playback.stopped.emit(0, OrvaultError(ErrorKind.ALTERED, "Not what was signed.", where="or1"))
     assert playback.lead == 1
     desk.press(Qt.Key.Key_Period)

@@ -175,7 +175,8 @@ def test_a_follower_shows_what_the_clock_asks_for_and_ends_when_told() -> None:
         follower.nudge()
         assert arrived.acquire(timeout=20)
     finally:
-        follower.close()
+        follower.leave()
+        follower.wait()
     assert shown[:3] == [(0, False), (STEP_US, True), (3 * US_PER_S, False)]
     assert shown[3][0] > 3 * US_PER_S and reel.closed
 
@@ -191,7 +192,8 @@ def test_what_stops_a_camera_is_told_once() -> None:
     reel = FakeReel(failing=True)
     follower = Follower("or1", lambda: reel, PlayClock(0, 9), lambda *_: pytest.fail("a picture"), failed)
     assert said.wait(20)
-    follower.close()
+    follower.leave()
+    follower.wait()
     assert [error.kind for error in told] == [ErrorKind.ALTERED] and reel.closed
 
 
@@ -207,7 +209,8 @@ def test_of_several_small_pictures_the_last_wish_counts() -> None:
     for at in range(10):
         maker.ask(at * STEP_US)
     assert arrived.wait(20)
-    maker.close()
+    maker.leave()
+    maker.wait()
     assert ready[-1] == 900_000 and reel.closed
 
 
@@ -223,7 +226,8 @@ def test_what_stops_small_pictures_is_told_once() -> None:
     maker.ask(0)
     assert said.wait(20)
     maker.ask(STEP_US)
-    maker.close()
+    maker.leave()
+    maker.wait()
     assert [error.kind for error in told] == [ErrorKind.ALTERED] and reel.closed
 
 
