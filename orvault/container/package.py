@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from orvault.container.label import Label, PackageSlot
 from orvault.container.manifest import Manifest, MediaInfo, PackageTerms
+from orvault.container.media_sink import MediaSink
 from orvault.container.package_copy import copy_without
 from orvault.container.package_reader import PackageReader
-from orvault.container.package_writer import MediaSink, PackageBuilder, PackageSummary
+from orvault.container.package_writer import PackageBuilder, PackageSummary
 
 __all__ = [
     "Label",

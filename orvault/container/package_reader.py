@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
-
-from cryptography.hazmat.primitives.constant_time import bytes_eq
 
 from orvault.clock import utc_iso
 from orvault.container import canonical, dsse
@@ -37,9 +35,10 @@ from orvault.container.label import (
     SmallEntry,
 )
 from orvault.container.manifest import MANIFEST_TYPE, Manifest
+from orvault.container.package_video import PackageVideo
 from orvault.container.stream import OpeningReader, open_bytes
 from orvault.container.unlocking import package_key
-from orvault.container.wire import Bytes, FileSource
+from orvault.container.wire import FileSource
 from orvault.errors import ErrorKind, OrvaultError
 
 Progress = Callable[[int, int], None]
@@ -246,15 +245,7 @@ class PackageReader:
         camera = self._camera(camera_id)
         if not self._key:
             raise OrvaultError(ErrorKind.CONFLICT, "The package was not unlocked.")
-        name = camera.media.name
-        return OpeningReader(
-            self._source(name),
-            self._key,
-            associated_data(self.label.package_id, name),
-            camera.media.chunk_bytes,
-            where=name,
-            check=self._chunk_check(camera),
-        )
+        return self._video(camera).open(self._key, self.label.package_id)
 
     def _camera(self, camera_id: str) -> CameraEntries:
         for camera in self.label.cameras:
@@ -268,22 +259,12 @@ class PackageReader:
             advice=f"It has: {known}.",
         )
 
-    def _chunk_check(self, camera: CameraEntries) -> Callable[[int, Bytes], None]:
+    def _video(self, camera: CameraEntries) -> PackageVideo:
         leaves = self._leaves.get(camera.camera_id)
         if leaves is None:
             raise self.damage or OrvaultError(ErrorKind.CONFLICT, "The label was not verified.")
-        chunks = camera.media.chunks
-
-        def check(index: int, chunk: Bytes) -> None:
-            self.check_lease()
-            if not bytes_eq(hashlib.sha256(chunk).digest(), leaves[32 * index : 32 * index + 32]):
-                raise OrvaultError(
-                    ErrorKind.ALTERED,
-                    f"Chunk {index + 1} of {chunks} is not what was signed.",
-                    where=camera.media.name,
-                )
-
-        return check
+        source = self._source(camera.media.name)
+        return PackageVideo(camera.media, source, leaves, self.check_lease, self.damage)
 
     def verify_all(self, progress: Progress | None = None) -> None:
         """Check every chunk of every video: its signed hash, and, once unlocked, that it opens.
@@ -296,30 +277,11 @@ class PackageReader:
         total = sum(camera.media.bytes for camera in self.label.cameras)
         before = 0
         for camera in self.label.cameras:
-            done = before
-            for size in self._opened_sizes(camera) if self._key else self._checked_sizes(camera):
+            done, video, key = before, self._video(camera), self._key
+            for size in video.opened_sizes(key, self.label.package_id) if key else video.checked_sizes():
                 done += size
                 if progress is not None:
                     progress(done, total)
             before += camera.media.bytes
         if progress is not None:
             progress(total, total)
-
-    def _checked_sizes(self, camera: CameraEntries) -> Iterator[int]:
-        """Verify chunk after chunk by its hash; bytes of each."""
-        entry, check, source = camera.media, self._chunk_check(camera), self._source(camera.media.name)
-        for index in range(entry.chunks):
-            start = index * entry.chunk_bytes
-            size = min(entry.chunk_bytes, entry.bytes - start)
-            chunk = source.read_at(start, size)
-            if len(chunk) < size:
-                raise self.damage or OrvaultError(ErrorKind.DAMAGED, "It ends too soon.", where=entry.name)
-            check(index, chunk)
-            yield size
-
-    def _opened_sizes(self, camera: CameraEntries) -> Iterator[int]:
-        """The same, and open each."""
-        buffer = bytearray(camera.media.chunk_bytes)
-        reader = self.media(camera.camera_id)
-        while size := reader.readinto1(buffer):
-            yield size

@@ -24,7 +24,6 @@ from orvault.container.binding import (
     associated_data,
     commitment_context,
     package_slot_info,
-    root_of_leaves,
 )
 from orvault.container.canonical import Fields
 from orvault.container.files import storage_error
@@ -36,7 +35,6 @@ from orvault.container.label import (
     LABEL,
     MANIFEST,
     MAX_CAMERAS,
-    MAX_LEAVES_BYTES,
     MAX_MANIFEST_BYTES,
     MAX_PASSWORD_SLOTS,
     MAX_SLOTS,
@@ -52,7 +50,8 @@ from orvault.container.label import (
     write_slots,
 )
 from orvault.container.manifest import MANIFEST_TYPE, Manifest, MediaInfo, PackageTerms
-from orvault.container.stream import CHUNK_BYTES, SealingWriter, seal_bytes
+from orvault.container.media_sink import MediaSink, SealedFile
+from orvault.container.stream import CHUNK_BYTES, seal_bytes
 from orvault.container.trust import CertificateRole, Identity, check_chain
 from orvault.container.wire import KEY_BYTES, check_chunk_bytes
 from orvault.errors import ErrorKind, OrvaultError
@@ -66,60 +65,6 @@ class PackageSummary:
     bytes: int
     sha256: str
     package_id: str
-
-
-class _SealedFile:
-    """A file of ciphertext that remembers what the label will say of it."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.bytes = 0
-        self.crc32 = 0
-        self.leaves = bytearray()
-        self._file = path.open("xb")
-
-    def write(self, chunk: memoryview, /) -> int:
-        """Take one whole ciphertext chunk."""
-        if len(self.leaves) >= MAX_LEAVES_BYTES:
-            raise OrvaultError(
-                ErrorKind.BAD_REQUEST, "The video is too long for one package.", where=self.path.name
-            )
-        try:
-            self._file.write(chunk)
-        except OSError as error:
-            raise storage_error(self.path, error) from error
-        self.leaves += hashlib.sha256(chunk).digest()
-        self.crc32 = zlib.crc32(chunk, self.crc32)
-        self.bytes += len(chunk)
-        return len(chunk)
-
-    def close(self) -> None:
-        """Hand what is buffered to the system; fsync comes when it is copied into the package."""
-        try:
-            self._file.close()
-        except OSError as error:
-            raise storage_error(self.path, error) from error
-
-
-class MediaSink(SealingWriter):
-    """Takes one camera's fragmented MP4 in order, seals it, and keeps only ciphertext. `close` ends it."""
-
-    def __init__(self, path: Path, key: bytes, aad: bytes, chunk_bytes: int) -> None:
-        self.sealed = _SealedFile(path)
-        self.whole = False
-        super().__init__(self.sealed, key, aad, chunk_bytes)
-
-    def close(self) -> None:
-        """Seal the last chunk; the video is whole now."""
-        if not self.closed:
-            super().close()
-            self.sealed.close()
-            self.whole = True
-
-    def abort(self) -> None:
-        """Give the video up: `finish` will refuse."""
-        super().abort()
-        self.sealed.close()
 
 
 class PackageBuilder:
@@ -165,9 +110,8 @@ class PackageBuilder:
         """Remove the work files and drop the keys."""
         self._key, self.halves = b"", None
         for sink in self._sinks.values():
-            with contextlib.suppress(
-                OrvaultError
-            ):  # it is being thrown away: that it cannot be flushed is no news
+            # It is being thrown away: that it cannot be flushed is no news.
+            with contextlib.suppress(OrvaultError):
                 sink.abort()
             sink.sealed.path.unlink(missing_ok=True)
         self._sinks.clear()
@@ -216,7 +160,6 @@ class PackageBuilder:
         # 3. One slot per recipient.
         slots = self._wrap(recipients)
         # 4. The label over all of it.
-        leaves = {camera_id: bytes(sink.sealed.leaves) for camera_id, sink in sinks.items()}
         label = self._label(manifest, slots, sinks)
         # 5. The frame, durably.
         contents = [
@@ -225,9 +168,8 @@ class PackageBuilder:
             _in_memory(MANIFEST, manifest),
         ]
         for camera_id, sink in sinks.items():
-            contents.append(_in_memory(leaves_name(camera_id), leaves[camera_id]))
-            sealed = sink.sealed
-            name = media_name(camera_id)
+            sealed, name = sink.sealed, media_name(camera_id)
+            contents.append(_in_memory(leaves_name(camera_id), sealed.leaves))
             contents.append(Content(name, sealed.bytes, sealed.crc32, partial(pieces_of, sealed.path)))
         size, digest = write_frame(out, contents)
         # 6. Nothing is left behind.
@@ -251,7 +193,7 @@ class PackageBuilder:
         return {info.camera_id: self._sinks[info.camera_id] for info in media}
 
     def _content(self, media: Sequence[MediaInfo], sinks: dict[str, MediaSink]) -> str:
-        roots = [root_of_leaves(bytes(sinks[info.camera_id].sealed.leaves)) for info in media]
+        roots = [sinks[info.camera_id].sealed.root for info in media]
         return content_digest(self._terms.to_json(), [info.to_json() for info in media], roots)
 
     def _seal_manifest(self, media: Sequence[MediaInfo], history: HistoryProof | None) -> bytes:
@@ -293,10 +235,10 @@ class PackageBuilder:
             activation=self._activation,
         ).seal(self._identity)
 
-    def _camera_entries(self, camera_id: str, sealed: _SealedFile) -> CameraEntries:
-        root = root_of_leaves(bytes(sealed.leaves))
-        media = MediaEntry(media_name(camera_id), sealed.bytes, sealed.crc32, self._chunk_bytes, root)
-        return CameraEntries(camera_id, _small_entry(leaves_name(camera_id), bytes(sealed.leaves)), media)
+    def _camera_entries(self, camera_id: str, sealed: SealedFile) -> CameraEntries:
+        name = media_name(camera_id)
+        media = MediaEntry(name, sealed.bytes, sealed.crc32, self._chunk_bytes, sealed.root)
+        return CameraEntries(camera_id, _small_entry(leaves_name(camera_id), sealed.leaves), media)
 
 
 def _small_entry(name: str, data: bytes) -> SmallEntry:
