@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 import threading
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Protocol
 import httpx
 
 from actors.keys import read_secret
+from actors.tls import client_context
 from orvault.clock import US_PER_S, Clock
 from orvault.container.canonical import to_base64
 from orvault.container.checkpoint import Checkpoint
@@ -137,22 +139,21 @@ class WitnessPlace:
         steps = tuple(custody.grown_from(old_size, checkpoint.size))
         return self._ask("POST", "/add-checkpoint", content=Submission(old_size, steps, checkpoint).body())
 
-    def _ask(self, method: str, path: str, **more: object) -> httpx.Response:
+    def _ask(
+        self, method: str, path: str, params: Mapping[str, str] | None = None, content: bytes | None = None
+    ) -> httpx.Response:
         headers = {"authorization": f"Bearer {read_secret(self.token_file)}"}
         try:
             # No proxy of the environment: the address is meant as it stands in the settings.
             with httpx.Client(verify=self._trust(), timeout=self.timeout_s, trust_env=False) as client:
-                return client.request(method, self.url.rstrip("/") + path, headers=headers, **more)  # type: ignore[arg-type]
+                url = self.url.rstrip("/") + path
+                return client.request(method, url, headers=headers, params=params, content=content)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"The witness did not answer ({type(error).__name__})."
             raise OrvaultError(ErrorKind.UNAVAILABLE, message, where=self.name) from None
 
     def _trust(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError):
-            message = "It holds no certificate that can be used."
-            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"ca_file {self.ca_file}") from None
+        context = client_context(self.ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         return context
 

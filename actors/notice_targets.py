@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import socket
-import ssl
 import struct
 import termios
 import time
@@ -20,6 +19,7 @@ from typing import Protocol
 import httpx
 
 from actors.keys import read_secret
+from actors.tls import client_context
 from orvault.clock import US_PER_S, Clock
 from orvault.custody.notices import LineTemplate, Notice, Secret, body_of
 from orvault.errors import ErrorKind, OrvaultError
@@ -86,10 +86,11 @@ class Webhook(Peer):
         body = body_of(notice, self.site, channel)
         headers = secret.sign_webhook(notice.notice_id, clock.now_us() // US_PER_S, body)
         headers["content-type"] = "application/json"
+        trust = client_context(self.ca_file)
         try:
             # No proxy of the environment: the address is meant as it stands in the settings.
             with (
-                httpx.Client(verify=self._trust(), timeout=self.timeout_s, trust_env=False) as client,
+                httpx.Client(verify=trust, timeout=self.timeout_s, trust_env=False) as client,
                 client.stream("POST", self.url, content=body, headers=headers) as answer,
             ):
                 status = answer.status_code
@@ -98,13 +99,6 @@ class Webhook(Peer):
             raise self.failed(f"did not answer ({type(error).__name__})") from None
         if not 200 <= status <= 299:
             raise self.failed(f"answered {status}")
-
-    def _trust(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError):
-            message = "It holds no certificates that can be used."
-            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"ca_file {self.ca_file}") from None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ is meant as it stands there.
 from __future__ import annotations
 
 import logging
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from actors.tls import client_context
 from orvault.errors import ErrorKind, OrvaultError
 
 log = logging.getLogger(__name__)
@@ -68,9 +68,10 @@ class Wire:
         deadline = time.monotonic() + 2 * self.timeout_s
         # Nothing packed: a few bytes could unpack to more than any limit between two looks at it.
         plain = {**headers, "accept-encoding": "identity"}
+        trust = client_context(self.ca_file)
         try:
             with (
-                httpx.Client(verify=self._trust(), timeout=self.timeout_s, trust_env=False) as client,
+                httpx.Client(verify=trust, timeout=self.timeout_s, trust_env=False) as client,
                 client.stream(method, url, headers=plain, content=body) as answer,
             ):
                 content = bytearray()
@@ -84,10 +85,3 @@ class Wire:
             # Not the error's text: it may hold the URL, and that a secret.
             raise away(f"did not answer ({type(error).__name__})") from None
         return httpx.Response(answer.status_code, content=bytes(content), request=answer.request)
-
-    def _trust(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self.ca_file)
-        except (OSError, ssl.SSLError):
-            message = "It holds no certificates that can be used."
-            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"ca_file {self.ca_file}") from None
