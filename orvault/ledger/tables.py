@@ -58,6 +58,12 @@ def moment(name: str, comment: str, *, nullable: bool = False) -> Column[Any]:
     return Column(name, BigInteger, nullable=nullable, comment=f"UTC microseconds since 1970; {comment}")
 
 
+def place_in_list() -> Column[int]:
+    """The part of a key that keeps the rows of one owner in their order."""
+    comment = "place in the list, from 0"
+    return Column("position", Integer, primary_key=True, autoincrement=False, comment=comment)
+
+
 cameras = make_table(
     "cameras",
     "Cameras that the settings name or named; owner: index actor",
@@ -121,7 +127,7 @@ case_participants = make_table(
     "case_participants",
     "Staff who take part in a case; exports by consent need each; owner: custody cases desk",
     Column("case_id", ID, ForeignKey("cases.id"), primary_key=True, comment="the case"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    place_in_list(),
     Column("name", String(80), nullable=False, comment="as on the consent form"),
     UniqueConstraint("case_id", "name"),
 )

@@ -8,13 +8,12 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     String,
     UniqueConstraint,
     false,
 )
 
-from orvault.ledger.tables import BIG_KEY, DIGEST, EXTERNAL_ID, ID, make_table, moment
+from orvault.ledger.tables import BIG_KEY, DIGEST, EXTERNAL_ID, ID, make_table, moment, place_in_list
 
 accounts = make_table(
     "accounts",
@@ -46,7 +45,7 @@ account_scopes = make_table(
     "account_scopes",
     "How far each account reaches; without a row it sees nothing; owner: custody accounts desk",
     Column("account_id", ID, ForeignKey("accounts.id"), primary_key=True, comment="whose"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    place_in_list(),
     Column("kind", String(16), nullable=False, comment="one of orvault.custody.scope.ScopeKind"),
     Column(
         "name",

@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
 
-from orvault.ledger.tables import DIGEST, EXTERNAL_ID, ID, LONG, make_table, moment
+from orvault.ledger.tables import DIGEST, EXTERNAL_ID, ID, LONG, make_table, moment, place_in_list
 
 PICTURE = LargeBinary().with_variant(LONGBLOB(), "mysql")
 
@@ -148,20 +148,26 @@ requests = make_table(
     Index(None, "state", "removed_us", "package_id"),
 )
 
-request_cameras = make_table(
-    "request_cameras",
-    "Cameras of a request; owner: custody exports desk",
-    Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
-    Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the camera"),
-    UniqueConstraint("request_id", "camera_id"),
-)
+
+def cameras_table(name: str, of: str, what: str, owner: str) -> Table:
+    """The cameras that requests of the table `of` name."""
+    return make_table(
+        name,
+        f"Cameras of a {what}; owner: {owner}",
+        Column("request_id", ID, ForeignKey(f"{of}.id"), primary_key=True, comment="the request"),
+        place_in_list(),
+        Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the camera"),
+        UniqueConstraint("request_id", "camera_id"),
+    )
+
+
+request_cameras = cameras_table("request_cameras", "requests", "request", "custody exports desk")
 
 request_recipients = make_table(
     "request_recipients",
     "Who can open the package; nothing here opens anything; owner: custody exports desk",
     Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    place_in_list(),
     Column("name", String(80), nullable=False, comment="the recipient; leaks are traced by it"),
     Column("recipient", LONG, nullable=False, comment="public key, and salt for a password recipient, JSON"),
     Column("package_id", ID, comment="UUIDv7 of their own copy; the first one's stands in requests; unique"),
@@ -180,9 +186,7 @@ def consents_table(name: str, of: str, owner: str) -> Table:
         name,
         f"Consents that a request names; owner: {owner}",
         Column("request_id", ID, ForeignKey(f"{of}.id"), primary_key=True, comment="the request"),
-        Column(
-            "position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"
-        ),
+        place_in_list(),
         Column("subject", String(16), nullable=False, comment="patient or staff"),
         Column("name", String(80), nullable=False, comment="whose consent"),
         Column("document", String(120), nullable=False, comment="paper it stands on; may be empty"),

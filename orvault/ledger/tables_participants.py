@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, String
 
-from orvault.ledger.tables import DIGEST, ID, make_table, moment
+from orvault.ledger.tables import DIGEST, ID, make_table, moment, place_in_list
 
 request_answers = make_table(
     "request_answers",
@@ -24,7 +24,7 @@ request_participants = make_table(
     "request_participants",
     "Participants whose answer to the masked result is wanted; owner: custody review desk",
     Column("request_id", ID, ForeignKey("requests.id"), primary_key=True, comment="the request"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
+    place_in_list(),
     Column("participant", String(80), nullable=False, comment="as in the case's list"),
     Column(
         "asked_by", ID, ForeignKey("accounts.id"), comment="account that named them; NULL: the site asks all"

@@ -8,13 +8,12 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     String,
     UniqueConstraint,
 )
 
 from orvault.ledger.tables import EXTERNAL_ID, ID, make_table, moment
-from orvault.ledger.tables_exports import approvals_table, consents_table
+from orvault.ledger.tables_exports import approvals_table, cameras_table, consents_table
 
 quick_masks = make_table(
     "quick_masks",
@@ -117,15 +116,9 @@ viewing_requests = make_table(
     Index(None, "state", "until_us"),
 )
 
-viewing_request_cameras = make_table(
-    "viewing_request_cameras",
-    "Cameras of a request to view; owner: custody grant desk",
-    Column("request_id", ID, ForeignKey("viewing_requests.id"), primary_key=True, comment="the request"),
-    Column("position", Integer, primary_key=True, autoincrement=False, comment="place in the list, from 0"),
-    Column("camera_id", EXTERNAL_ID, ForeignKey("cameras.id"), nullable=False, comment="the camera"),
-    UniqueConstraint("request_id", "camera_id"),
+viewing_request_cameras = cameras_table(
+    "viewing_request_cameras", "viewing_requests", "request to view", "custody grant desk"
 )
-
 viewing_request_consents = consents_table(
     "viewing_request_consents", "viewing_requests", "custody grant desk"
 )

@@ -20,18 +20,21 @@ from orvault.ledger import (
 )
 from orvault.ledger.tables import metadata
 
-assert tables_exports.history.metadata is metadata, "all parts of the schema are one"
-assert tables_accounts.accounts.metadata is metadata, "all parts of the schema are one"
-assert tables_activation.package_shares.metadata is metadata, "all parts of the schema are one"
-assert tables_control.signals.metadata is metadata, "all parts of the schema are one"
-assert tables_directory.directory_links.metadata is metadata, "all parts of the schema are one"
-assert tables_history.checkpoints.metadata is metadata, "all parts of the schema are one"
-assert tables_participants.request_participants.metadata is metadata, "all parts of the schema are one"
-assert tables_scans.scans.metadata is metadata, "all parts of the schema are one"
-assert tables_search.stretches.metadata is metadata, "all parts of the schema are one"
-assert tables_second_factors.second_factors.metadata is metadata, "all parts of the schema are one"
-assert tables_viewing.views.metadata is metadata, "all parts of the schema are one"
-assert tables_retention.destructions.metadata is metadata, "all parts of the schema are one"
+# Each puts its tables into `metadata` when it is imported.
+PARTS = (
+    tables_accounts,
+    tables_activation,
+    tables_control,
+    tables_directory,
+    tables_exports,
+    tables_history,
+    tables_participants,
+    tables_retention,
+    tables_scans,
+    tables_search,
+    tables_second_factors,
+    tables_viewing,
+)
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from orvault.ledger.migrations.columns import OPTIONS
 
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
 _INDEXED = "UTC microseconds since 1970; when the row was written"
 _SEEN = "UTC microseconds since 1970; when the server first took it in, which revocations are held against"
 

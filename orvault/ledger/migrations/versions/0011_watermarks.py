@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
+
+from orvault.ledger.migrations.columns import LONG, OPTIONS, PICTURE, column
 
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
 depends_on = None
-
-LONG = sa.Text().with_variant(LONGTEXT(), "mysql")
-PICTURE = sa.LargeBinary().with_variant(LONGBLOB(), "mysql")
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
-
-
-def column(name: str, kind: Any, comment: str) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=False, comment=comment)
 
 
 def upgrade() -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import LONGTEXT
 
 from orvault.ledger.migrations.checks import exchange_checks
+from orvault.ledger.migrations.columns import LONG
 
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-LONG = sa.Text().with_variant(LONGTEXT(), "mysql")
 # Each constraint as it was and as it is.
 CHECKS = {
     "state": (

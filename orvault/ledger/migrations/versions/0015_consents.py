@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from orvault.ledger.migrations.columns import OPTIONS
 
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
 depends_on = None
 
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
 ID, DIGEST = sa.String(36), sa.String(64)
 US = "UTC microseconds since 1970; "
 COLUMNS = {

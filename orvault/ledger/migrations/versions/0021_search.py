@@ -8,16 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from orvault.ledger.migrations.columns import OPTIONS, column, moment
+
 revision = "0021"
 down_revision = "0020"
 branch_labels = None
 depends_on = None
 
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
 RUNS_AT_ONCE = ENTRIES_AT_ONCE = 1000
 KINDS = {
     "signal-heard": "signal",
@@ -82,14 +79,6 @@ FROM (
 JOIN cases ON cases.id = pieces.case_id
 GROUP BY pieces.run_id, stretch, into_us - into_us % 82800000000, pieces.case_id, camera_id, room
 """
-
-
-def column(name: str, kind: Any, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=nullable, comment=comment)
-
-
-def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return column(name, sa.BigInteger(), f"UTC microseconds since 1970; {comment}", nullable=nullable)
 
 
 def upgrade() -> None:

@@ -6,30 +6,17 @@ it was kept in words. Live ones named no case, and nothing shows by them any mor
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from orvault.ledger.migrations.columns import OPTIONS, column, moment
 
 revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
 
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
 CARRIED = "FROM viewing_grants WHERE revoked_us IS NULL AND case_id IS NOT NULL"
-
-
-def column(name: str, kind: Any, comment: str, **more: Any) -> sa.Column[Any]:
-    return sa.Column(name, kind, **{"nullable": False, **more}, comment=comment)
-
-
-def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return column(name, sa.BigInteger(), f"UTC microseconds since 1970; {comment}", nullable=nullable)
 
 
 def upgrade() -> None:

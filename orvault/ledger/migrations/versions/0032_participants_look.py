@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
+
+from orvault.ledger.migrations.columns import OPTIONS, column, moment
 
 revision = "0032"
 down_revision = "0031"
 branch_labels = None
 depends_on = None
-
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
-}
-
-
-def column(name: str, kind: Any, comment: str, *, nullable: bool = False, **more: Any) -> sa.Column[Any]:
-    return sa.Column(name, kind, nullable=nullable, comment=comment, **more)
-
-
-def moment(name: str, comment: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return column(name, sa.BigInteger(), f"UTC microseconds since 1970; {comment}", nullable=nullable)
 
 
 def upgrade() -> None:
