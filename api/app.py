@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 
 from api import errors
 from api.docs_page import add_docs
+from api.examples import add_examples
 from api.middleware import BodyLimit, SecurityHeaders
 from api.routes import (
     accounts,
@@ -165,6 +166,7 @@ def _schema(app: FastAPI) -> dict[str, Any]:
     schemas["Problem"] = _PROBLEM
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
+    add_examples(schemas)
     for operations in document["paths"].values():
         for operation in operations.values():
             _drop_default_422(operation["responses"])

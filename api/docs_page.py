@@ -22,12 +22,13 @@ h1{font-size:1.7rem}h2{font-size:1.2rem;margin-top:2.5rem;border-bottom:1px soli
 details{border:1px solid #cdd7e0;border-radius:6px;margin:.5rem 0;padding:.4rem .8rem}
 summary{cursor:pointer}code,pre{font:14px/1.45 ui-monospace,monospace}
 pre{background:#f2f5f8;padding:.8rem;overflow:auto;border-radius:6px}
-.m{display:inline-block;min-width:4.6rem;font-weight:700}.GET{color:#0b5cad}.POST{color:#1b7f3b}.DELETE{color:#a8321f}
+.m{display:inline-block;min-width:4.6rem;font-weight:700}.GET{color:#0b5cad}.POST{color:#1b7f3b}.PUT,.PATCH{color:#8a5a00}.DELETE{color:#a8321f}
 .r{float:right;color:#5a6b7b;font-size:.85rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;
 text-align:left;vertical-align:top}
 @media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}pre{background:#1c252f}
-details,h2{border-color:#34424f}.GET{color:#6fb3f2}.POST{color:#6fce8d}.DELETE{color:#f09480}a{color:#6fb3f2}}
+details,h2{border-color:#34424f}.GET{color:#6fb3f2}.POST{color:#6fce8d}.PUT,.PATCH{color:#e0b15e}.DELETE{color:#f09480}a{color:#6fb3f2}}
 """
+_DEEPEST = 12  # of bodies within bodies: a schema may name itself
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
@@ -96,18 +97,20 @@ def _operation(path: str, method: str, operation: dict[str, Any], schemas: dict[
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
-    text = json.dumps(_sample(schema, schemas, 6), indent=2, ensure_ascii=False)
+    text = json.dumps(_sample(schema, schemas, _DEEPEST), indent=2, ensure_ascii=False)
     return f"<pre>{escape(text)}</pre>"
 
 
 def _sample(schema: dict[str, Any], schemas: dict[str, Any], depth: int) -> object:
-    """A value that looks like the schema: its example, or the name of its type."""
+    """A value that looks like the schema: its example, its default, or the name of its type."""
     if depth == 0:
         return "..."
     if "$ref" in schema:
         return _sample(schemas.get(schema["$ref"].rsplit("/", 1)[-1], {}), schemas, depth - 1)
     if schema.get("examples"):
         return schema["examples"][0]
+    if isinstance(schema.get("default"), int | float):
+        return schema["default"]
     if "enum" in schema:
         return " | ".join(str(value) for value in schema["enum"])
     for way in ("anyOf", "allOf", "oneOf"):

@@ -139,14 +139,14 @@ class MachineIn(Model):
     scopes: list[ScopeIn] = Field(max_length=MAX_SCOPES, description="How far it reaches.")
 
 
-class KeyIn(Model):
+class ApiKeyIn(Model):
     """A new key of a machine."""
 
     name: str = Field(max_length=200, description="What it is for.", examples=["planning server, 2027"])
     expires_at: TimeIn = Field(description="When it is over; within a year.")
 
 
-class KeyOut(Model):
+class ApiKeyOut(Model):
     """A key that works; the key itself is shown once."""
 
     id: str = Field(description="Also the session's: `DELETE /sessions/ID` ends it.")
@@ -157,18 +157,18 @@ class KeyOut(Model):
     used_from: str = Field(description="Address; empty: not known.")
 
     @classmethod
-    def of(cls, key: ApiKey) -> KeyOut:
+    def of(cls, key: ApiKey) -> ApiKeyOut:
         """From custody's key."""
         return cls(**_kept(key))
 
 
-class IssuedKeyOut(KeyOut):
+class IssuedApiKeyOut(ApiKeyOut):
     """A new key."""
 
     key: str = Field(description="Shown this once; send it as `Authorization: Bearer KEY`.")
 
     @classmethod
-    def issued(cls, secret: str, key: ApiKey) -> IssuedKeyOut:
+    def issued(cls, secret: str, key: ApiKey) -> IssuedApiKeyOut:
         """From custody's key, with the key itself."""
         return cls(key=secret, **_kept(key))
 
@@ -258,7 +258,7 @@ class FactorStateOut(Model):
         )
 
 
-class LinkIn(Model):
+class DirectoryLinkIn(Model):
     """Who of the directory signs in as an account: one of the two."""
 
     subject: str = Field(
@@ -272,7 +272,7 @@ class LinkIn(Model):
     )
 
 
-class LinkOut(Model):
+class DirectoryLinkOut(Model):
     """Who of the directory signs in as an account."""
 
     issuer: str
@@ -283,7 +283,7 @@ class LinkOut(Model):
     linked_by: str
 
     @classmethod
-    def of(cls, link: DirectoryLink) -> LinkOut:
+    def of(cls, link: DirectoryLink) -> DirectoryLinkOut:
         """From custody's link."""
         return cls(
             issuer=link.issuer,

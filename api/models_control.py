@@ -34,7 +34,7 @@ class WaitingOut(Model):
         )
 
 
-class ReasonOut(Model):
+class StopReasonOut(Model):
     """Why a recording was stopped before its case's end; due while `reason` is null."""
 
     id: str
@@ -48,7 +48,7 @@ class ReasonOut(Model):
     reminders: int
 
     @classmethod
-    def of(cls, due: DueReason) -> ReasonOut:
+    def of(cls, due: DueReason) -> StopReasonOut:
         """From custody's reason with its case."""
         return cls(
             id=due.reason.reason_id,
@@ -87,7 +87,7 @@ class RoomOut(Model):
     case: CaseOut | None
     recording: list[str] = Field(description="Ids of the cameras that record.")
     waiting: list[WaitingOut]
-    pending_reasons: list[ReasonOut]
+    pending_reasons: list[StopReasonOut]
     alarms: list[AlarmOut]
 
     @classmethod
@@ -99,7 +99,7 @@ class RoomOut(Model):
             case=None if view.case is None else CaseOut.of(view.case),
             recording=list(view.recording),
             waiting=[WaitingOut.of(waiting) for waiting in view.waiting],
-            pending_reasons=[ReasonOut.of(due) for due in view.reasons],
+            pending_reasons=[StopReasonOut.of(due) for due in view.reasons],
             alarms=[AlarmOut.of(alarm) for alarm in view.alarms],
         )
 
@@ -140,7 +140,7 @@ class SignalOut(Model):
         )
 
 
-class ReasonIn(Model):
+class StopReasonIn(Model):
     """Why the recording was stopped."""
 
     reason: Annotated[str, Field(max_length=1000, examples=["Emergency in the neighbouring room."])]

@@ -100,7 +100,7 @@ class AnswerOut(AnswerIn):
         )
 
 
-class AskedOut(Model):
+class AskedParticipantOut(Model):
     """A participant whose answer to the masked result is wanted."""
 
     participant: str
@@ -113,7 +113,7 @@ class AskedOut(Model):
     waiver_reason: str
 
     @classmethod
-    def of(cls, asked: Asked) -> AskedOut:
+    def of(cls, asked: Asked) -> AskedParticipantOut:
         """From custody's."""
         return cls(
             participant=asked.participant,
@@ -199,7 +199,9 @@ class ExportOut(Model):
     second_look: SecondLookOut | None
     reviewed_by: str | None
     reviewed_at: TimeOut | None
-    participants: list[AskedOut] = Field(description="Who is asked to look at the masked result first.")
+    participants: list[AskedParticipantOut] = Field(
+        description="Who is asked to look at the masked result first."
+    )
     answers_due_at: TimeOut | None = Field(
         description="Until when they are asked to answer; null: no result yet."
     )
@@ -256,7 +258,7 @@ class ExportOut(Model):
             second_look=SecondLookOut.of(request.second_look) if request.second_look else None,
             reviewed_by=request.reviewed_by,
             reviewed_at=request.reviewed_us,
-            participants=[AskedOut.of(each) for each in request.asked],
+            participants=[AskedParticipantOut.of(each) for each in request.asked],
             answers_due_at=request.answers_due_us,
             answers=[AnswerOut.of(answer) for answer in request.answers],
             revoked_by=request.revoked_by,

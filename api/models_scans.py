@@ -147,7 +147,7 @@ class ClearIn(Model):
     track: Annotated[str, Field(max_length=32, examples=["3.1"])]
 
 
-class KeyIn(Model):
+class RegionKeyIn(Model):
     """Where a drawn region is at one time."""
 
     at: TimeIn
@@ -166,7 +166,7 @@ class RegionIn(Model):
 
     camera_id: Name
     name: Annotated[str, Field(max_length=200, examples=["monitor by the door"])]
-    keys: list[KeyIn] = Field(min_length=1, max_length=MAX_KEYS)
+    keys: list[RegionKeyIn] = Field(min_length=1, max_length=MAX_KEYS)
 
     def region(self) -> DrawnRegion:
         """As custody takes it."""
@@ -193,7 +193,7 @@ class ClearOut(Model):
     to: TimeOut
 
 
-class KeyOut(Model):
+class RegionKeyOut(Model):
     """Where a drawn region is at one time."""
 
     at: TimeOut
@@ -205,7 +205,7 @@ class RegionOut(Model):
 
     camera_id: str
     name: str
-    keys: list[KeyOut]
+    keys: list[RegionKeyOut]
 
 
 class ChoiceOut(Model):
@@ -231,7 +231,7 @@ class ChoiceOut(Model):
                 RegionOut(
                     camera_id=region.camera_id,
                     name=region.name,
-                    keys=[KeyOut(at=key.at_us, box=_shares(key.box_micro)) for key in region.keys],
+                    keys=[RegionKeyOut(at=key.at_us, box=_shares(key.box_micro)) for key in region.keys],
                 )
                 for region in told.drawn
             ],

@@ -1,19 +1,88 @@
-"""Bodies of searches, out."""
+"""What searches are asked, as query parameters, and their bodies, out."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from dataclasses import replace
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.models import GapOut
 from api.models_cases import CaseOut
-from api.types import Model, TimeOut
+from api.types import Model, TimeIn, TimeOut
 from orvault.custody.case import Case
 from orvault.custody.recorded import Stretch
-from orvault.custody.search import EventKind, FoundEvent, FoundRecording, Page
+from orvault.custody.search import MOST_NAMES, EventKind, FoundEvent, FoundRecording, Page, Wanted
+from orvault.custody.text import MAX_TIME_US
 
 Next = Field(
     description="Send it as `after` for the rest; null: that was all. A short page may have one, too."
 )
+
+
+_Names = list[Annotated[str, Field(max_length=128)]]
+
+
+class CaseQuery(BaseModel):
+    """How a search is narrowed; what is left out narrows nothing. Unlike in a body, unknown names are passed over."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    number: str = Field(default="", max_length=64, description="A case's number, or its beginning.")
+    rooms: _Names = Field(
+        default=[], alias="room", max_length=MOST_NAMES, description="Once for each room; without one, all."
+    )
+    departments: _Names = Field(
+        default=[],
+        alias="department",
+        max_length=MOST_NAMES,
+        description="Once for each department; its rooms now.",
+    )
+    from_: TimeIn | None = Field(default=None, alias="from", description="Inclusive.")
+    to: TimeIn | None = Field(default=None, description="Exclusive.")
+    limit: int = Field(default=100, ge=1, le=200, description="At most so many rows.")
+    after: str = Field(
+        default="", max_length=400, description="`next` of the page before, all else as it was."
+    )
+
+    def wanted(self) -> Wanted:
+        """As custody takes it."""
+        return Wanted(
+            number=self.number,
+            rooms=tuple(self.rooms),
+            departments=tuple(self.departments),
+            from_us=0 if self.from_ is None else self.from_,
+            to_us=MAX_TIME_US if self.to is None else self.to,
+            limit=self.limit,
+            after=self.after,
+        )
+
+
+class RecordingQuery(CaseQuery):
+    """The same, and by camera."""
+
+    camera_ids: _Names = Field(
+        default=[],
+        alias="camera_id",
+        max_length=MOST_NAMES,
+        description="Once for each camera; without one, all.",
+    )
+
+    def wanted(self) -> Wanted:
+        """As custody takes it."""
+        return replace(super().wanted(), camera_ids=tuple(self.camera_ids))
+
+
+class EventQuery(RecordingQuery):
+    """The same, and by kind of event."""
+
+    kinds: list[EventKind] = Field(
+        default=[], alias="kind", max_length=8, description="Once for each kind; without one, all."
+    )
+
+    def wanted(self) -> Wanted:
+        """As custody takes it."""
+        return replace(super().wanted(), kinds=tuple(self.kinds))
 
 
 class CasePageOut(Model):

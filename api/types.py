@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from orvault.clock import from_iso, utc_iso
 from orvault.custody.text import MAX_TIME_US
+from orvault.papers.paper import Language
 
 _EXAMPLE = "2026-11-22T18:30:00+09:00"
 _LONGEST = 40
@@ -36,6 +37,12 @@ TimeOut = Annotated[int, PlainSerializer(utc_iso, return_type=str, when_used="al
 ObjectId = Annotated[str, Path(max_length=64, description="The object's identifier.")]
 Limit = Annotated[int, Query(ge=1, le=200, description="At most so many rows.")]
 Before = Annotated[str, Query(max_length=64, description="Continue from before this id (the last one seen).")]
+OfCase = Annotated[str | None, Query(max_length=64, description="Of this case only.")]
+FromTime = Annotated[
+    TimeIn | None, Query(alias="from", description="Inclusive; left out: from the first on.")
+]
+PaperLanguage = Annotated[Language, Query(description="Of the paper.")]
+ToTime = Annotated[TimeIn | None, Query(description="Exclusive; left out: to the last.")]
 
 
 class Model(BaseModel):

@@ -66,7 +66,7 @@ def refuse_recording(
 def list_cases(
     services: ServicesHere,
     caller: CallerHere,
-    state: Annotated[CaseState | None, Query()] = None,
+    state: Annotated[CaseState | None, Query(description="Only those that stand so.")] = None,
     limit: Limit = 100,
     before: Before = "",
 ) -> list[CaseOut]:

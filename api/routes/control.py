@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.models_control import ReasonIn, ReasonOut, RoomOut, SignalIn, SignalOut
+from api.models_control import RoomOut, SignalIn, SignalOut, StopReasonIn, StopReasonOut
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import ObjectId
@@ -41,9 +41,9 @@ def give_signal(services: ServicesHere, caller: CallerHere, room: RoomName, body
 
 
 @router.get("/reasons/pending", summary="List reasons that are due", **guarded(Right.CASE_VIEW))
-def list_pending_reasons(services: ServicesHere, caller: CallerHere) -> list[ReasonOut]:
+def list_pending_reasons(services: ServicesHere, caller: CallerHere) -> list[StopReasonOut]:
     """Stops by gesture or pedal that nobody has explained yet, the oldest first."""
-    return [ReasonOut.of(due) for due in services.custody.pending_reasons(caller.account)]
+    return [StopReasonOut.of(due) for due in services.custody.pending_reasons(caller.account)]
 
 
 @router.post(
@@ -51,6 +51,8 @@ def list_pending_reasons(services: ServicesHere, caller: CallerHere) -> list[Rea
     summary="Give a reason",
     **guarded(Right.RECORDING_SWITCH, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
 )
-def give_reason(services: ServicesHere, caller: CallerHere, reason_id: ObjectId, body: ReasonIn) -> ReasonOut:
+def give_reason(
+    services: ServicesHere, caller: CallerHere, reason_id: ObjectId, body: StopReasonIn
+) -> StopReasonOut:
     """Say why a recording was stopped before its case's end; once, and also after the close."""
-    return ReasonOut.of(services.custody.give_reason(caller.account, reason_id, body.reason))
+    return StopReasonOut.of(services.custody.give_reason(caller.account, reason_id, body.reason))

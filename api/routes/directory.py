@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from api.directory.attempts import ATTEMPT_S
 from api.directory.flow import Directory, Return, with_code, with_error
 from api.directory.pages import code_page, error_page
-from api.models_accounts import LinkIn, LinkOut, Token
+from api.models_accounts import DirectoryLinkIn, DirectoryLinkOut, Token
 from api.routes.guard import guarded, public
 from api.services import CallerHere, Services, ServicesHere, client_of
 from api.types import ObjectId
@@ -29,7 +29,6 @@ router = APIRouter()
 PATH = "/session/directory"
 CALLBACK = f"{PATH}/callback"
 _SEE_OTHER = 303
-_Secret = Annotated[str, Query(max_length=8192)]
 
 
 def _pages(*kinds: ErrorKind) -> dict[str, Any]:
@@ -79,10 +78,12 @@ def begin_directory_sign_in(
 def finish_directory_sign_in(
     request: Request,
     services: ServicesHere,
-    state: Annotated[str, Query(max_length=500)] = "",
-    code: _Secret = "",
-    iss: Annotated[str, Query(max_length=500)] = "",
-    error: Annotated[str, Query(max_length=500)] = "",
+    state: Annotated[str, Query(max_length=500, description="As this server gave it on the way there.")] = "",
+    code: Annotated[
+        str, Query(max_length=8192, description="What the directory lets the server in with, once.")
+    ] = "",
+    iss: Annotated[str, Query(max_length=500, description="The directory's issuer (RFC 9207).")] = "",
+    error: Annotated[str, Query(max_length=500, description="Why the directory refused.")] = "",
 ) -> Response:
     """The directory sends browsers here: register this address there. Nobody else calls it."""
 
@@ -128,9 +129,9 @@ def open_directory_session(
     summary="Who signs in as an account through the directory",
     **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND),
 )
-def show_directory_link(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> LinkOut:
+def show_directory_link(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> DirectoryLinkOut:
     """The identity that it is linked to."""
-    return LinkOut.of(services.custody.directory_link(caller.account, account_id))
+    return DirectoryLinkOut.of(services.custody.directory_link(caller.account, account_id))
 
 
 @router.put(
@@ -139,11 +140,13 @@ def show_directory_link(services: ServicesHere, caller: CallerHere, account_id: 
     summary="Let somebody of the directory sign in as an account",
     **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
 )
-def link_directory(services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: LinkIn) -> LinkOut:
+def link_directory(
+    services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: DirectoryLinkIn
+) -> DirectoryLinkOut:
     """By `subject`: its password and its sessions end. By `username`, where the site allows it: the first who comes
     with that name is taken for it, and its subject counts from then on.
     """
-    return LinkOut.of(
+    return DirectoryLinkOut.of(
         services.custody.link_directory(caller.account, account_id, body.subject, body.username)
     )
 

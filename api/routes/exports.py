@@ -10,7 +10,7 @@ from api.models_exports import ExportOut, LinkOut
 from api.models_wishes import DraftChangeIn, DraftIn, ExportIn, SubmitIn
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
-from api.types import Before, Limit, ObjectId
+from api.types import Before, Limit, ObjectId, OfCase
 from orvault.custody.access import Right
 from orvault.custody.desks.submitting import ValidityWish
 from orvault.custody.steps import RequestState
@@ -93,8 +93,8 @@ def submit_draft(
 def list_exports(
     services: ServicesHere,
     caller: CallerHere,
-    state: Annotated[RequestState | None, Query()] = None,
-    case_id: Annotated[str | None, Query(max_length=64)] = None,
+    state: Annotated[RequestState | None, Query(description="Only those that stand so.")] = None,
+    case_id: OfCase = None,
     limit: Limit = 100,
     before: Before = "",
 ) -> list[ExportOut]:

@@ -11,7 +11,7 @@ from api.models_exports import ReasonIn, RefuseIn
 from api.models_granting import ViewingAskIn, ViewingRequestOut
 from api.routes.guard import guarded
 from api.services import CallerHere, Services, ServicesHere
-from api.types import Before, Limit, ObjectId
+from api.types import Before, Limit, ObjectId, OfCase
 from orvault.custody.access import Right
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing_request import ViewingRequest
@@ -45,8 +45,8 @@ def ask_viewing(services: ServicesHere, caller: CallerHere, body: ViewingAskIn) 
 def list_viewing_requests(
     services: ServicesHere,
     caller: CallerHere,
-    state: Annotated[RequestState | None, Query()] = None,
-    case_id: Annotated[str | None, Query(max_length=64)] = None,
+    state: Annotated[RequestState | None, Query(description="Only those that stand so.")] = None,
+    case_id: OfCase = None,
     to_decide: Annotated[bool, Query(description="Only those that wait for your decision.")] = False,
     limit: Limit = 100,
     before: Before = "",

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from api.models_history import AccessOut, CheckpointOut, EntryOut, HistoryVerdictOut
 from api.routes.guard import guarded, public
 from api.services import CallerHere, Services, ServicesHere
-from api.types import Limit, ObjectId
+from api.types import Limit, ObjectId, PaperLanguage
 from orvault.custody.access import Right
 from orvault.custody.history import Entry
 from orvault.errors import ErrorKind
@@ -42,9 +42,15 @@ def list_history(
     caller: CallerHere,
     before: _Seq = None,
     limit: Limit = 100,
-    subject: Annotated[str | None, Query(max_length=160, examples=["export:0190..."])] = None,
-    actor: Annotated[str | None, Query(max_length=80, examples=["account:0190..."])] = None,
-    act: Annotated[str | None, Query(max_length=32, examples=["keys-opened"])] = None,
+    subject: Annotated[
+        str | None, Query(max_length=160, description="What it was done to.", examples=["export:0190..."])
+    ] = None,
+    actor: Annotated[
+        str | None, Query(max_length=80, description="Who did it.", examples=["account:0190..."])
+    ] = None,
+    act: Annotated[
+        str | None, Query(max_length=32, description="What was done.", examples=["keys-opened"])
+    ] = None,
 ) -> list[EntryOut]:
     """Every act, the newest first, narrowed to a subject, an actor or a kind of act."""
     entries = services.custody.history(caller.account, before, limit, subject=subject, actor=actor, act=act)
@@ -108,7 +114,10 @@ def list_account_history(
     **guarded(Right.EXPORT_VIEW, ErrorKind.NOT_FOUND),
 )
 def print_export(
-    services: ServicesHere, caller: CallerHere, request_id: ObjectId, language: Language = Language.KOREAN
+    services: ServicesHere,
+    caller: CallerHere,
+    request_id: ObjectId,
+    language: PaperLanguage = Language.KOREAN,
 ) -> PdfResponse:
     """The request, its copies and each of its acts, as a paper (PDF)."""
     dossier = services.custody.export_dossier(caller.account, request_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.models_accounts import AccountOut, IssuedKeyOut, KeyIn, KeyOut, MachineIn
+from api.models_accounts import AccountOut, ApiKeyIn, ApiKeyOut, IssuedApiKeyOut, MachineIn
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
 from api.types import ObjectId
@@ -33,10 +33,12 @@ def create_machine(services: ServicesHere, caller: CallerHere, body: MachineIn) 
     status_code=201,
     **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
 )
-def issue_key(services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: KeyIn) -> IssuedKeyOut:
+def issue_key(
+    services: ServicesHere, caller: CallerHere, account_id: ObjectId, body: ApiKeyIn
+) -> IssuedApiKeyOut:
     """A new key of a machine, shown this once. Earlier ones work on until they end, or are ended."""
     secret, key = services.custody.issue_key(caller.account, account_id, body.name, body.expires_at)
-    return IssuedKeyOut.issued(secret, key)
+    return IssuedApiKeyOut.issued(secret, key)
 
 
 @router.get(
@@ -44,6 +46,6 @@ def issue_key(services: ServicesHere, caller: CallerHere, account_id: ObjectId, 
     summary="List keys",
     **guarded(Right.ACCOUNT_MANAGE, ErrorKind.NOT_FOUND),
 )
-def list_keys(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> list[KeyOut]:
+def list_keys(services: ServicesHere, caller: CallerHere, account_id: ObjectId) -> list[ApiKeyOut]:
     """A machine's keys that work, the oldest first. `DELETE /sessions/ID` ends one."""
-    return [KeyOut.of(key) for key in services.custody.keys(caller.account, account_id)]
+    return [ApiKeyOut.of(key) for key in services.custody.keys(caller.account, account_id)]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from api.routes.guard import guarded
 from api.routes.history import PdfResponse
 from api.services import CallerHere, ServicesHere
-from api.types import ObjectId, TimeIn
+from api.types import FromTime, ObjectId, PaperLanguage, ToTime
 from orvault.custody.access import Right
 from orvault.custody.desks.registers import accounts_in
 from orvault.errors import ErrorKind
@@ -26,7 +24,10 @@ router = APIRouter(tags=["Exports"])
     **guarded(Right.EXPORT_VIEW, ErrorKind.NOT_FOUND),
 )
 def print_form(
-    services: ServicesHere, caller: CallerHere, request_id: ObjectId, language: Language = Language.KOREAN
+    services: ServicesHere,
+    caller: CallerHere,
+    request_id: ObjectId,
+    language: PaperLanguage = Language.KOREAN,
 ) -> PdfResponse:
     """What is asked for, on which ground, with whose consents, and what became of it (PDF), to be signed."""
     form = services.custody.request_form(caller.account, request_id)
@@ -43,9 +44,9 @@ def print_form(
 def print_register(
     services: ServicesHere,
     caller: CallerHere,
-    from_: Annotated[TimeIn | None, Query(alias="from")] = None,
-    to: Annotated[TimeIn | None, Query()] = None,
-    language: Language = Language.KOREAN,
+    from_: FromTime = None,
+    to: ToTime = None,
+    language: PaperLanguage = Language.KOREAN,
 ) -> PdfResponse:
     """Every request that was submitted in a period (all so far, when left out), and how it was answered (PDF)."""
     register = services.custody.request_register(caller.account, from_, to)

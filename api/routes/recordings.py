@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from api.models import CameraOut, RecordingOut
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
-from api.types import Limit, TimeIn
+from api.types import FromTime, Limit, OfCase, ToTime
 from orvault.custody.access import Right
 
 router = APIRouter()
@@ -25,10 +25,10 @@ def list_cameras(services: ServicesHere, caller: CallerHere) -> list[CameraOut]:
 def list_recordings(
     services: ServicesHere,
     caller: CallerHere,
-    case_id: Annotated[str | None, Query(max_length=64)] = None,
-    camera_id: Annotated[str | None, Query(max_length=128)] = None,
-    from_: Annotated[TimeIn | None, Query(alias="from")] = None,
-    to: Annotated[TimeIn | None, Query()] = None,
+    case_id: OfCase = None,
+    camera_id: Annotated[str | None, Query(max_length=128, description="Of this camera only.")] = None,
+    from_: FromTime = None,
+    to: ToTime = None,
     limit: Limit = 100,
 ) -> list[RecordingOut]:
     """What was recorded, one row per camera and run, with its gaps. No pictures: those take an export."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Response
 
 from api.models_watermarks import PreviewIn, WatermarkImageIn, WatermarkImageOut
 from api.routes.guard import guarded
@@ -15,6 +15,7 @@ from orvault.errors import ErrorKind
 
 router = APIRouter(tags=["Exports"])
 _PNG = "image/png"
+_ImageId = Annotated[str, Path(description="Its digest, as the list tells it.")]
 
 
 @router.post(
@@ -46,7 +47,7 @@ def list_watermark_images(services: ServicesHere, caller: CallerHere) -> list[Wa
     status_code=204,
     **guarded(Right.WATERMARK_REMOVE, ErrorKind.NOT_FOUND, ErrorKind.CONFLICT),
 )
-def remove_watermark_image(services: ServicesHere, caller: CallerHere, image_id: str) -> None:
+def remove_watermark_image(services: ServicesHere, caller: CallerHere, image_id: _ImageId) -> None:
     """One that a request names is kept until its packages are made, or it is refused or over."""
     services.custody.remove_watermark_image(caller.account, image_id)
 
