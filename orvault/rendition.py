@@ -14,7 +14,7 @@ from functools import partial
 from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, Planes, decode_fragment
-from orvault.video.encoding import LumaPainter, Mp4Encoder, Sink
+from orvault.video.encoding import THREADS, LumaPainter, Mp4Encoder, Sink
 from orvault.video.placing import Placing, Reached
 from orvault.vision.mask import WHOLE, FramePlan, MaskPolicy
 from orvault.vision.mask_planes import apply_mask_planes
@@ -78,7 +78,7 @@ class Rendition:
         mark: LumaPainter | None = None,
         crf: int = 23,
         preset: str = "veryfast",
-        threads: int = 0,
+        threads: int = THREADS,
     ) -> None:
         self._policy = policy
         self._drawn = drawn

@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 
 import av
 import numpy as np
+from av.codec.context import ThreadType
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
@@ -29,6 +30,9 @@ from orvault.video.codec import (
 )
 
 KEYFRAME_INTERVAL_S = 2.0
+# Pictures that are coded side by side, on any machine: the same pictures give the same bytes whatever its cores, and
+# each copy of an export holds so many.
+THREADS = 4
 # empty_moov and no index at the end: nothing is ever patched, so the sink may be a cipher or a socket.
 FRAGMENTED = {
     "movflags": "frag_keyframe+empty_moov+default_base_moof",
@@ -57,7 +61,8 @@ class Mp4Encoder:
 
     `crf` is x264's quality (lower is better, 18 to 28 are usual), `preset` its speed. A keyframe, and with it
     a new MP4 fragment, comes about every 2 s, so that the file can be played from any of them before its end
-    is there. `mark` is drawn into the luma of each picture as it is written.
+    is there. `mark` is drawn into the luma of each picture as it is written. `threads` is how many pictures are coded
+    side by side; other numbers give other bytes, as good.
     """
 
     def __init__(
@@ -69,7 +74,7 @@ class Mp4Encoder:
         *,
         crf: int = 23,
         preset: str = "veryfast",
-        threads: int = 0,
+        threads: int = THREADS,
         bt709: bool = False,
         mark: LumaPainter | None = None,
     ) -> None:
@@ -94,7 +99,8 @@ class Mp4Encoder:
         context.max_b_frames = (
             0  # decode order = display order: the first picture's time is the track's start
         )
-        context.thread_count = threads
+        # By pictures: cut into slices, PyAV's default, each picture is waited for before the next can be made ready.
+        context.thread_type, context.thread_count = ThreadType.FRAME, threads
         if self._bt709:
             context.colorspace = context.color_primaries = context.color_trc = AVCOL_BT709
             context.color_range = AVCOL_LIMITED

@@ -14,6 +14,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
 from orvault.video.codec import Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
+from orvault.video.nal import nal_type, split
 from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, encoded, noise, pictures, psnr
 
 
@@ -149,6 +150,16 @@ def test_pictures_leave_the_encoder_before_it_is_closed() -> None:
         encoder.write(noise(160, 96, index), index * STEP_90K)
     assert bytes(pipe.data).count(b"moof") >= 2  # ten seconds are not kept in memory until the end
     encoder.close()
+
+
+def test_pictures_are_coded_side_by_side_each_in_one_slice_and_always_to_the_same_bytes() -> None:
+    images = [noise(320, 192, index) for index in range(12)]
+    data = encoded(images)
+    with av.open(io.BytesIO(data)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0) if packet.pts is not None]
+    coded = [[nal for nal in split(packet, 4) if nal_type("h264", nal) in (1, 5)] for packet in packets]
+    assert [len(slices) for slices in coded] == [1] * len(images)
+    assert encoded(images) == data
 
 
 @pytest.mark.parametrize("bt709", [False, True])
