@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pytest
@@ -16,6 +16,7 @@ from orvault.custody.case import Case, CasePlan
 from orvault.custody.recorded import StoredGap
 from orvault.custody.search import EventKind, Page, Wanted, place_text
 from orvault.errors import ErrorKind, OrvaultError
+from tests.contract.conftest import Worlds
 from tests.contract.test_ledger_search import SEGMENT_US, offer, started
 from tests.fakes import World
 
@@ -27,13 +28,23 @@ def plan(world: World, number: str, room: str, planned_us: int) -> Case:
     return world.custody.plan_case(world.manager, CasePlan(number, room, planned_us, "Form 1"))
 
 
-@pytest.fixture
-def planned(world: World) -> list[Case]:
+@dataclass(frozen=True)
+class Told:
+    """A world and the cases in it, the oldest first; tests only search it."""
+
+    world: World
+    cases: list[Case]
+
+
+@pytest.fixture(scope="module")
+def planned(worlds: Worlds) -> Told:
     """30 cases, one an hour, in three rooms by turns, numbered by day."""
+    world = worlds()
     start = world.clock.now_us()
-    return [
-        plan(world, f"2026-{n // 10}-{n:03d}", ROOMS[n % 3], start + (n % 10) * HOUR_US) for n in range(30)
-    ]
+    return Told(
+        world,
+        [plan(world, f"2026-{n // 10}-{n:03d}", ROOMS[n % 3], start + (n % 10) * HOUR_US) for n in range(30)],
+    )
 
 
 def all_pages(ask: Callable[[Wanted], Page[object]], wanted: Wanted) -> list[object]:
@@ -53,40 +64,38 @@ def cases_found(world: World, wanted: Wanted) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [1, 4, 200])
-def test_cases_are_found_by_room_and_time_the_newest_first(
-    world: World, planned: list[Case], limit: int
-) -> None:
-    newest = sorted(planned, key=lambda case: (case.planned_us, case.case_id), reverse=True)
-    assert cases_found(world, Wanted(limit=limit)) == [case.number for case in newest]
-    rooms, start = ROOMS[:2], planned[0].planned_us
+def test_cases_are_found_by_room_and_time_the_newest_first(planned: Told, limit: int) -> None:
+    newest = sorted(planned.cases, key=lambda case: (case.planned_us, case.case_id), reverse=True)
+    assert cases_found(planned.world, Wanted(limit=limit)) == [case.number for case in newest]
+    rooms, start = ROOMS[:2], planned.cases[0].planned_us
     window = (start + 2 * HOUR_US, start + 5 * HOUR_US)
     wanted = Wanted(rooms=rooms, from_us=window[0], to_us=window[1], limit=limit)
     fitting = [c.number for c in newest if c.room in rooms and window[0] <= c.planned_us < window[1]]
-    assert len(fitting) == 6 and cases_found(world, wanted) == fitting
-    assert cases_found(world, Wanted(rooms=("OR 9",), limit=limit)) == []
+    assert len(fitting) == 6 and cases_found(planned.world, wanted) == fitting
+    assert cases_found(planned.world, Wanted(rooms=("OR 9",), limit=limit)) == []
 
 
 @pytest.mark.parametrize("limit", [1, 4, 200])
-def test_cases_are_found_by_the_beginning_of_their_number(
-    world: World, planned: list[Case], limit: int
-) -> None:
-    assert cases_found(world, Wanted("2026-1-", limit=limit)) == [f"2026-1-{n:03d}" for n in range(10, 20)]
-    assert cases_found(world, Wanted("2026-1-013", limit=limit)) == ["2026-1-013"]
-    assert cases_found(world, Wanted("026", limit=limit)) == []
+def test_cases_are_found_by_the_beginning_of_their_number(planned: Told, limit: int) -> None:
+    assert cases_found(planned.world, Wanted("2026-1-", limit=limit)) == [
+        f"2026-1-{n:03d}" for n in range(10, 20)
+    ]
+    assert cases_found(planned.world, Wanted("2026-1-013", limit=limit)) == ["2026-1-013"]
+    assert cases_found(planned.world, Wanted("026", limit=limit)) == []
     in_room = Wanted("2026-1", rooms=("OR 2",), limit=limit)
-    assert cases_found(world, in_room) == ["2026-1-010", "2026-1-013", "2026-1-016", "2026-1-019"]
-    later = replace(in_room, from_us=planned[15].planned_us)
-    assert cases_found(world, later) == ["2026-1-016", "2026-1-019"]
+    assert cases_found(planned.world, in_room) == ["2026-1-010", "2026-1-013", "2026-1-016", "2026-1-019"]
+    later = replace(in_room, from_us=planned.cases[15].planned_us)
+    assert cases_found(planned.world, later) == ["2026-1-016", "2026-1-019"]
 
 
 def test_number_that_fits_where_nothing_else_does_costs_no_more_than_a_page(
-    world: World, planned: list[Case], monkeypatch: pytest.MonkeyPatch
+    planned: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("orvault.ledger.search._LOOKED_AT", 4)
     wanted = Wanted("2026", rooms=("OR 3",), limit=2)
-    first = world.custody.search_cases(world.manager, wanted)
+    first = planned.world.custody.search_cases(planned.world.manager, wanted)
     assert [case.number for case in first.items] == ["2026-0-002"] and first.next
-    assert cases_found(world, wanted) == [f"2026-{n // 10}-{n:03d}" for n in range(2, 30, 3)]
+    assert cases_found(planned.world, wanted) == [f"2026-{n // 10}-{n:03d}" for n in range(2, 30, 3)]
 
 
 def test_numbers_are_found_as_they_are_written(world: World) -> None:
@@ -110,11 +119,14 @@ def recorded(world: World, number: str, room: str, camera: str, missing: Sequenc
     return world.custody.close_case(world.manager, run.case_id).view.case
 
 
-@pytest.fixture
-def story(world: World) -> list[Case]:
+@pytest.fixture(scope="module")
+def story(worlds: Worlds) -> Told:
     """Nine recorded cases, an hour each, on three cameras by turns; one with two gaps."""
-    cameras = (("OR 1", "or1-wall"), ("OR 1", "or1-lamp"), ("OR 2", "or2-wall"))
-    return [recorded(world, f"R-{n}", *cameras[n % 3], missing=(3, 6) if n == 4 else ()) for n in range(9)]
+    cameras, world = (("OR 1", "or1-wall"), ("OR 1", "or1-lamp"), ("OR 2", "or2-wall")), worlds()
+    return Told(
+        world,
+        [recorded(world, f"R-{n}", *cameras[n % 3], missing=(3, 6) if n == 4 else ()) for n in range(9)],
+    )
 
 
 def runs_found(world: World, wanted: Wanted) -> list[tuple[str, int]]:
@@ -124,38 +136,40 @@ def runs_found(world: World, wanted: Wanted) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("limit", [1, 2, 200])
-def test_recordings_are_found_by_room_camera_case_and_time(
-    world: World, story: list[Case], limit: int
-) -> None:
+def test_recordings_are_found_by_room_camera_case_and_time(story: Told, limit: int) -> None:
     whole = [("R-8", 10), ("R-7", 10), ("R-6", 10), ("R-5", 10), ("R-4", 3), ("R-4", 2), ("R-4", 3)]
     whole += [("R-3", 10), ("R-2", 10), ("R-1", 10), ("R-0", 10)]
-    assert runs_found(world, Wanted(limit=limit)) == whole
-    assert [n for n, _ in runs_found(world, Wanted(rooms=("OR 2",), limit=limit))] == ["R-8", "R-5", "R-2"]
+    assert runs_found(story.world, Wanted(limit=limit)) == whole
+    assert [n for n, _ in runs_found(story.world, Wanted(rooms=("OR 2",), limit=limit))] == [
+        "R-8",
+        "R-5",
+        "R-2",
+    ]
     both = Wanted(camera_ids=("or2-wall", "or1-wall"), limit=limit)
-    assert [n for n, _ in runs_found(world, both)] == ["R-8", "R-6", "R-5", "R-3", "R-2", "R-0"]
-    assert runs_found(world, replace(both, rooms=("OR 1",))) == [("R-6", 10), ("R-3", 10), ("R-0", 10)]
-    assert [n for n, _ in runs_found(world, Wanted("R-4", limit=limit))] == ["R-4"] * 3
-    assert runs_found(world, Wanted("R-", rooms=("OR 2",), limit=limit)) == [
+    assert [n for n, _ in runs_found(story.world, both)] == ["R-8", "R-6", "R-5", "R-3", "R-2", "R-0"]
+    assert runs_found(story.world, replace(both, rooms=("OR 1",))) == [("R-6", 10), ("R-3", 10), ("R-0", 10)]
+    assert [n for n, _ in runs_found(story.world, Wanted("R-4", limit=limit))] == ["R-4"] * 3
+    assert runs_found(story.world, Wanted("R-", rooms=("OR 2",), limit=limit)) == [
         ("R-8", 10),
         ("R-5", 10),
         ("R-2", 10),
     ]
-    assert runs_found(world, Wanted("nothing", limit=limit)) == []
-    at = story[4].armed_us
+    assert runs_found(story.world, Wanted("nothing", limit=limit)) == []
+    at = story.cases[4].armed_us
     assert at is not None
     inside = Wanted(from_us=at + 7 * SEGMENT_US + 1, to_us=at + 7 * SEGMENT_US + 2, limit=limit)
-    assert runs_found(world, inside) == [("R-4", 3)]
+    assert runs_found(story.world, inside) == [("R-4", 3)]
     between = replace(inside, from_us=at + 3 * SEGMENT_US, to_us=at + 4 * SEGMENT_US)
-    assert runs_found(world, between) == []
+    assert runs_found(story.world, between) == []
 
 
-def test_recording_tells_its_gaps_and_where_it_was(world: World, story: list[Case]) -> None:
-    (found,) = world.custody.search_recordings(world.manager, Wanted("R-4")).items
+def test_recording_tells_its_gaps_and_where_it_was(story: Told) -> None:
+    (found,) = story.world.custody.search_recordings(story.world.manager, Wanted("R-4")).items
     assert (found.room, found.camera_id, found.recording) == ("OR 1", "or1-lamp", False)
     assert [gap.reason for gap in found.gaps] == ["cable", "cable"]
     newer, older = found.stretches[0], found.stretches[1]
     assert found.gaps[1].to_us == newer.start_us and found.gaps[1].from_us == older.end_us
-    other = world.custody.search_recordings(world.manager, Wanted("R-5")).items[0]
+    other = story.world.custody.search_recordings(story.world.manager, Wanted("R-5")).items[0]
     assert other.gaps == ()
 
 
@@ -173,14 +187,12 @@ def events_found(world: World, wanted: Wanted) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 200])
-def test_events_are_found_by_kind_room_camera_case_and_time(
-    world: World, story: list[Case], limit: int
-) -> None:
+def test_events_are_found_by_kind_room_camera_case_and_time(story: Told, limit: int) -> None:
     gaps = Wanted(kinds=(EventKind.GAP,), limit=limit)
-    assert events_found(world, gaps) == [("gap", "R-4")] * 2
-    assert events_found(world, replace(gaps, camera_ids=("or1-wall",))) == []
-    assert events_found(world, replace(gaps, rooms=("OR 1",))) == [("gap", "R-4")] * 2
-    of_case = events_found(world, Wanted("R-4", limit=limit))
+    assert events_found(story.world, gaps) == [("gap", "R-4")] * 2
+    assert events_found(story.world, replace(gaps, camera_ids=("or1-wall",))) == []
+    assert events_found(story.world, replace(gaps, rooms=("OR 1",))) == [("gap", "R-4")] * 2
+    of_case = events_found(story.world, Wanted("R-4", limit=limit))
     assert sorted(of_case) == sorted(
         (act, "R-4")
         for act in (
@@ -189,21 +201,21 @@ def test_events_are_found_by_kind_room_camera_case_and_time(
         )
     )
     switches = Wanted(kinds=(EventKind.SWITCH,), camera_ids=("or2-wall",), limit=limit)
-    assert {case for _, case in events_found(world, switches)} == {"R-2", "R-5", "R-8"}
-    at = story[4].armed_us
+    assert {case for _, case in events_found(story.world, switches)} == {"R-2", "R-5", "R-8"}
+    at = story.cases[4].armed_us
     assert at is not None
     lasting = Wanted(from_us=at + 4 * SEGMENT_US - 1, to_us=at + 4 * SEGMENT_US, limit=limit)
-    assert events_found(world, lasting) == [("gap", "R-4")]
-    assert events_found(world, replace(lasting, number="R-4")) == [("gap", "R-4")]
-    assert events_found(world, replace(lasting, number="R-5")) == []
+    assert events_found(story.world, lasting) == [("gap", "R-4")]
+    assert events_found(story.world, replace(lasting, number="R-4")) == [("gap", "R-4")]
+    assert events_found(story.world, replace(lasting, number="R-5")) == []
 
 
-def test_page_that_begins_nowhere_is_refused(world: World, planned: list[Case]) -> None:
+def test_page_that_begins_nowhere_is_refused(planned: Told) -> None:
     huge, half = {"at": [10**30, "x"]}, {"at": [1, "\ud800"]}
     made = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode() for each in (huge, half)]
     for after in (*made, "x", "e30", place_text(1), place_text("a", 1), place_text(1, 2), "A" * 401, "한"):
         with pytest.raises(OrvaultError) as caught:
-            world.custody.search_cases(world.manager, Wanted(after=after))
+            planned.world.custody.search_cases(planned.world.manager, Wanted(after=after))
         assert (caught.value.kind, caught.value.where) == (ErrorKind.BAD_REQUEST, "after")
 
 
@@ -217,21 +229,21 @@ def test_beginning_of_very_many_numbers_is_refused_for_recordings(world: World) 
         assert ask(world.manager, Wanted("N-07")).items == ()
 
 
-def test_each_search_needs_its_right(world: World, story: list[Case]) -> None:
-    admin, nurse = world.accounts[Role.SYSTEM_ADMINISTRATOR], world.accounts[Role.CLINICAL_STAFF]
+def test_each_search_needs_its_right(story: Told) -> None:
+    admin, nurse = story.world.accounts[Role.SYSTEM_ADMINISTRATOR], story.world.accounts[Role.CLINICAL_STAFF]
     refused = [
-        (admin, world.custody.search_cases),
-        (admin, world.custody.search_recordings),
-        (admin, world.custody.search_events),
-        (nurse, world.custody.search_recordings),
+        (admin, story.world.custody.search_cases),
+        (admin, story.world.custody.search_recordings),
+        (admin, story.world.custody.search_events),
+        (nurse, story.world.custody.search_recordings),
     ]
     for account, ask in refused:
         with pytest.raises(OrvaultError) as caught:
             ask(account, Wanted())
         assert caught.value.kind is ErrorKind.FORBIDDEN
     assert (
-        world.custody.search_cases(nurse, Wanted()).items
-        and world.custody.search_events(nurse, Wanted()).items
+        story.world.custody.search_cases(nurse, Wanted()).items
+        and story.world.custody.search_events(nurse, Wanted()).items
     )
 
 
