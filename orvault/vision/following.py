@@ -95,8 +95,12 @@ def put_together(
     rules: FollowRules,
     *,
     chained: Callable[[Sequence[Piece]], Piece] = Piece.chained,
+    left_since: int = 0,
 ) -> Followed:
-    """Link the pieces and complete what comes of it; `looks` are the numbers of the pictures looked at."""
+    """Link the pieces and complete what comes of it; `looks` are the numbers of the pictures looked at.
+
+    `left_since`: places that were left before that picture are not told.
+    """
     linked = [(group, chained(group)) for group in link(pieces, looks, scene.fps, rules.links)]
     linked = [(group, chain) for group, chain in linked if chain.firm]  # of nobody, if all of it is faint
     chains = [chain for _, chain in linked]
@@ -105,7 +109,7 @@ def put_together(
         embodied(complete(chain, looks, scene, rules.hold, rules.links, double=double), chain)
         for chain, double in zip(chains, _doubles(chains, looks, rules), strict=True)
     ]
-    left = list(left_places(chains, tracks, scene, rules.stays))
+    left = list(left_places(chains, tracks, scene, rules.stays, left_since))
     return Followed([group for group, _ in linked], tracks, left)
 
 

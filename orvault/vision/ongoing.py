@@ -90,7 +90,12 @@ class _Memory:
         self._following.add(now, found)
         pieces = [*self._past, *self._following.pieces.values()]
         followed = put_together(
-            pieces, np.array(self._looks, np.int32), scene, self._rules, chained=self._chains.chained
+            pieces,
+            np.array(self._looks, np.int32),
+            scene,
+            self._rules,
+            chained=self._chains.chained,
+            left_since=now - round(_KEPT_S * FPS),  # the others are remembered
         )
         self._chains.forget()
         self._remember(followed.left, now)
@@ -100,9 +105,9 @@ class _Memory:
     def _remember(self, left: Sequence[MaskTrack], now: int) -> None:
         """Keep places apart from the findings that told of them, for as long as they are held."""
         doubt = round(self._rules.stays.doubt_s * FPS)
-        for place in left:
-            if place.found_last <= now - _SETTLED_S * FPS:
-                self._places = _with(self._places, place)
+        settled = [place for place in left if place.found_last <= now - _SETTLED_S * FPS]
+        for place in _unknown(settled, self._places):
+            self._places = _with(self._places, place)
         self._places = [
             place
             for place in self._places
@@ -170,6 +175,19 @@ def _passed(track: MaskTrack, first: int, last: int) -> Floats:
     at = np.arange(max(first, track.first), min(last, track.last) + 1)
     boxes = boxes_at(track.frames, track.boxes, at)
     return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
+
+
+def _unknown(told: Sequence[MaskTrack], known: Sequence[MaskTrack]) -> list[MaskTrack]:
+    """The places told that no known one covers whole and for as long: most are told again in each look."""
+    if not told or not known:
+        return list(told)
+    new, old = (np.concatenate([place.boxes[:1] for place in places])[:, None] for places in (told, known))
+    old = old.swapaxes(0, 1)
+    inside = (old[..., :2] <= new[..., :2]).all(axis=2) & (old[..., 2:] >= new[..., 2:]).all(axis=2)
+    until = [np.inf if place.kind is TrackKind.LYING else place.found_last for place in known]
+    needed = [np.inf if place.kind is TrackKind.LYING else place.found_last for place in told]
+    covered = inside & (np.array(until) >= np.array(needed)[:, None])
+    return [told[at] for at in np.flatnonzero(~covered.any(axis=1)).tolist()]
 
 
 def _with(places: Sequence[MaskTrack], new: MaskTrack) -> list[MaskTrack]:

@@ -44,17 +44,23 @@ class _Stay:
     looks: int
     turned: bool
     before: bool  # the track was elsewhere before, or ...
-    after: bool  # ... is so after
+    after: bool  # ... is so after, ...
+    gone: int  # ... found there first in this picture; without such a one the last picture
 
 
 def left_places(
-    chains: Sequence[Piece], tracks: Sequence[MaskTrack], scene: Scene, rules: StayRules
+    chains: Sequence[Piece], tracks: Sequence[MaskTrack], scene: Scene, rules: StayRules, since: int = 0
 ) -> Iterator[MaskTrack]:
-    """Tracks (id 0) of the places that are held on; `tracks` are those of the `chains`, in the same order."""
+    """Tracks (id 0) of the places that are held on; `tracks` are those of the `chains`, in the same order.
+
+    Places that were left before picture `since` are known to whoever asks, and are not told again.
+    """
     crowd = _Crowd(tracks)
     reach = round(rules.near_s * scene.fps)
     for own, chain in enumerate(chains):
         for stay in _stays(chain, scene.fps, rules):
+            if stay.gone < since:
+                continue
             for at, way in ((stay.first, -1), (stay.last, 1)):
                 left = stay.after if way > 0 else stay.before
                 if left and (stay.turned or crowd.is_near(own, stay, at, reach, rules)):
@@ -107,6 +113,7 @@ def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
                 turned,
                 before=begin > 0,
                 after=i < len(frames),
+                gone=int(frames[min(i, len(frames) - 1)]),
             )
         begin = i
 
