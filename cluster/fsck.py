@@ -18,9 +18,11 @@ from cluster.fsck_compare import (
     against_order,
     against_rows,
     file_missing,
+    nothing_recorded,
     stretch_fault,
     stretches_agree,
     unknown_gaps,
+    where_of_gap,
 )
 from cluster.fsck_rows import LedgerRows
 from orvault.clock import Clock
@@ -39,7 +41,6 @@ from orvault.recording.fsck import (
     RunName,
     RunOnDisk,
     Yardstick,
-    gaps_by_run,
 )
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore, segments_in
@@ -117,15 +118,12 @@ class SiteCheck:
         seen: set[str] = set()
         for node_id, root in stores.items():
             self._check_destroyed(node_id, root, case_id, repair)
-            gaps = gaps_by_run(root, self._tell)
-            if case_id is not None:
-                self._drop_other_cases(root, case_id)
             for folder in run_folders(root, partial(self._unlisted, root)):
                 name = RunName(*folder.relative_to(root).parts)
                 if case_id in (None, name.case_id) and not self._destroyed([name.case_id]):
                     step("/".join(name))
                     seen.add(name.run_id)
-                    self._check_run(node_id, root, folder, gaps.pop(name, []), repair)
+                    self._check_run(node_id, root, folder, repair)
         for run in self._ledger.runs(case_id):
             if run.run_id not in seen and not self._destroyed([run.case_id]):
                 self._check_lost_run(run, stores)
@@ -148,21 +146,15 @@ class SiteCheck:
     def _destroyed(self, case_ids: Sequence[str]) -> set[str]:
         return self._custody.destroyed_among(case_ids)
 
-    def _drop_other_cases(self, root: Path, case_id: str) -> None:
-        prefix = f"{root / case_id}/"
-        self.report.faults[:] = [
-            f for f in self.report.faults if f.kind is not FaultKind.GAP_RECORD or f.where.startswith(prefix)
-        ]
-
     def _unlisted(self, root: Path, path: str, error: OrvaultError) -> None:
         self._tell(Fault(FaultKind.UNREADABLE, str(root / path), error.message, error.advice))
 
-    def _check_run(self, node_id: str, root: Path, folder: Path, gaps: list[Gap], repair: bool) -> None:
+    def _check_run(self, node_id: str, root: Path, folder: Path, repair: bool) -> None:
         name = RunName(*folder.relative_to(root).parts)
         numbers = [int(path.stem) for path in listed(segments_in, folder, root, lambda _path, _error: None)]
         rows = self._ledger.of(name, numbers)
         by = Yardstick(node_id, self._nodes, lambda seen: self._first_seen(seen, rows), self._keys)
-        found = NodeCheck(root, by).run(folder, gaps, rows.segments)
+        found = NodeCheck(root, by).run(folder, rows.segments)
         self.report.runs += 1
         self.report.segments += len(found.numbers)
         self.report.gaps += len(found.told)
@@ -187,6 +179,9 @@ class SiteCheck:
         return min([row.indexed_us, *(a.at_us for a in rows.anchors if a.sequence >= number)])
 
     def _passed(self, fault: Fault, found: RunOnDisk, root: Path) -> bool:
+        if fault.kind is FaultKind.GAP_NOT_INDEXED:
+            now = unknown_gaps(found, self._ledger.of(found.name, sorted(found.numbers)))
+            return fault.where not in {where_of_gap(root, found.name, gap.from_us) for gap in now}
         if fault.kind is not FaultKind.NOT_INDEXED:
             return False
         with self._uow(read_only=True) as uow:
@@ -274,6 +269,17 @@ class SiteCheck:
                 self.report.not_checked[node_id] = self.report.not_checked.get(node_id, 0) + 1
             elif not _lies(root, row.path):  # what a running site recorded since then is there
                 self._tell(file_missing(root, row))
+        if not rows.segments:
+            self._check_empty_run(run, rows, stores)
+
+    def _check_empty_run(self, run: Run, rows: Rows, stores: dict[str, Path]) -> None:
+        """It should lie on its camera's node, if anywhere: the gaps that the ledger knows tell of it all, or not."""
+        with self._uow(read_only=True) as uow:
+            camera = uow.cameras.get(run.camera_id)
+        root = None if camera is None else stores.get(camera.node_id)
+        if root is not None:
+            folder = root / run.case_id / run.camera_id / run.run_id
+            self.report.faults += nothing_recorded(folder, run, rows.gaps)
 
 
 def _lies(root: Path, path: str) -> bool:

@@ -15,7 +15,7 @@ from orvault.container.gap import Gap
 from orvault.custody.anchors import Anchor
 from orvault.custody.case import Run
 from orvault.custody.recorded import StoredGap, StoredSegment, Stretch
-from orvault.recording.fsck import HOLE_ADVICE, Fault, FaultKind, RunOnDisk, told_us
+from orvault.recording.fsck import HOLE_ADVICE, Fault, FaultKind, RunName, RunOnDisk, told_us
 from orvault.recording.recorder import GAP_US
 from orvault.recording.records import SegmentRecord
 
@@ -47,14 +47,19 @@ def against_rows(root: Path, found: RunOnDisk, rows: Rows) -> Iterator[Fault]:
             what = f"The ledger's row says otherwise: {', '.join(unlike)}."
             yield Fault(FaultKind.ROW_DIFFERS, where, what, _DIFFERS)
     for gap in unknown_gaps(found, rows):
-        where = f"{root.joinpath(*found.name)}/gaps, from {gap.from_us}"
+        where = where_of_gap(root, found.name, gap.from_us)
         yield Fault(FaultKind.GAP_NOT_INDEXED, where, "The ledger does not know this gap.", _INDEX)
     for row_of_gap in rows.gaps:
         if (row_of_gap.from_us, row_of_gap.to_us) not in found.told:
-            where = f"{root.joinpath(*found.name)}/gaps, from {row_of_gap.from_us}"
+            where = where_of_gap(root, found.name, row_of_gap.from_us)
             yield Fault(
                 FaultKind.GAP_MISSING, where, "The ledger knows a gap that has no record here.", _COPY
             )
+
+
+def where_of_gap(root: Path, name: RunName, from_us: int) -> str:
+    """How a gap record is named to people."""
+    return f"{root.joinpath(*name)}/gaps, from {from_us}"
 
 
 def _differences(record: SegmentRecord, row: StoredSegment) -> list[str]:
@@ -91,6 +96,8 @@ def against_order(folder: Path, found: RunOnDisk, rows: Rows) -> Iterator[Fault]
     Between segments `orvault.recording.fsck` looks. A run that is still open has no end yet.
     """
     run, times = rows.run, {one.header.meta.sequence: one.header.meta for one in found.segments}
+    if run is not None and not found.numbers and not rows.segments:
+        yield from nothing_recorded(folder, run, found.gaps)
     if run is None or not times:
         return
     first, last = times.get(0), times[max(times)]
@@ -106,6 +113,16 @@ def against_order(folder: Path, found: RunOnDisk, rows: Rows) -> Iterator[Fault]
     silent = end_us - last.end_us - told_us(found.gaps, last.end_us, end_us)
     if silent > GAP_US + _CLOCKS_US:
         what = f"Of its end, {silent / 1e6:.1f} s are missing and no gap record tells of them."
+        yield Fault(FaultKind.HOLE, str(folder), what, HOLE_ADVICE)
+
+
+def nothing_recorded(folder: Path, run: Run, gaps: Sequence[Gap]) -> Iterator[Fault]:
+    """A run that is over, with neither a segment nor a row of one: gap records must tell of all its time."""
+    if run.open or run.stop_ordered_us is None:
+        return
+    silent = run.stop_ordered_us - run.started_us - told_us(gaps, run.started_us, run.stop_ordered_us)
+    if silent > GAP_US + _CLOCKS_US:
+        what = f"Nothing of it was recorded, and of {silent / 1e6:.1f} s no gap record tells."
         yield Fault(FaultKind.HOLE, str(folder), what, HOLE_ADVICE)
 
 

@@ -115,7 +115,7 @@ class NodeCheck:
         self._root, self._by = root, yardstick
         self._store = SegmentStore(root)
 
-    def run(self, folder: Path, gaps: Sequence[Gap], expected: Collection[int] = ()) -> RunOnDisk:
+    def run(self, folder: Path, expected: Collection[int] = ()) -> RunOnDisk:
         """Check the run in this folder; `expected`: numbers whose absence the caller tells of himself."""
         found = RunOnDisk(RunName(*folder.relative_to(self._root).parts))
 
@@ -124,11 +124,10 @@ class NodeCheck:
                 Fault(FaultKind.UNREADABLE, str(self._root / path), error.message, _LOOK_AT_DISK)
             )
 
-        for gap in gaps:
-            self._check_gap(folder, gap, found)
         for path in listed(segments_in, folder, self._root, tell):
             found.numbers.add(int(path.stem))
             self._check_file(path, found)
+        self._check_gaps(folder, found)
         for path in listed(_strangers, folder, self._root, tell):
             found.faults.append(
                 Fault(FaultKind.FOREIGN, str(path), "It is no file of a recording.", _FOREIGN)
@@ -141,6 +140,21 @@ class NodeCheck:
         found.faults += self._chain_faults(folder, found, found.numbers.union(expected))
         found.faults += self._holes(folder, found)
         return found
+
+    def _check_gaps(self, folder: Path, found: RunOnDisk) -> None:
+        """After the segments: a gap is durable before what follows it, and a site that runs writes on meanwhile."""
+
+        def tell(path: str, error: OrvaultError) -> None:
+            where = str(self._root / path)
+            found.faults.append(Fault(FaultKind.GAP_RECORD, where, error.message, _LOOK_AT_DISK))
+
+        for gap in GapStore(self._root).scan(tell, [found.name]):
+            if (gap.case_id, gap.camera_id, gap.run_id) == found.name:
+                self._check_gap(folder, gap, found)
+            else:
+                where = f"{folder}/gaps, from {gap.from_us}"
+                what = "This gap record tells of another run."
+                found.faults.append(Fault(FaultKind.GAP_RECORD, where, what, _LOOK_AT_DISK))
 
     def _check_gap(self, folder: Path, gap: Gap, found: RunOnDisk) -> None:
         found.told.add((gap.from_us, gap.to_us))
@@ -202,18 +216,6 @@ class NodeCheck:
                 where = str(folder / f"{second.header.meta.sequence:06d}.seg")
                 what = f"Before it, {silent / 1e6:.1f} s are missing and no gap record tells of them."
                 yield Fault(FaultKind.HOLE, where, what, HOLE_ADVICE)
-
-
-def gaps_by_run(root: Path, tell: Callable[[Fault], None]) -> dict[RunName, list[Gap]]:
-    """Every gap record below the root; what cannot be read or is no gap record is told."""
-
-    def on_fault(path: str, error: OrvaultError) -> None:
-        tell(Fault(FaultKind.GAP_RECORD, str(root / path), error.message, _LOOK_AT_DISK))
-
-    found: dict[RunName, list[Gap]] = {}
-    for gap in GapStore(root).scan(on_fault):
-        found.setdefault(RunName(gap.case_id, gap.camera_id, gap.run_id), []).append(gap)
-    return found
 
 
 def told_us(gaps: Sequence[Gap], begin_us: int, end_us: int) -> int:

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orvault.clock import US_PER_S
 from orvault.container.gap import Gap, signed_gap
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.fsck import FaultKind
+from orvault.recording.fsck import FaultKind, NodeCheck, RunOnDisk
 from orvault.recording.gaps import GapStore
 from orvault.recording.store import SegmentStore
 from tests.unit.actors_support import fragments
@@ -110,6 +111,61 @@ def test_a_run_that_began_while_the_disks_were_read_is_not_missing(recorded: Rec
     later = []
     report = recorded.check(step=lambda _run: later.append(recorded.site.record("2026-2", count=2)))
     assert len(later) == 1 and named(report) == []
+
+
+def test_a_gap_that_came_while_the_disks_were_read_is_neither_missing_nor_unknown(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, gap = GapStore(recorded.site.node.root), recorded.gap()
+
+    def told(gap: Gap) -> None:
+        store.write(gap)
+        recorded.site.world.custody.record_gap(gap)
+
+    assert named(recorded.check(step=lambda _run: told(gap))) == []
+
+    later, look = recorded.gap(begin_s=200), NodeCheck.run
+    store.write(later)
+
+    def indexed_behind_it(self: NodeCheck, *about: Any) -> RunOnDisk:
+        found = look(self, *about)
+        recorded.site.world.custody.record_gap(later)
+        return found
+
+    monkeypatch.setattr(NodeCheck, "run", indexed_behind_it)
+    assert named(recorded.check()) == []
+
+
+def test_a_gap_record_of_another_run_is_named(recorded: Recorded) -> None:
+    gap = replace(recorded.gap(), run_id="run-of-another", envelope=b"")
+    path = GapStore(recorded.site.node.root).write(signed_gap(gap, recorded.site.node.identity))
+    folder = recorded.file(0).parent / "gaps"
+    folder.mkdir()
+    stray = recorded.site.node.root / path
+    stray.rename(folder / stray.name)
+    shutil.rmtree(stray.parents[1])
+    assert named(recorded.check()) == [(FaultKind.GAP_RECORD, f"gaps, from {gap.from_us}")]
+
+
+@pytest.mark.parametrize("folder", [False, True], ids=["no-folder", "an-empty-folder"])
+def test_a_run_of_which_nothing_is_there_is_a_hole_unless_a_gap_tells_of_it(
+    recorded: Recorded, folder: bool
+) -> None:
+    site = recorded.site
+    case = site.record("2026-2", count=0, lasts_s=60.0)
+    (run,) = site.world.custody.case(site.world.manager, case.case_id).runs
+    where = site.node.root / case.case_id / run.camera_id / run.run_id
+    if folder:
+        where.mkdir(parents=True)
+    (fault,) = recorded.check().faults
+    assert (fault.kind, fault.where) == (FaultKind.HOLE, str(where))
+    assert "Nothing of it was recorded, and of 60.0 s" in fault.what
+
+    gap = Gap(run.camera_id, case.case_id, run.run_id, run.started_us, run.started_us + 58 * US_PER_S, "away")
+    signed = signed_gap(gap, site.node.identity)
+    GapStore(site.node.root).write(signed)
+    site.world.custody.record_gap(signed)
+    assert named(recorded.check()) == []
 
 
 def test_a_row_that_cannot_be_read_is_named_and_hides_no_other(recorded: Recorded) -> None:
