@@ -77,7 +77,8 @@ class Papers:
         foot = w.REPORT_FOOT.of(
             language, computer=computer_user(), time=date_time(SystemClock().now_us()), version=__version__
         )
-        return report.pdf(w.REPORT.of(language), self.sections(known), foot, self._window.font())
+        name = printable(known.file.name)
+        return report.pdf(w.REPORT.of(language), self.sections(known), foot, self._window.font(), name)
 
     def save_report(self) -> None:
         """Ask where, and write it there."""

@@ -18,7 +18,7 @@ from orvault.errors import OrvaultError
 from orvault.text import printable
 from player.seen import SeenClock
 from player.session import Session
-from player.window import capture, verdicts
+from player.window import capture, qt_words, verdicts
 from player.window import words as w
 from player.window.banner import Banner
 from player.window.dialogs import Help
@@ -151,15 +151,14 @@ class Window(QMainWindow):
         known = self.known()
         share = self.opened.share if self.opened is not None and self.opened.error is None else None
         self.banner.show_verdict(known.shown if known else None, share, self.language)
-        title = w.TITLE.of(self.language)
-        self.setWindowTitle(
-            f"{printable(known.file.name)} · {known.shown.word} · {title}" if known else title
-        )
+        what = f"{printable(known.file.name)} · {known.shown.word} · " if known else ""
+        self.setWindowTitle(what + w.TITLE.of(self.language))
         self.papers.refresh(known)
 
     def speak(self, language: Language) -> None:
         """Word everything in this language."""
         self.language = language
+        qt_words.speak(language)
         for page in (self.welcome, self.waiting, self.unlock, self.terms, self.refusal, self.banner):
             page.speak(language)
         if self._failed is not None:

@@ -194,7 +194,7 @@ MORE = Text("그 밖에 {count}개", "{count} more")
 SEGMENTS = Text("원본 조각", "Source segments")
 SEGMENTS_SAY = Text(
     "봉인된 조각 {count}개에서 만듦; 조각마다 번호와 SHA-256이 서명된 목록에 있음",
-    "made from {count} sealed segments; each one's number and SHA-256 stand in the signed manifest",
+    "made from sealed segments: {count}; each one's number and SHA-256 stand in the signed manifest",
 )
 SEGMENT = Text("조각 SHA-256", "A segment's SHA-256")
 SEGMENTS_SIGNED = Text(

@@ -80,3 +80,12 @@ def test_an_expired_package_is_refused_on_the_screen(screen: str, tmp_path: Path
     made = case(tmp_path, not_after_us=SystemClock().now_us() - DAY_US // 2)
     told = _drive(screen, made.path, tmp_path, name="expired")
     assert told["refused"].startswith("case.orvault · Expired") and "watching" not in told
+
+
+def test_an_altered_package_is_told_on_a_screen_at_200_percent(screen: str, tmp_path: Path) -> None:
+    made = case(tmp_path)
+    data = bytearray(made.path.read_bytes())
+    data[-5000] ^= 1  # in the last chunks of the second camera
+    made.path.write_bytes(data)
+    told = _drive(screen, made.path, tmp_path, scale="2", name="altered-scale-2")
+    assert told["watching"].startswith("case.orvault · Altered") and "playing" not in told
