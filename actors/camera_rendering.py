@@ -25,6 +25,7 @@ from orvault.rendition import CopySink, Rendition, RenditionReport
 from orvault.video.encoding import Sink
 from orvault.video.joining import Joiner
 from orvault.vision.mask import FramePlan, MaskPolicy, plan_tracks
+from orvault.vision.numbering import at_numbers
 from orvault.vision.second_look import Trial
 from orvault.vision.tracks import KeyedRegion
 from orvault.vision.watermark import Mark
@@ -96,11 +97,11 @@ class CameraRendering:
     def render(self) -> None:
         """Have every piece finished and kept; memory holds two of them and all the tracks."""
         job = self._job
-        followed = Followed.through(job.track, self._finder.found(), job.policy, job.fps)
+        followed = Followed.through(job.track, self._finder.found(), job.policy)
         plans = self._plans(followed)
         pending: _Pending | None = None
         for number, (begin, end) in enumerate(self._spans):
-            planned = [list(itertools.islice(plans, count)) for count in followed.counts[begin:end]]
+            planned = [list(itertools.islice(plans, len(each))) for each in followed.numbers[begin:end]]
             kept = self._kept(number)
             if kept is not None:
                 if pending is not None:  # a piece before it was spoiled: they stay in their order
@@ -145,23 +146,25 @@ class CameraRendering:
         """
         job, meta = self._job, self._job.track.segments[0].header.meta
         clear = followed.clear(job.clear, job.chosen_from)
-        first = 0
         for begin, last in self._spans:
-            counts = followed.counts[begin:last]
-            until = first + sum(counts)
-            tracks = [track for track in followed.tracks if track.first < until and track.last >= first]
-            for count in counts:
-                span = (first, first + count)
-                yield from plan_tracks(
+            numbers = [each.tolist() for each in followed.numbers[begin:last] if each.size]
+            tracks = [
+                track
+                for track in followed.tracks
+                if numbers and track.first <= numbers[-1][-1] and track.last >= numbers[0][0]
+            ]
+            for each in numbers:
+                span = (each[0], each[-1] + 1)
+                plans = plan_tracks(
                     tracks,
                     span,
                     job.policy,
                     meta.width,
                     meta.height,
-                    blind=[index for index in range(*span) if index in followed.blind],
+                    blind=[number for number in each if number in followed.blind],
                     clear=clear,
                 )
-                first += count
+                yield from at_numbers(plans, each)
 
     # --- rendering ---
 

@@ -6,6 +6,7 @@ A scan and the rendering that comes after it share what was found, so that both 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,19 +19,22 @@ from actors.render_pieces import read_found, spans_of, write_found
 from actors.render_tools import Answer, Detection
 from actors.render_work import RenderWork, work_folder
 from orvault import __version__
-from orvault.custody.recorded import SegmentLike
+from orvault.clock import US_PER_S
+from orvault.custody.recorded import SegmentLike, StoredGap
 from orvault.custody.stretches import Track
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import decode_fragment
-from orvault.vision.detection import FrameDetections
+from orvault.vision.detection import SKIPPED, FrameDetections
 from orvault.vision.following import find_tracks
 from orvault.vision.mask import MaskMode, MaskPolicy
+from orvault.vision.numbering import Numbering
 from orvault.vision.parts import Spans, TrackPart, chosen, parts_of
 from orvault.vision.planning import trusted
 from orvault.vision.site import SiteMasking
-from orvault.vision.tracks import MaskTrack, digest_of
+from orvault.vision.tracks import Ints, MaskTrack, digest_of
 
 WINDOW_PER_ACTOR = 2  # fragments in flight: one being worked on, one waiting
+_HOLE_US = US_PER_S // 2  # holes inside a segment are longer (video.gop.HOLE_S)
 
 Found = list[list[FrameDetections]]  # by segment what was found in each of its pictures
 
@@ -135,40 +139,56 @@ class Finder:
 @dataclass(frozen=True)
 class Followed:
     """All tracks of a camera's footage, and the pictures without a trustworthy result; `digest` stands for both and
-    for the footage. `counts`: how many pictures each segment holds.
+    for the footage. `numbers`: those of each segment's pictures, by which tracks count, `fps` of them a second.
+
+    `doubtful`: first and last number of segments inside which the camera was away for a while.
     """
 
     tracks: Sequence[MaskTrack]
     blind: frozenset[int]
-    counts: Sequence[int]
+    numbers: Sequence[Ints]
     digest: str
     fps: float
+    doubtful: Spans = ()
 
     @classmethod
     def through(
-        cls, track: Track, found: Iterable[Sequence[FrameDetections]], policy: MaskPolicy, fps: float
+        cls, track: Track, found: Iterable[Sequence[FrameDetections]], policy: MaskPolicy
     ) -> Followed:
         """Everybody followed through the whole of it; of what is `found` by segment one segment is held."""
-        meta = track.segments[0].header.meta
-        counts, blind = array("i"), array("i")
+        metas = [segment.header.meta for segment in track.segments]
+        numbering = Numbering([(meta.start_us, meta.end_us, meta.frames) for meta in metas])
+        numbers: list[Ints] = []
+        blind = array("i")
 
         def pictures() -> Iterator[FrameDetections]:
+            reached = 0
             for fragment in found:
-                counts.append(len(fragment))
-                yield from fragment
+                numbers.append(numbering.take(len(fragment)))
+                for number, picture in zip(numbers[-1].tolist(), fragment, strict=True):
+                    yield from itertools.repeat(SKIPPED, number - reached)  # no picture was taken then
+                    yield picture
+                    reached = number + 1
 
         def judged() -> Iterator[FrameDetections]:
-            for index, picture in enumerate(trusted(pictures(), fps)):
+            for number, picture in enumerate(trusted(pictures(), numbering.fps)):
                 if picture is None:
-                    blind.append(index)
+                    blind.append(number)
                 yield picture
 
-        tracks = find_tracks(judged(), policy.mode, meta.width, meta.height, fps=fps, objects=policy.objects)
-        return cls(tracks, frozenset(blind), counts, _digest(track, tracks, blind), fps)
+        size, fps = (metas[0].width, metas[0].height), numbering.fps
+        tracks = find_tracks(judged(), policy.mode, *size, fps=fps, objects=policy.objects)
+        doubtful = tuple(
+            (int(each[0]), int(each[-1]))
+            for each, meta in zip(numbers, metas, strict=True)
+            if each.size and _has_hole(track.gaps, meta.start_us, meta.end_us)
+        )
+        digest = _digest(track, tracks, blind, repr((fps, doubtful)))
+        return cls(tracks, frozenset(blind), numbers, digest, fps, doubtful)
 
     def parts(self) -> list[TrackPart]:
         """What may be left clear."""
-        return parts_of(self.tracks, self.fps)
+        return parts_of(self.tracks, self.fps, doubtful=self.doubtful)
 
     def clear(self, names: Sequence[str], digest: str) -> Mapping[int, Spans]:
         """By track in which pictures it is left clear. BAD_REQUEST where these are not the tracks chosen from."""
@@ -184,8 +204,14 @@ class Followed:
         return chosen(self.parts(), names)
 
 
-def _digest(track: Track, tracks: Sequence[MaskTrack], blind: Iterable[int]) -> str:
+def _has_hole(gaps: Iterable[StoredGap], start_us: int, end_us: int) -> bool:
+    """Whether one of the gaps lies inside these times: a gap beside them may reach in by some pictures' time."""
+    return any(min(gap.to_us, end_us) - max(gap.from_us, start_us) > _HOLE_US for gap in gaps)
+
+
+def _digest(track: Track, tracks: Sequence[MaskTrack], blind: Iterable[int], times: str) -> str:
     told = hashlib.sha256(digest_of(tracks).encode())
     told.update(repr([segment.digest for segment in track.segments]).encode())
     told.update(repr(list(blind)).encode())
+    told.update(times.encode())
     return told.hexdigest()

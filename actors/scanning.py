@@ -7,6 +7,7 @@ the rendering that comes after.
 from __future__ import annotations
 
 import logging
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,7 @@ from orvault.custody.stretches import Track
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.mask import MaskMode, MaskStyle
 from orvault.vision.parts import TrackPart
-from orvault.vision.tracks import MaskTrack, TrackKind, boxes_at
+from orvault.vision.tracks import Ints, MaskTrack, TrackKind, boxes_at
 
 PASSING = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.KEYS_LOCKED})
 
@@ -81,7 +82,7 @@ class Scanner:
             mode,
         )
         policy = masking.policy(track.camera.camera_id, mode, MaskStyle(redaction.style))
-        return camera_scan(track, Followed.through(track, finder.found(), policy, footage.fps))
+        return camera_scan(track, Followed.through(track, finder.found(), policy))
 
 
 class _Work:
@@ -98,7 +99,7 @@ class _Work:
 
 def camera_scan(track: Track, followed: Followed) -> CameraScan:
     """What a person chooses from: every part of a track that may be left clear, and the tracks that have none."""
-    times = _Times(track, followed.counts)
+    times = _Times(track, followed.numbers)
     parts: dict[int, list[TrackPart]] = {}
     for part in followed.parts():
         parts.setdefault(part.track_id, []).append(part)
@@ -146,14 +147,18 @@ def _micro(box: Sequence[float], width: int, height: int) -> BoxMicro:
 class _Times:
     """When each picture was taken (UTC us), pictures evenly spread over their segment; for people to read."""
 
-    def __init__(self, track: Track, counts: Sequence[int]) -> None:
-        self._firsts = np.cumsum([0, *counts])
-        self._metas = [segment.header.meta for segment in track.segments]
+    def __init__(self, track: Track, numbers: Sequence[Ints]) -> None:
+        recorded = [
+            (each, segment.header.meta)
+            for each, segment in zip(numbers, track.segments, strict=True)
+            if each.size
+        ]
+        self._numbers, self._metas = [each for each, _ in recorded], [meta for _, meta in recorded]
+        self._firsts = [int(each[0]) for each in self._numbers]
 
-    def at(self, frame: int) -> int:
-        """The time of the picture with this number."""
-        number = int(np.searchsorted(self._firsts, frame, "right")) - 1
-        number = min(number, len(self._metas) - 1)
-        meta, count = self._metas[number], int(self._firsts[number + 1] - self._firsts[number])
-        share = (frame - int(self._firsts[number])) / max(1, count)
+    def at(self, number: int) -> int:
+        """The time of the picture with this number, or of the last one before it."""
+        segment = max(0, bisect_right(self._firsts, number) - 1)
+        meta, numbers = self._metas[segment], self._numbers[segment]
+        share = max(0, int(np.searchsorted(numbers, number, "right")) - 1) / len(numbers)
         return meta.start_us + round(share * (meta.end_us - meta.start_us))

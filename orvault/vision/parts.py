@@ -42,17 +42,20 @@ class TrackPart:
     last: int
 
 
-def parts_of(tracks: Sequence[MaskTrack], fps: float, rules: PartRules | None = None) -> list[TrackPart]:
+def parts_of(
+    tracks: Sequence[MaskTrack], fps: float, rules: PartRules | None = None, *, doubtful: Spans = ()
+) -> list[TrackPart]:
     """The parts of all tracks that may be left clear, track by track, in the order of time.
 
-    The same tracks give the same parts. Time grows with the pictures in which two tracks are there at once.
+    `doubtful` pictures are in no part: somebody else may have come unseen between them. The same tracks give the same
+    parts. Time grows with the pictures in which two tracks are there at once.
     """
     rules = rules or PartRules()
     parts: list[TrackPart] = []
     for track, others in _with_neighbours(tracks):
         if track.kind is TrackKind.LYING:
             continue
-        spans = _spans(track, others, fps, rules)
+        spans = _spans(track, others, fps, rules, doubtful)
         parts += [
             TrackPart(f"{track.track_id}.{number}", track.track_id, first, last)
             for number, (first, last) in enumerate(spans, 1)
@@ -88,7 +91,7 @@ def _with_neighbours(tracks: Sequence[MaskTrack]) -> Iterable[tuple[MaskTrack, l
 
 
 def _spans(
-    track: MaskTrack, others: Sequence[MaskTrack], fps: float, rules: PartRules
+    track: MaskTrack, others: Sequence[MaskTrack], fps: float, rules: PartRules, doubtful: Spans
 ) -> list[tuple[int, int]]:
     first, last = max(track.first, track.found_first), min(track.last, track.found_last)
     if first > last:
@@ -107,6 +110,8 @@ def _spans(
     beside = round(rules.beside_s * fps)
     for a, b in _runs(close):
         sure[max(0, a - beside) : b + beside + 1] = False
+    for a, b in doubtful:
+        sure[max(0, a - first) : max(0, b - first + 1)] = False
     return [(first + a, first + b) for a, b in _runs(sure) if b - a + 1 >= rules.least_s * fps]
 
 
