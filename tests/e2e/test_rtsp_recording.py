@@ -196,6 +196,22 @@ def test_a_camera_whose_clock_is_set_back_goes_on_without_a_hole(
     assert all(meta.frames == 30 for meta in metas[:-1]), "no picture is lost or mixed up"
 
 
+def test_what_a_camera_sends_late_by_its_own_clock_is_a_gap_and_moves_no_time(
+    clips: dict[str, Path], tmp_path: Path
+) -> None:
+    """Stamped ahead, it is held back until it is due: less than a frozen camera, more than jitter."""
+    with rtsp_cameras({"cam": clips["cam"]}, jump_ms={"cam": 1500}) as server:
+        recording = Recording(make_node(tmp_path), server.url("cam"))
+        recording.start()
+        until(lambda: recording.segments() >= 4, "it records")
+        metas, now_us = recording.stop(), recording.clock.now_us()
+    (hole,) = [(a.end_us, b.start_us) for a, b in pairwise(metas) if a.end_us != b.start_us]
+    assert abs(hole[1] - hole[0] - 1.5 * US_PER_S) < 0.1 * US_PER_S
+    assert hole in {(gap.from_us, gap.to_us) for gap in recording.node.gaps()}
+    assert abs(metas[-1].end_us - now_us) < US_PER_S
+    assert all(meta.frames == 30 for meta in metas[:-1])
+
+
 def test_rtp_time_that_wraps_moves_nothing(clips: dict[str, Path], tmp_path: Path) -> None:
     with rtsp_cameras({"cam": clips["cam"]}, wrap=["cam"]) as server:
         metas = whole(Recording(make_node(tmp_path), server.url("cam")), 4)
