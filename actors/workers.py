@@ -86,7 +86,7 @@ class MediaHandle:
 
     def port(self) -> int:
         """The port that the byte server listens on."""
-        return int(call(MEDIA, "address", timeout_s=START_S).rpartition(":")[2])
+        return int(call(MEDIA, "address").rpartition(":")[2])
 
 
 class ViewingHandle:
@@ -94,7 +94,7 @@ class ViewingHandle:
 
     def port(self) -> int:
         """The port that views are served from."""
-        return int(call(VIEWING, "address", timeout_s=START_S).rpartition(":")[2])
+        return int(call(VIEWING, "address").rpartition(":")[2])
 
     def switched(self) -> None:
         """Have the quick mask read again, before this returns; an actor that is away reads it when it is back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -24,16 +25,17 @@ _bearer = OAuth2PasswordBearer(
 
 @dataclass(frozen=True)
 class Services:
-    """The parts behind the API; `media_base_url` is where downloads are served, e.g. https://host:8443, and
-    `viewing_base_url` where views are. `directory`: the hospital's, where people may sign in through it.
+    """The parts behind the API. `media_url` says where downloads are served now, e.g. https://host:8443, and
+    `viewing_url` where views are; UNAVAILABLE where their server has to be asked and is away. `directory`: the
+    hospital's, where people may sign in through it.
     """
 
     custody: CustodyService
     links: LinkSigner
     tokens: TokenSigner
-    media_base_url: str
+    media_url: Callable[[], str]
     version: str = "0"
-    viewing_base_url: str = ""
+    viewing_url: Callable[[], str] = lambda: ""
     directory: Directory | None = None
 
 

@@ -75,7 +75,7 @@ class Site:
         """Serve the API on a port of 127.0.0.1, with two people signed in for 15 minutes."""
         clock = SystemClock()
         tokens, links = TokenSigner(b"t" * 32, clock), LinkSigner(b"l" * 32, clock)
-        app = build_app(Services(self.custody, links, tokens, "https://media.test"))
+        app = build_app(Services(self.custody, links, tokens, lambda: "https://media.test"))
         with _serving(app) as address, ExitStack() as clients:
             opened = []
             for name in ("officer", "auditor"):

@@ -253,14 +253,13 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         if actor.note:
             notes.append(f"{actor.name}: {actor.note}")
     say("API")
-    media_url = services.address(settings, workers.MediaHandle().port())
-    viewing_url = services.address(settings, workers.ViewingHandle().port())
+    media, viewing = services.byte_servers(settings)
     api = partial(
         services.build_api,
         *roster.custody_at(settings),
         settings.data,
-        media_url,
-        viewing_url,
+        media,
+        viewing,
         settings.site,
         services.directory_place(settings),
     )
@@ -270,4 +269,4 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     port = start_api(api, settings.api.host, settings.api.port, on_server(facts).resources, tls)
     api_url = services.address(settings, port)
     providers = workers.DetectionHandle(settings.vision.actors).providers()
-    return Site(settings, api_url, media_url, tuple(providers), places, tuple(notes))
+    return Site(settings, api_url, media.url(), tuple(providers), places, tuple(notes))

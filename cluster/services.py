@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from actors.keys import StorePlace, read_secret
 from actors.viewing import Viewing
 from actors.witnessing import SignerFiles
+from actors.workers import MediaHandle, ViewingHandle
 from api.app import build_app
 from api.directory.flow import Directory
 from api.directory.place import ProviderPlace
@@ -135,9 +137,35 @@ def tls_files(settings: Settings) -> tuple[Path, Path] | None:
 
 
 def address(settings: Settings, port: int) -> str:
-    """How a client reaches one of the two servers."""
+    """How a client reaches one of the servers."""
+    return f"{_base(settings)}:{port}"
+
+
+def _base(settings: Settings) -> str:
     scheme = "http" if settings.api.tls_certificate is None else "https"
-    return f"{scheme}://{settings.api.name or settings.api.host}:{port}"
+    return f"{scheme}://{settings.api.name or settings.api.host}"
+
+
+@dataclass(frozen=True)
+class ByteServer:
+    """Where downloads, or views, are served: at the port of the settings. One that takes a free port takes another
+    when it is started again, and is asked.
+    """
+
+    actor: MediaHandle | ViewingHandle
+    base: str  # SCHEME://HOST
+    port: int
+
+    def url(self) -> str:
+        """Where it is now. Errors: UNAVAILABLE."""
+        return f"{self.base}:{self.port or self.actor.port()}"
+
+
+def byte_servers(settings: Settings) -> tuple[ByteServer, ByteServer]:
+    """That of downloads, and that of views."""
+    base, api = _base(settings), settings.api
+    downloads = ByteServer(MediaHandle(), base, api.media_port)
+    return downloads, ByteServer(ViewingHandle(), base, api.viewing_port)
 
 
 def directory_place(settings: Settings) -> ProviderPlace | None:
@@ -150,8 +178,8 @@ def build_api(
     cameras: tuple[str, ...],
     rules: Rules,
     data: Path,
-    media_url: str,
-    viewing_url: str,
+    media: ByteServer,
+    viewing: ByteServer,
     hospital: str,
     directory: ProviderPlace | None = None,
 ) -> FastAPI:
@@ -164,9 +192,9 @@ def build_api(
             ),
             links=_link_signer(data),
             tokens=TokenSigner(tokens, SystemClock()),
-            media_base_url=media_url,
+            media_url=media.url,
             version=__version__,
-            viewing_base_url=viewing_url,
+            viewing_url=viewing.url,
             directory=None if directory is None else Directory.at(directory, tokens, SystemClock()),
         )
     )

@@ -137,5 +137,5 @@ def issue_link(
     """A link of 5 minutes to a recipient's finished package, for whoever submitted the request."""
     link, package = services.custody.issue_link(caller.account, request_id, recipient)
     path = services.links.sign(package.package_id, link.link_id, link.expires_us)
-    url = services.media_base_url.rstrip("/") + path
+    url = services.media_url() + path
     return LinkOut(url=url, expires_at=link.expires_us, bytes=package.bytes, sha256=package.sha256)

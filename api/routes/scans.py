@@ -72,7 +72,7 @@ def issue_thumbnails(
             client=client_of(request),
         )
         path = services.links.sign_view(opened.view.view_id, opened.view.expires_us)
-        told.append(CameraThumbnailsOut.of(camera, opened, services.viewing_base_url.rstrip("/") + path))
+        told.append(CameraThumbnailsOut.of(camera, opened, services.viewing_url() + path))
     return told
 
 

@@ -91,4 +91,4 @@ def view_result(request: Request, services: ServicesHere, caller: CallerHere, bo
 
 def _told(services: Services, opened: OpenedView) -> ViewOut:
     path = services.links.sign_view(opened.view.view_id, opened.view.expires_us)
-    return ViewOut.of(opened, services.viewing_base_url.rstrip("/") + path)
+    return ViewOut.of(opened, services.viewing_url() + path)

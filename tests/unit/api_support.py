@@ -69,7 +69,7 @@ def make_api(folder: Path) -> Api:
     world = make_world(sqlite_url(folder))
     tokens, links = TokenSigner(b"t" * 32, world.clock), LinkSigner(b"l" * 32, world.clock)
     app = copy(_app())
-    app.state = State({"services": Services(world.custody, links, tokens, MEDIA, VERSION)})
+    app.state = State({"services": Services(world.custody, links, tokens, lambda: MEDIA, VERSION)})
     return Api(world, app, links, tokens, folder)
 
 
@@ -77,7 +77,7 @@ def make_api(folder: Path) -> Api:
 def _app() -> FastAPI:
     """The app without its services, and it has no other state: building its routes takes longer than most tests."""
     nothing: Any = None
-    return build_app(Services(nothing, nothing, nothing, MEDIA, VERSION))
+    return build_app(Services(nothing, nothing, nothing, lambda: MEDIA, VERSION))
 
 
 def export_body(case_id: str, start: str, end: str, **changes: Any) -> dict[str, Any]:
