@@ -94,10 +94,15 @@ def newest_act(acts: Iterable[MaskAct], camera_id: str) -> MaskAct | None:
     return max(covering, key=lambda act: act.number, default=None)
 
 
-def lifted_until(acts: Iterable[MaskAct], camera_id: str) -> int | None:
-    """Until when the quick mask of this camera is lifted, by the newest act that covers it; None: it is not."""
+def lifted_until(acts: Iterable[MaskAct], camera_id: str, now_us: int) -> int | None:
+    """Until when the quick mask of this camera is lifted now, by the newest act that covers it; None: it is not.
+
+    A lift of a time to come is none: the clock was set back, and it would last for as much longer.
+    """
     newest = newest_act(acts, camera_id)
-    return None if newest is None else newest.lifted_until_us
+    if newest is None or newest.lifted_until_us is None:
+        return None
+    return newest.lifted_until_us if newest.at_us <= now_us < newest.lifted_until_us else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +194,8 @@ def decide_view(account: Account, view: View, now: Circumstances, now_us: int) -
         return ViewDecision(True, Showing.MASKED, reason, until_us)
     if view.wanted is Showing.MASKED:
         return ViewDecision(True, Showing.MASKED, "It was asked for masked.", until_us)
-    lifted_us = lifted_until(now.acts, view.camera_id)
-    if lifted_us is None or now_us >= lifted_us:
+    lifted_us = lifted_until(now.acts, view.camera_id, now_us)
+    if lifted_us is None:
         return ViewDecision(True, Showing.MASKED, "The quick mask of this camera is on.", until_us)
     return ViewDecision(True, least(most, view.wanted), reason, min(until_us, lifted_us), grant_id)
 

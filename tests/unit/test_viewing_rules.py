@@ -90,10 +90,10 @@ def test_the_quick_mask_covers_what_a_grant_opens(acts: tuple[MaskAct, ...]) -> 
 
 def test_the_newest_act_that_covers_a_camera_counts_whatever_the_clock_says() -> None:
     earlier, later = lift(number=1), replace(mask(CAMERA, number=2), at_us=NOW - MINUTE_US)
-    assert lifted_until([earlier, later], CAMERA) is None
-    assert lifted_until([earlier, later], "other") == earlier.lifted_until_us
-    assert lifted_until([lift(number=3), later], CAMERA) is not None
-    assert lifted_until([], CAMERA) is None
+    assert lifted_until([earlier, later], CAMERA, NOW) is None
+    assert lifted_until([earlier, later], "other", NOW) == earlier.lifted_until_us
+    assert lifted_until([lift(number=3), later], CAMERA, NOW) is not None
+    assert lifted_until([], CAMERA, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -239,6 +239,14 @@ def test_a_lift_is_short(world: World, minutes: int) -> None:
     with pytest.raises(OrvaultError) as caught:
         world.custody.lift_mask(staff(world), CAMERA, minutes, "why")
     assert caught.value.kind is ErrorKind.BAD_REQUEST and "mask-lifted" not in world.acts()
+
+
+def test_a_lift_lasts_no_longer_because_the_clock_was_set_back(world: World) -> None:
+    found = decide_view(person(Role.PRIVACY_OFFICER), view(), so(grant(from_us=0)), NOW - 1)
+    assert found.showing is Showing.MASKED and "quick mask" in found.reason
+    world.custody.lift_mask(staff(world), CAMERA, 5, "The anaesthetist asked.")
+    world.clock.us -= 60 * MINUTE_US
+    assert all(state.lifted_until_us is None for state in world.custody.masks(staff(world)))
 
 
 @pytest.mark.parametrize("role", [Role.SYSTEM_ADMINISTRATOR, Role.RECORDS_MANAGER, Role.AUDITOR])

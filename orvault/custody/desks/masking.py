@@ -88,5 +88,4 @@ class MaskDesk(Desk):
     def _states(self, uow: UnitOfWork, by: Account) -> list[MaskState]:
         acts, now_us, right = uow.masks.all(), self._clock.now_us(), Right.CAMERA_VIEW
         seen = [c for c in uow.cameras.all() if self._reaches(by, right, c.room, c.camera_id)]
-        until = {camera: lifted_until(acts, camera.camera_id) for camera in seen}
-        return [MaskState(each, at if at is not None and at > now_us else None) for each, at in until.items()]
+        return [MaskState(each, lifted_until(acts, each.camera_id, now_us)) for each in seen]
