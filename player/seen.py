@@ -7,6 +7,7 @@ else.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from orvault.clock import US_PER_S, Clock
@@ -51,6 +52,14 @@ class SeenClock:
         """Remember the present time, and when a package of a pinned issuer says that it was made. Errors: STORAGE."""
         self._latest_us = max(self.now_us(), issued_us)
         write_private(self._path, str(self._latest_us).encode())
+
+    def noted(self, told: Callable[[OrvaultError], None]) -> SeenClock:
+        """Itself, with the present time remembered; that it could not be kept is `told`, and keeps nobody out."""
+        try:
+            self.note()
+        except OrvaultError as error:
+            told(error)
+        return self
 
 
 def _read(path: Path) -> int:

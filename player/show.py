@@ -44,7 +44,7 @@ def paragraph(name: str, text: str) -> None:
 
 
 def skipped(problem: OrvaultError) -> None:
-    """A file among the pinned roots that is none; the rest are believed all the same."""
+    """What could not be read or kept of this user's own folder; it goes on without."""
     ERR.print(printable(f"Skipped: {problem}"))
 
 

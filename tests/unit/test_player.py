@@ -376,6 +376,14 @@ def test_info_goes_by_the_latest_time_that_was_seen(player: Player) -> None:
     assert player.run("info", player.made.path, *player.root()).returncode == 12
 
 
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_the_command_line_remembers_when_it_looked(player: Player, command: str) -> None:
+    """Also at what has expired: else a clock that is turned back now would open it."""
+    more = [] if command == "info" else player.password()
+    assert player.run(command, _made(player, **LONG_AGO), *player.root(), *more).returncode == 12
+    assert int((player.folder / "home/latest-time").read_text()) >= NOW_US
+
+
 def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> None:
     lying = make_package(player.folder, infos={"or1": {"frames": 9}}, **TIMES)  # type: ignore[arg-type]
     result = player.run(
