@@ -20,7 +20,7 @@ from orvault.text import grouped
 from player import process, revocations, roots, show
 from player import secrets as secret_input
 from player.activation import Activator
-from player.seen import SeenClock
+from player.seen import noted_clock
 from player.session import Session
 from player.verdict import Verdict, of_error, of_history, of_issuer, of_label
 from player.window.launch import open_window
@@ -69,7 +69,7 @@ def info(file: FileArgument, root: RootOption = None, as_json: JsonOption = Fals
         if not as_json:
             show.label_lines(reader, issuer, pin)
         try:
-            reader.check_time(SeenClock(SystemClock()).noted(show.skipped).now_us())
+            reader.check_time(noted_clock(show.skipped).now_us())
             found = of_label(issuer, pin)
         except OrvaultError as error:
             found = of_error(error)
@@ -234,9 +234,7 @@ def _check_accepted(accepted: bool, *, may_ask: bool) -> None:
 
 def _opened(file: Path, root: list[Path] | None) -> Session:
     believed = roots.believed(root or [], show.skipped)
-    return Session.open(
-        file, believed, SeenClock(SystemClock()).noted(show.skipped), revocations.held(believed)
-    )
+    return Session.open(file, believed, noted_clock(show.skipped), revocations.held(believed))
 
 
 def _secret(password_file: Path | None, key: Path | None, session: Session) -> str | PrivateKey:

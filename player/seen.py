@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from orvault.clock import US_PER_S, Clock
+from orvault.clock import US_PER_S, Clock, SystemClock
 from orvault.container.files import read_bounded, write_private
 from orvault.errors import ErrorKind, OrvaultError
 from player import roots
@@ -53,13 +53,15 @@ class SeenClock:
         self._latest_us = max(self.now_us(), issued_us)
         write_private(self._path, str(self._latest_us).encode())
 
-    def noted(self, told: Callable[[OrvaultError], None]) -> SeenClock:
-        """Itself, with the present time remembered; that it could not be kept is `told`, and keeps nobody out."""
-        try:
-            self.note()
-        except OrvaultError as error:
-            told(error)
-        return self
+
+def noted_clock(told: Callable[[OrvaultError], None]) -> SeenClock:
+    """The clock, with the present time remembered; that it could not be kept is `told`, and keeps nobody out."""
+    clock = SeenClock(SystemClock())
+    try:
+        clock.note()
+    except OrvaultError as error:
+        told(error)
+    return clock
 
 
 def _read(path: Path) -> int:
