@@ -35,7 +35,8 @@ class RegionSettings(_Part):
     camera: str = Field(description="The camera's id.")
     name: str = Field(min_length=1, max_length=40, description="What it is, for people.")
     corners: tuple[tuple[float, float], ...] = Field(
-        description="In percent from the top left: two opposite corners of a rectangle, or those of a polygon."
+        description="In percent from the top left: two opposite corners of a rectangle, or those of a polygon, one"
+        " after the other round it."
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ import pytest
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.following import find_tracks
-from orvault.vision.mask import apply_mask
+from orvault.vision.mask import SOLID_BGR, apply_mask
 from orvault.vision.modes import FixedRegion, MaskMode, MaskPolicy, MaskStyle
 from orvault.vision.planning import WHOLE, FramePlan, plan_regions, plan_tracks, trusted, with_drawn
 from orvault.vision.tracks import KeyedRegion, MaskTrack, TrackKind
@@ -267,6 +267,43 @@ def test_a_region_outside_the_picture_is_refused(points: tuple[tuple[float, floa
     with pytest.raises(OrvaultError) as caught:
         FixedRegion("board", points)
     assert caught.value.kind is ErrorKind.BAD_SETTINGS
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((20, 20), (80, 20), (20, 80), (80, 80)),  # typed row by row: half of the table would stay clear
+        ((50, 0), (80, 90), (0, 35), (100, 35), (20, 90)),  # a star: its middle would
+        ((0, 0), (50, 0), (50, 50), (20, 0), (0, 50)),  # it touches itself
+        ((10, 10), (20, 20), (30, 30)),
+        ((10, 10), (10, 90)),
+    ],
+)
+def test_a_region_that_would_leave_its_own_inside_clear_is_refused(
+    points: tuple[tuple[float, float], ...],
+) -> None:
+    with pytest.raises(OrvaultError) as caught:
+        FixedRegion("table", points)
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS and "cross" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((20, 20), (80, 20), (80, 80), (20, 80)),
+        ((20, 80), (80, 80), (80, 20), (20, 20)),
+        ((0, 0), (100, 0), (100, 100), (50, 40), (0, 100)),
+        ((80, 80), (20, 20)),
+    ],
+)
+def test_a_region_is_covered_all_over_whichever_way_round_its_corners_are_named(
+    points: tuple[tuple[float, float], ...],
+) -> None:
+    policy = MaskPolicy(MaskMode.HEAD, fixed=(FixedRegion("table", points),))
+    (plan,) = plan_tracks([], (0, 1), policy, W, H)
+    picture = noise(W, H)
+    apply_mask(picture, plan, policy)
+    assert (picture[H // 4 : 3 * H // 8, W // 4 : 3 * W // 4] == SOLID_BGR).all()
 
 
 def test_skipped_pictures_are_believed_only_between_trusted_looks_that_are_near() -> None:
