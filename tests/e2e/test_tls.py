@@ -1,30 +1,28 @@
 """A site that nobody attends, with a certificate, and with a passphrase that somebody mistyped into its file.
 
 With a certificate both servers speak TLS and nothing else; without one they stay on loopback. Locked it runs and
-records, says why, and is unlocked from beside it.
+records, says why, and is unlocked from beside it. Then its packages ask it before they open.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from cluster.client import ApiClient
-from tests.e2e.site import PROJECT, Site, record_case
+from orvault.errors import EXIT_CODES, ErrorKind
+from tests.e2e.nodes import free_port
+from tests.e2e.site import PROJECT, Site, download, export, player, record_case, wish
+from tests.unit.activation_server import make_authority
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 
@@ -43,14 +41,16 @@ class Unattended:
 def unattended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unattended]:
     folder = tmp_path_factory.mktemp("unattended")
     api = {
-        "port": 0,
+        "port": free_port(),  # packages name it
         "media_port": 0,
         "viewing_port": 0,
         "tls_certificate": "tls/cert.pem",
         "tls_key": "tls/key.pem",
     }
-    site = Site(folder, [{"id": "one", "source": f"file:{CLIP}"}], api=api)
-    certificate = write_certificate(site.data / "tls")
+    address = f"https://127.0.0.1:{api['port']}"
+    asks = {"activation": {"mode": "offered", "address": address, "ca_file": "tls/ca.pem"}}
+    site = Site(folder, [{"id": "one", "source": f"file:{CLIP}"}], api=api, export=asks)
+    authority = write_certificate(site.data / "tls")
     site.set_up()
     file = site.data / "keys/passphrase"
     passphrase = file.read_text()
@@ -58,7 +58,7 @@ def unattended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unattended]
     file.write_text("mistyped by somebody")
     site.up()
     try:
-        context = ssl.create_default_context(cafile=certificate)
+        context = ssl.create_default_context(cafile=authority)
         yield Unattended(site, context, passphrase, early.stderr)
     finally:
         site.down()
@@ -66,27 +66,14 @@ def unattended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Unattended]
 
 
 def write_certificate(folder: Path) -> Path:
+    """The server's certificate and key, and the authority that certified it; the file of the authority."""
     folder.mkdir(parents=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    (folder / "key.pem").chmod(0o600)
-    return folder / "cert.pem"
+    der, certificate, key = make_authority(folder)
+    certificate.rename(folder / "cert.pem")
+    key.chmod(0o600)
+    key.rename(folder / "key.pem")
+    (folder / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(der))
+    return folder / "ca.pem"
 
 
 def address(site: Site, what: str) -> tuple[str, int]:
@@ -114,7 +101,7 @@ def test_neither_answers_in_the_clear(unattended: Unattended, what: str) -> None
 @pytest.mark.parametrize("what", ["API docs", "downloads"])
 def test_both_refuse_older_tls(unattended: Unattended, what: str) -> None:
     site = unattended.site
-    old = ssl.create_default_context(cafile=site.data / "tls/cert.pem")
+    old = ssl.create_default_context(cafile=site.data / "tls/ca.pem")
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
         pytest.raises((ssl.SSLError, ConnectionError)),
@@ -139,6 +126,40 @@ def test_a_wrong_passphrase_file_costs_no_recording_and_is_mended_beside_the_run
     assert site.run("keys", "unlock", stdin="still wrong\n").returncode == 21
     opened = site.run("keys", "unlock", stdin=f"{unattended.passphrase}\n")
     assert opened.returncode == 0, opened.stderr
+
+
+def test_a_package_that_asks_plays_until_its_request_is_revoked(
+    unattended: Unattended, tmp_path: Path
+) -> None:
+    """Fetched and activated at the real servers, by the player's own program, each time in a new process."""
+    site, context = unattended.site, unattended.context
+    asker, approver = (ApiClient(site.api_url, who, site.password, context) for who in ("asker", "approver"))
+    opened = site.run("keys", "unlock", stdin=f"{unattended.passphrase}\n")
+    assert opened.returncode == 0, opened.stderr
+    case_id = record_case(asker, 4.0, ["one"], "ASKS")
+    asked = {"activation": {"wanted": True, "plays": 2}, "masking": {"mode": "picture", "style": "solid"}}
+    request = export(asker, approver, wish(asker, site, case_id, **asked))
+    assert request["state"] == "ready", request["failure"]
+    package = download(asker, request["id"], tmp_path / "asks.orvault")
+    where = f"/exports/{request['id']}"
+
+    def play() -> subprocess.CompletedProcess[str]:
+        secret = ("--root", site.data / "keys/root.pem", "--password-file", site.recipient_password_file)
+        return player("play", package, "--headless", "--accept-terms", "--json", *secret)
+
+    first = play()
+    assert first.returncode == 0, first.stdout + first.stderr
+    (camera,) = json.loads(first.stdout)["played"]
+    assert camera["camera_id"] == "one" and camera["frames"] > 30
+    assert f"asking {site.api_url} to open" in " ".join(first.stderr.split())
+    assert [copy["plays_used"] for copy in asker.get(where)["packages"]] == [1]
+
+    approver.post(f"{where}/revoke", {"reason": "The proceedings ended."})
+    refused = play()
+    assert refused.returncode == EXIT_CODES[ErrorKind.NOT_ACTIVATED], refused.stdout + refused.stderr
+    assert "frames" not in refused.stdout, "a play was left, and it does not count any more"
+    told = {act: approver.get("/history", act=act) for act in ("package-activated", "activation-refused")}
+    assert [len(entries) for entries in told.values()] == [1, 1]
 
 
 def test_beyond_loopback_without_a_certificate_is_refused(tmp_path: Path) -> None:
