@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 CONFIG ?= ray_config.yaml
-# Side by side, the tests of a file together: they share what is dear to make. Whole sites run one after the other: each fills a machine.
-TEST_PROCESSES ?= 2
+# Side by side; tests/conftest.py says which stay together.
+TEST_PROCESSES ?= 3
 # Installed once per requirements file; the stamp is newer than what it stands for.
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
@@ -25,8 +25,7 @@ up: $(RUN_STAMP) ## keep the system serving; prints the address of the API's doc
 	$(BIN)/orvault up --config $(CONFIG)
 
 test: packages $(DEV_STAMP) check ## set-up, format, lint, types, import contracts and all tests
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder tests/contract tests/unit
-	$(BIN)/python -m pytest --ignore tests/contract --ignore tests/unit
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --no-loadscope-reorder tests/e2e tests/cluster tests/contract tests/unit tests/binary
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts
 	$(BIN)/ruff format --check $(SOURCES)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from orvault.clock import from_iso, utc_iso
 from orvault.custody.text import MAX_TIME_US
-from orvault.papers.paper import Language
+from orvault.papers.language import Language
 
 _EXAMPLE = "2026-11-22T18:30:00+09:00"
 _LONGEST = 40

@@ -3,6 +3,44 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from xdist.scheduler import LoadScopeScheduling
+
+# Whole sites wait more than they work, but each takes a core when it comes up: so two at a time, and tests of parts
+# beside them. One process has the site that most end-to-end tests share, another has the rest, one after the other.
+SITES, NO_SITES = ("tests/cluster/", "tests/e2e/"), ("tests/e2e/test_rtsp_",)
+SITES_OF_THEIR_OWN = (
+    "tests/cluster/",
+    "tests/e2e/test_day_in_the_life.py",
+    "tests/e2e/test_every_process_killed.py",
+    "tests/e2e/test_no_plaintext.py",
+    "tests/e2e/test_stolen_client.py",
+    "tests/e2e/test_tls.py",
+    "tests/e2e/test_triggers.py",
+)
 
 # xdist tells its processes how wide the terminal is, and whoever prints a table then believes it for good.
 os.environ.pop("COLUMNS", None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Which tests one process gets together: those of a file share what is dear to make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid.partition("::")[0])
+
+    return Scheduling(config, log)
+
+
+def together(file: str) -> str:
+    """Whatever has the same name runs in the same process."""
+    if not file.startswith(SITES) or file.startswith(NO_SITES):
+        return file
+    return "sites of their own" if file.startswith(SITES_OF_THEIR_OWN) else "the shared site"

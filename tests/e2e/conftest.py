@@ -1,4 +1,7 @@
-"""One running site for all end-to-end tests: five cameras on a real RTSP server, three of them in trouble."""
+"""One running site for most end-to-end tests: five cameras on a real RTSP server, three of them in trouble.
+
+Tests that use it run last and it ends with them: while it runs it takes from everybody else.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,14 @@ WRONG_PASSWORD = "wr0ng-and-secret"
 RECORD_S = 7
 
 
-@pytest.fixture(scope="session")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [n for n, item in enumerate(items) if Path(__file__).parent in item.path.parents]
+    shared_last = sorted((items[n] for n in here), key=lambda item: "site" in item.fixturenames)  # type: ignore[attr-defined]
+    for n, item in zip(here, shared_last, strict=True):
+        items[n] = item
+
+
+@pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with rtsp_cameras(CLIPS, mjpeg=["xray"], user="viewer", password=CAMERA_PASSWORD) as server:
         right = {"username": "viewer", "password_file": "secrets/right"}
@@ -52,12 +62,12 @@ def _closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def asker(site: Site) -> ApiClient:
     return site.client("asker")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def approver(site: Site) -> ApiClient:
     return site.client("approver")
 
@@ -71,7 +81,7 @@ class Handed:
     package: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def handed(site: Site, asker: ApiClient, approver: ApiClient) -> Handed:
     """Both working cameras recorded, exported and downloaded."""
     case_id = record_case(asker, RECORD_S, ["ceiling", "wall"], "E2E-1")
