@@ -157,7 +157,9 @@ class Followed:
     ) -> Followed:
         """Everybody followed through the whole of it; of what is `found` by segment one segment is held."""
         metas = [segment.header.meta for segment in track.segments]
-        numbering = Numbering([(meta.start_us, meta.end_us, meta.frames) for meta in metas])
+        times = [(meta.start_us, meta.end_us) for meta in metas]
+        away = [_away_us(track.gaps, *each) for each in times]
+        numbering = Numbering([(*each, m.frames, us) for each, m, us in zip(times, metas, away, strict=True)])
         numbers: list[Ints] = []
         blind = array("i")
 
@@ -179,9 +181,7 @@ class Followed:
         size, fps = (metas[0].width, metas[0].height), numbering.fps
         tracks = find_tracks(judged(), policy.mode, *size, fps=fps, objects=policy.objects)
         doubtful = tuple(
-            (int(each[0]), int(each[-1]))
-            for each, meta in zip(numbers, metas, strict=True)
-            if each.size and _has_hole(track.gaps, meta.start_us, meta.end_us)
+            (int(each[0]), int(each[-1])) for each, us in zip(numbers, away, strict=True) if each.size and us
         )
         digest = _digest(track, tracks, blind, repr((fps, doubtful)))
         return cls(tracks, frozenset(blind), numbers, digest, fps, doubtful)
@@ -204,9 +204,10 @@ class Followed:
         return chosen(self.parts(), names)
 
 
-def _has_hole(gaps: Iterable[StoredGap], start_us: int, end_us: int) -> bool:
-    """Whether one of the gaps lies inside these times: a gap beside them may reach in by some pictures' time."""
-    return any(min(gap.to_us, end_us) - max(gap.from_us, start_us) > _HOLE_US for gap in gaps)
+def _away_us(gaps: Iterable[StoredGap], start_us: int, end_us: int) -> int:
+    """How long of these times gaps take that lie inside them: one beside them may reach in by some pictures' time."""
+    inside = (min(gap.to_us, end_us) - max(gap.from_us, start_us) for gap in gaps)
+    return sum(length_us for length_us in inside if length_us > _HOLE_US)
 
 
 def _digest(track: Track, tracks: Sequence[MaskTrack], blind: Iterable[int], times: str) -> str:

@@ -19,11 +19,14 @@ _MOST_FPS = 240.0
 _LEAST_US = US_PER_S  # a stretch that is shorter tells little of the camera's rate
 
 T = TypeVar("T")
-Recorded = tuple[int, int, int]  # from, to (UTC microseconds), how many pictures were coded
+# From, to (UTC microseconds), how many pictures were coded, and how long of it the camera was away (microseconds).
+Recorded = tuple[int, int, int, int]
 
 
 class Numbering:
     """Numbers for the pictures of a recording, stretch by stretch, each spread evenly over its time.
+
+    Where in a stretch the camera was away is not known: it counts as its end.
 
     `recorded` are all of the stretches, in order. Regular footage without gaps is numbered 0, 1, 2 ...; `fps` is that
     of its fastest stretch, so that two pictures never share a number.
@@ -37,13 +40,13 @@ class Numbering:
 
     def take(self, count: int) -> Ints:
         """The numbers (count,) of the pictures that the next stretch really holds; they grow strictly over all."""
-        begin_us, end_us, _ = self._recorded[self._stretch]
+        begin_us, end_us, _, away_us = self._recorded[self._stretch]
         if self._stretch:
             gap_s = (begin_us - self._recorded[self._stretch - 1][1]) / US_PER_S
             self._next += min(max(0.0, gap_s), LONGEST_GAP_S) * self.fps
         self._stretch += 1
         length = (end_us - begin_us) / US_PER_S * self.fps
-        step = max(1.0, length / max(1, count))
+        step = max(1.0, (length - away_us / US_PER_S * self.fps) / max(1, count))
         numbers: Ints = np.floor(self._next + np.arange(count) * step).astype(np.int32)
         last = int(numbers[-1]) if count else -1
         self._next = max(self._next + length, last + 1.0)
@@ -52,8 +55,8 @@ class Numbering:
 
 def _fastest(recorded: Sequence[Recorded]) -> float:
     """Pictures a second in the stretch that has the most of them, or over all where every stretch is short."""
-    lengths_us = [max(1, end_us - begin_us) for begin_us, end_us, _ in recorded]
-    pictures = [count for _, _, count in recorded]
+    lengths_us = [max(1, end_us - begin_us) for begin_us, end_us, _, _ in recorded]
+    pictures = [count for _, _, count, _ in recorded]
     rates = [sum(pictures) * US_PER_S / max(1, sum(lengths_us))]
     rates += [
         count * US_PER_S / length_us

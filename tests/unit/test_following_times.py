@@ -131,7 +131,7 @@ def test_who_comes_while_the_camera_is_fast_is_covered_from_the_first_picture() 
 
 
 def test_regular_pictures_are_numbered_one_after_the_other() -> None:
-    recorded = [(i * 1_999_999, (i + 1) * 1_999_999, 30) for i in range(500)]
+    recorded = [(i * 1_999_999, (i + 1) * 1_999_999, 30, 0) for i in range(500)]
     numbering = Numbering(recorded)
     numbers = np.concatenate([numbering.take(30) for _ in recorded])
     assert numbers.tolist() == list(range(15_000)) and numbering.fps == pytest.approx(15)
@@ -139,7 +139,12 @@ def test_regular_pictures_are_numbered_one_after_the_other() -> None:
 
 def test_numbers_grow_whatever_a_recording_says_of_its_times() -> None:
     # A clock set back, a stretch without time, one that holds other pictures than were coded, and none.
-    recorded = [(0, 2_000_000, 60), (1_000_000, 3_000_000, 20), (3_000_000, 3_000_000, 9), (0, 10**12, 2)]
+    recorded = [
+        (0, 2_000_000, 60, 0),
+        (1_000_000, 3_000_000, 20, 0),
+        (3_000_000, 3_000_000, 9, 9),
+        (0, 10**12, 2, 0),
+    ]
     numbering = Numbering(recorded)
     numbers = [numbering.take(count).tolist() for count in (61, 0, 9, 2)]
     joined = [number for each in numbers for number in each]
@@ -148,6 +153,19 @@ def test_numbers_grow_whatever_a_recording_says_of_its_times() -> None:
 
 def test_a_gap_is_as_long_as_it_was_up_to_a_bound() -> None:
     for gap_s, counted_s in ((1.0, 1.0), (60.0, 60.0), (HOUR_S, LONGEST_GAP_S)):
-        numbering = Numbering([(0, 2_000_000, 30), (2_000_000 + round(gap_s * US_PER_S), 10**10, 30)])
+        numbering = Numbering([(0, 2_000_000, 30, 0), (2_000_000 + round(gap_s * US_PER_S), 10**10, 30, 0)])
         first, second = numbering.take(30), numbering.take(30)
         assert second[0] - first[-1] == 1 + counted_s * numbering.fps
+
+
+def test_while_the_camera_was_away_inside_a_segment_the_pictures_beside_it_are_judged_all_the_same() -> None:
+    track, whole = followed(row(0, 4, 30), lambda _s: [head(300)])
+    late = [segment(i, begin, 30) for i, begin in enumerate((0, 2, 14, 16))]
+    meta = replace(late[1].header.meta, end_us=14 * US_PER_S)  # two seconds of pictures, and ten without
+    late[1] = replace(late[1], header=replace(late[1].header, meta=meta))
+    gap = StoredGap("or1-wall", "case-1", "run-1", 3 * US_PER_S, 13 * US_PER_S, "cable")
+    found = [looks(2.0 * i, 30, lambda _s: [head(300)]) for i in range(4)]
+    made = Followed.through(replace(track, segments=tuple(late), gaps=(gap,)), found, HEAD)
+    real = set(np.concatenate(made.numbers).tolist())
+    # Those after the last look before the time without pictures, and those before the first look after it.
+    assert not whole.blind and len(made.blind & real) <= 6
