@@ -26,14 +26,16 @@ def resident_mb() -> float:
 
 
 def main() -> None:
-    """`first` prints when the first picture is there (wall clock, s); `whole` prints memory while all is played."""
+    """`first` prints when the first picture is there (wall clock, s) and what it took of the processors (s); `whole`
+    prints memory while all is played.
+    """
     task, *files = sys.argv[1:]
     from player.reel import Reel  # what a person waits for too
 
     with opened(*files) as session, Reel(session, session.cameras()[0]) as reel:
         if task == "first":
             reel.seek(reel.first_us)
-            print(json.dumps({"at": time.time()}))
+            print(json.dumps({"at": time.time(), "cpu_s": time.process_time()}))
             return
         seen: list[float] = []
         frames = reel.info.frames
