@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from actors.footage import Step
 from actors.render_pieces import read_found, spans_of, write_found
 from actors.render_tools import Answer, Detection
@@ -183,8 +185,10 @@ class Followed:
         doubtful = tuple(
             (int(each[0]), int(each[-1])) for each, us in zip(numbers, away, strict=True) if each.size and us
         )
-        digest = _digest(track, tracks, blind, repr((fps, doubtful)))
-        return cls(tracks, frozenset(blind), numbers, digest, fps, doubtful)
+        # Of hours of gaps nothing is kept.
+        unjudged = np.intersect1d(np.array(blind, np.int32), np.concatenate(numbers)).tolist()
+        digest = _digest(track, tracks, unjudged, repr((fps, doubtful)))
+        return cls(tracks, frozenset(unjudged), numbers, digest, fps, doubtful)
 
     def parts(self) -> list[TrackPart]:
         """What may be left clear."""
