@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 
 from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.expected import expected
 
 logger = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -169,7 +170,9 @@ def _explain(item: dict[str, object]) -> dict[str, str]:
     context = cast(dict[str, object], item.get("ctx") or {})
     if item.get("type") == "json_invalid":
         return {"where": f"body, character {location[-1]}", "expected": f"JSON; {context.get('error', '')}"}
-    return {"where": _place(location), "expected": str(item.get("msg", "another value"))}
+    words = expected(str(item.get("type")), context, str(item.get("msg", "another value")))
+    whole = tuple(location) == ("body",)  # a body that is none: mostly one that was sent as something else
+    return {"where": _place(location), "expected": words + (", sent as application/json" if whole else "")}
 
 
 def _place(location: Sequence[object]) -> str:

@@ -28,6 +28,7 @@ from cluster.viewing_settings import ViewingSettings
 from cluster.yaml_places import YamlPlaces, read_yaml
 from orvault.container.keys import Kem
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.expected import expected
 
 Role = Literal["server", "client", "detection"]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -246,9 +247,9 @@ def _unique(what: str, names: list[str]) -> None:
 
 def _explain(path: Path, places: YamlPlaces, error: ValidationError) -> OrvaultError:
     lines = []
-    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+    for problem in error.errors(include_url=False, include_input=False):
         key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
-        said = problem["msg"].removeprefix("Value error, ")
+        said = expected(problem["type"], problem.get("ctx", {}), problem["msg"])
         if problem["type"] == "extra_forbidden":
             said = "unknown key; known here: " + ", ".join(_known_keys(problem["loc"][:-1]))
         lines.append(f"{path.name}{places.line(problem['loc'])}: {key}: {said}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -91,12 +92,20 @@ def open_engine(url: str) -> Engine:
 def open_ledger(url: str) -> Ledger:
     """The ledger at this URL, its schema checked to be the one this version was written for.
 
-    Errors: BAD_SETTINGS (URL, schema not migrated), UNAVAILABLE (no answer, access refused).
+    Errors: BAD_SETTINGS (URL, no such file, schema not migrated), UNAVAILABLE (no answer, access refused).
     """
     from orvault.ledger.migrate import check_revision  # Alembic is heavy, and workers open ledgers often
 
     engine = open_engine(url)
     name = engine.url.render_as_string(hide_password=True)
+    if engine.dialect.name == "sqlite" and not Path(engine.url.database or "").exists():
+        # SQLite would make an empty one.
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            "There is no ledger here yet.",
+            where=name,
+            advice="Run `orvault init`, which makes it and brings it up by migrations; or correct ledger.url.",
+        )
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -178,3 +180,10 @@ def test_identifiers_differ_by_case_and_blanks_on_both_databases(world: World) -
     with world.ledger.uow(read_only=True) as uow:
         assert [uow.cameras.get(name) and uow.cameras.get(name).camera_id for name in names] == names  # type: ignore[union-attr]
         assert uow.cameras.get("Cam") is None
+
+
+def test_a_ledger_that_was_never_made_is_refused_and_not_made_by_the_way(tmp_path: Path) -> None:
+    with pytest.raises(OrvaultError) as caught:
+        open_ledger(f"sqlite:///{tmp_path}/ledger.sqlite")
+    assert caught.value.kind is ErrorKind.BAD_SETTINGS and "orvault init" in caught.value.advice
+    assert not list(tmp_path.iterdir())

@@ -78,8 +78,8 @@ def test_unreadable_bodies(api: Api, content: bytes, kind: str) -> None:
         ({"watermark": {"text": "x", "utc_offset_min": 841}}, "body.watermark.utc_offset_min", "840"),
         ({"basis": {"kind": "curiosity"}}, "body.basis.kind", "'court'"),
         ({"recipients": [{"name": "A"}]}, "body.recipients[0]", "either a password or a public_key"),
-        ({"recipients": [{"name": "A", "password": 7}]}, "body.recipients[0].password", "string"),
-        ({"surprise": 1}, "body.surprise", "not permitted"),
+        ({"recipients": [{"name": "A", "password": 7}]}, "body.recipients[0].password", "text"),
+        ({"surprise": 1}, "body.surprise", "no such name"),
     ],
 )
 def test_wrong_fields_are_named_with_what_was_expected(

@@ -29,6 +29,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import grouped, printable
 from player import roots
 from player.verdict import of_error, of_issuer
+from player.window.launch import open_window
 
 from .container_support import CLIP as CLIP_1
 from .container_support import (
@@ -486,3 +487,12 @@ def test_the_player_loads_nothing_of_the_server(more: str, allowed: list[str]) -
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert result.stdout.strip() == str(allowed)
+
+
+def test_a_window_without_a_screen_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(OrvaultError) as caught:
+        open_window(None, [])
+    assert caught.value.kind is ErrorKind.UNAVAILABLE and "play --headless" in caught.value.advice
