@@ -44,9 +44,7 @@ Found = list[list[FrameDetections]]  # by segment what was found in each of its 
 class Opened(Protocol):
     """Opens some segments of the camera, each verified first."""
 
-    def __call__(  # noqa: D102
-        self, first: int, end: int
-    ) -> Iterator[tuple[SegmentLike, bytes]]: ...
+    def __call__(self, first: int, end: int) -> Iterator[tuple[SegmentLike, bytes]]: ...
 
 
 def findings_work(packages: Path, request_id: str, masking: SiteMasking, mode: MaskMode) -> RenderWork:

@@ -23,7 +23,7 @@ KEYS_AT_ONCE = 1_000  # segment keys per history entry; two days of a camera are
 class Step(Protocol):
     """One unit of work is done; `advanced`: for good."""
 
-    def __call__(self, stage: str, *, advanced: bool = False) -> None: ...  # noqa: D102
+    def __call__(self, stage: str, *, advanced: bool = False) -> None: ...
 
 
 class Footage:

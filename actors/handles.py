@@ -218,16 +218,16 @@ def _shell(actor: type, name: str, threads: int, made_of: str) -> type:
     (a ledger that is away) is waited for, and anything else is put into that text in full.
     """
 
-    def begin(self: object, *args: object, **kwargs: object) -> None:
+    def begin(self: Any, *args: object, **kwargs: object) -> None:
         threading.excepthook = _end_process
-        self._made_of = made_of  # type: ignore[attr-defined]
+        self._made_of = made_of
         try:
-            _patient(actor.__init__, self, *args, **kwargs)  # type: ignore[misc]
+            _patient(actor.__init__, self, *args, **kwargs)  # type: ignore[misc] # of this class, and no other's
         except OrvaultError as error:
             told = [error.kind, error.message, error.where, error.advice]
             raise RuntimeError(f"{_TOLD}{json.dumps(told)}{_TOLD}") from None
         if clear:
-            given = self._given = threading.Event()  # type: ignore[attr-defined]
+            given = self._given = threading.Event()
             run = partial(_forget_for_ever, name, threads, given)
             threading.Thread(target=run, name="forget", daemon=True).start()
 

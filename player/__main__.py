@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.progress import TaskID
 
 from orvault.clock import SystemClock
 from orvault.container.keyfiles import public_path, write_key_pair
@@ -267,8 +268,8 @@ def _play_all(session: Session, camera: str | None) -> list[Played]:
         for info in session.cameras(camera):
             task = bar.add_task(f"Playing {info.camera_id}", total=info.frames)
 
-            def step(frames: int, task: object = task) -> None:
-                bar.update(task, completed=frames)  # type: ignore[arg-type]
+            def step(frames: int, task: TaskID = task) -> None:
+                bar.update(task, completed=frames)
 
             with Reel(session, info) as reel:
                 played.append(reel.play_through(step))

@@ -20,9 +20,9 @@ class Link(Protocol):
     """A verified segment's header and digest; a sealed, a recorded and an indexed segment are all links."""
 
     @property
-    def header(self) -> SegmentHeader: ...  # noqa: D102 - see the class
+    def header(self) -> SegmentHeader: ...
     @property
-    def digest(self) -> str: ...  # noqa: D102
+    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True)

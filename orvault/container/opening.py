@@ -94,7 +94,7 @@ class OpeningReader(io.RawIOBase):
         self._position = base + offset
         return self._position
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override] # any buffer, says io; these two are used
         """Fill `buffer` as far as the stream goes; whole chunks are opened straight into it."""
         if self._plaintext_bytes == 0:
             self._open(0, memoryview(bytearray()))  # that a stream is empty must be proven too

@@ -32,7 +32,7 @@ class MachineActor(str):
         actor.key_id = key_id
         return actor
 
-    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override] # str is made of one argument, this of two
         """What a copy in another process is made of."""
         return str(self), self.key_id
 
@@ -91,7 +91,7 @@ class Account:
 class AccountRows(Protocol):
     """Accounts."""
 
-    def add(self, account: Account) -> None: ...  # noqa: D102 - repositories: names say it
+    def add(self, account: Account) -> None: ...
     def put(self, account: Account) -> None:
         """Write what may change: password, whether it was reset, whether the account is disabled."""
         ...
@@ -100,15 +100,15 @@ class AccountRows(Protocol):
         """Write its scopes in place of those that it had."""
         ...
 
-    def count_enabled(self, role: Role) -> int: ...  # noqa: D102
-    def get(self, account_id: str) -> Account | None: ...  # noqa: D102
-    def by_name(self, name: str) -> Account | None: ...  # noqa: D102
+    def count_enabled(self, role: Role) -> int: ...
+    def get(self, account_id: str) -> Account | None: ...
+    def by_name(self, name: str) -> Account | None: ...
     def of_staff(self, display_name: str) -> Sequence[Account]:
         """Clinical staff of this display name, however it is spelt, whose accounts are open."""
         ...
 
-    def page(self, limit: int, after: str) -> Sequence[Account]: ...  # noqa: D102
-    def names(self, account_ids: Collection[str]) -> dict[str, str]: ...  # noqa: D102
+    def page(self, limit: int, after: str) -> Sequence[Account]: ...
+    def names(self, account_ids: Collection[str]) -> dict[str, str]: ...
 
 
 def clean_name(text: str) -> str:

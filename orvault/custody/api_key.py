@@ -52,12 +52,12 @@ class ApiKeyRows(Protocol):
         """Insert one; its session is there."""
         ...
 
-    def by_digest(self, digest: str) -> ApiKey | None: ...  # noqa: D102
+    def by_digest(self, digest: str) -> ApiKey | None: ...
     def open_of(self, account_id: str, now_us: int) -> Sequence[ApiKey]:
         """Those of the account that are open, the oldest first."""
         ...
 
-    def note_use(self, session_id: str, at_us: int, client: str) -> None: ...  # noqa: D102
+    def note_use(self, session_id: str, at_us: int, client: str) -> None: ...
 
 
 def new_key() -> str:

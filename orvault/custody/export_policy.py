@@ -29,7 +29,7 @@ class Decided(Protocol):
     """Any request that accounts approve."""
 
     @property
-    def wish(self) -> Asked: ...  # noqa: D102
+    def wish(self) -> Asked: ...
     @property
     def approvals(self) -> tuple[Approval, ...]:
         """Those that count now."""

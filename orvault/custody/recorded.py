@@ -25,15 +25,15 @@ class SegmentLike(Protocol):
     """A sealed segment on a node's disk: its signed header, digest, size, relative path and key slots."""
 
     @property
-    def header(self) -> SegmentHeader: ...  # noqa: D102 - see the class
+    def header(self) -> SegmentHeader: ...
     @property
-    def digest(self) -> str: ...  # noqa: D102
+    def digest(self) -> str: ...
     @property
-    def bytes(self) -> int: ...  # noqa: D102
+    def bytes(self) -> int: ...
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...
     @property
-    def slots(self) -> tuple[KeySlot, ...]: ...  # noqa: D102
+    def slots(self) -> tuple[KeySlot, ...]: ...
 
 
 class Sealers(Protocol):

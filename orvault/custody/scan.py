@@ -181,14 +181,14 @@ class Scan:
 class ScanRows(Protocol):
     """Scans of drafts."""
 
-    def add(self, scan: Scan) -> None: ...  # noqa: D102
-    def get(self, scan_id: str) -> Scan | None: ...  # noqa: D102
+    def add(self, scan: Scan) -> None: ...
+    def get(self, scan_id: str) -> Scan | None: ...
     def put_state(self, scan: Scan) -> None:
         """Write what was done; the scope never changes."""
         ...
 
-    def latest(self, request_id: str) -> Scan | None: ...  # noqa: D102
-    def count(self, request_id: str) -> int: ...  # noqa: D102
+    def latest(self, request_id: str) -> Scan | None: ...
+    def count(self, request_id: str) -> int: ...
 
     def waiting(self, now_us: int) -> Sequence[Scan]:
         """Those whose time to be tried has come, and those under way, the oldest first."""

@@ -60,7 +60,7 @@ class Enrolment:
 class SecondFactorRows(Protocol):
     """Second factors, one for each account at most, and the recovery codes that are left."""
 
-    def get(self, account_id: str) -> SecondFactor | None: ...  # noqa: D102 - repositories: names say it
+    def get(self, account_id: str) -> SecondFactor | None: ...
     def put(self, factor: SecondFactor) -> None:
         """Write it in place of what the account had."""
         ...
@@ -77,7 +77,7 @@ class SecondFactorRows(Protocol):
         """Take one away; whether it was there."""
         ...
 
-    def recovery_codes_left(self, account_id: str) -> int: ...  # noqa: D102
+    def recovery_codes_left(self, account_id: str) -> int: ...
 
 
 class FactorKey:

@@ -49,15 +49,15 @@ class Session:
 class SessionRows(Protocol):
     """Sessions that are open, or were a moment ago."""
 
-    def add(self, session: Session) -> None: ...  # noqa: D102 - repositories: names say it
-    def get(self, session_id: str) -> Session | None: ...  # noqa: D102
+    def add(self, session: Session) -> None: ...
+    def get(self, session_id: str) -> Session | None: ...
     def open_of(self, account_id: str, now_us: int) -> Sequence[Session]:
         """Those of the account that are open, the oldest first."""
         ...
 
-    def end(self, session_id: str, at_us: int) -> None: ...  # noqa: D102
+    def end(self, session_id: str, at_us: int) -> None: ...
     def end_all(self, account_id: str, at_us: int) -> int:
         """End every open session of the account; how many those were."""
         ...
 
-    def drop(self, expired_before_us: int) -> None: ...  # noqa: D102
+    def drop(self, expired_before_us: int) -> None: ...

@@ -92,8 +92,8 @@ def checked(signal: Signal) -> Signal:
 class SignalRows(Protocol):
     """Signals, kept for ever: a repeated one must be known however late it comes."""
 
-    def add(self, signal: KeptSignal) -> None: ...  # noqa: D102 - repositories: names say it
-    def get(self, signal_id: str) -> KeptSignal | None: ...  # noqa: D102
+    def add(self, signal: KeptSignal) -> None: ...
+    def get(self, signal_id: str) -> KeptSignal | None: ...
     def newest_starts(self, case_ids: Collection[str]) -> Mapping[str, int]:
         """When the newest start that counts was given under each of these cases, where there is one."""
         ...
@@ -108,15 +108,15 @@ class SignalRows(Protocol):
         """Every stop that awaits its confirmation."""
         ...
 
-    def settle(self, signal_ids: Collection[str], standing: Standing) -> None: ...  # noqa: D102
+    def settle(self, signal_ids: Collection[str], standing: Standing) -> None: ...
 
 
 class ReasonRows(Protocol):
     """Reasons that stops owe or owed."""
 
-    def add(self, reason: StopReason) -> None: ...  # noqa: D102
-    def get(self, reason_id: str) -> StopReason | None: ...  # noqa: D102
-    def put(self, reason: StopReason) -> None: ...  # noqa: D102
+    def add(self, reason: StopReason) -> None: ...
+    def get(self, reason_id: str) -> StopReason | None: ...
+    def put(self, reason: StopReason) -> None: ...
     def due(self) -> Sequence[StopReason]:
         """Those not given yet, the oldest first."""
         ...

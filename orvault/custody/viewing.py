@@ -255,15 +255,15 @@ def check_minutes(minutes: int, policy: ViewPolicy) -> int:
 class MaskRows(Protocol):
     """The newest act on the quick mask of each scope."""
 
-    def all(self) -> Sequence[MaskAct]: ...  # noqa: D102 - repositories: names say it
-    def put(self, act: MaskAct) -> None: ...  # noqa: D102
+    def all(self) -> Sequence[MaskAct]: ...
+    def put(self, act: MaskAct) -> None: ...
 
 
 class ViewRows(Protocol):
     """Views that were asked for."""
 
-    def add(self, view: View) -> None: ...  # noqa: D102
-    def get(self, view_id: str) -> View | None: ...  # noqa: D102
+    def add(self, view: View) -> None: ...
+    def get(self, view_id: str) -> View | None: ...
     def of_case(self, case_id: str) -> Sequence[View]:
         """Every view of what was recorded of this case."""
         ...

@@ -52,7 +52,7 @@ class _Steps:
     def __init__(self, connection: Connection) -> None:
         columns = "number INT PRIMARY KEY, digest CHAR(64) NOT NULL, done BOOL NOT NULL"
         connection.execute(text(f"CREATE TABLE IF NOT EXISTS {TABLE} ({columns})"))
-        found = connection.execute(text(f"SELECT digest, done FROM {TABLE} ORDER BY number"))  # noqa: S608
+        found = connection.execute(text(f"SELECT digest, done FROM {TABLE} ORDER BY number"))  # noqa: S608 - a constant's name
         self._noted = [(digest, bool(done)) for digest, done in found]
         self._number = 0
 
@@ -70,7 +70,7 @@ class _Steps:
         if "alembic_version" in statement:
             run()
             # Another version stands: that, and the end of its notes, are committed together.
-            _write(cursor, f"DELETE FROM {TABLE}")  # noqa: S608
+            _write(cursor, f"DELETE FROM {TABLE}")  # noqa: S608 - a constant's name
             self._noted, self._number = [], 0
             return True
         noted = self._noted[self._number] if self._number < len(self._noted) else None
@@ -89,15 +89,15 @@ class _Steps:
         """1. note that it begins; 2. carry it out; 3. note that it is done, committed with the rows it changed."""
         if not in_doubt:
             row = (self._number, _digest(statement))
-            _write(cursor, f"INSERT INTO {TABLE} VALUES (%s, %s, FALSE)", row)  # noqa: S608
+            _write(cursor, f"INSERT INTO {TABLE} VALUES (%s, %s, FALSE)", row)  # noqa: S608 - a constant's name
         try:
             run()
         except pymysql.err.MySQLError as error:
             if not (in_doubt and _says_already(error)):
                 cursor.connection.rollback()
-                _write(cursor, f"DELETE FROM {TABLE} WHERE number = %s", (self._number,))  # noqa: S608
+                _write(cursor, f"DELETE FROM {TABLE} WHERE number = %s", (self._number,))  # noqa: S608 - a constant's name
                 raise
-        _write(cursor, f"UPDATE {TABLE} SET done = TRUE WHERE number = %s", (self._number,))  # noqa: S608
+        _write(cursor, f"UPDATE {TABLE} SET done = TRUE WHERE number = %s", (self._number,))  # noqa: S608 - a constant's name
 
 
 def _write(cursor: Any, statement: str, parameters: tuple[object, ...] = ()) -> None:

@@ -54,8 +54,8 @@ class MarkPainter:
         """Cell offsets, in luma levels, to pixels; returns their mean square."""
         steps = np.clip(_ZERO + _STEPS * offsets, 0, 255).astype(np.uint8)
         pixels = cv2.resize(steps, self._size, interpolation=cv2.INTER_CUBIC)
-        cv2.convertScaleAbs(cv2.subtract(pixels, _ZERO), self._lighter, 1 / _STEPS)  # type: ignore[call-overload]
-        cv2.convertScaleAbs(cv2.subtract(_ZERO, pixels), self._darker, 1 / _STEPS)  # type: ignore[call-overload]
+        cv2.convertScaleAbs(cv2.subtract(pixels, _ZERO), self._lighter, 1 / _STEPS)  # type: ignore[call-overload] # typed for one kind of array
+        cv2.convertScaleAbs(cv2.subtract(_ZERO, pixels), self._darker, 1 / _STEPS)  # type: ignore[call-overload] # typed for one kind of array
         squares = sum(cv2.norm(side, cv2.NORM_L2SQR) for side in (self._lighter, self._darker))
         return float(squares) / pixels.size
 

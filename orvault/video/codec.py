@@ -267,6 +267,6 @@ def _picture(frame: VideoFrame, max_pixels: int, damaged: bool) -> Frame:
 
 def _plane(frame: VideoFrame, index: int) -> Luma:
     plane = frame.planes[index]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
+    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload] # a buffer, untold
     samples: Luma = rows[: plane.height, : plane.width]
     return samples

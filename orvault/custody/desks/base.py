@@ -40,9 +40,7 @@ class WatermarkCheck(Protocol):
     Knows fonts and pictures, as custody does not.
     """
 
-    def __call__(  # noqa: D102
-        self, redaction: Redaction, image: bytes | None, width: int, height: int, /
-    ) -> None: ...
+    def __call__(self, redaction: Redaction, image: bytes | None, width: int, height: int, /) -> None: ...
 
 
 def _any_watermark(_redaction: Redaction, _image: bytes | None, _width: int, _height: int) -> None:
