@@ -17,7 +17,7 @@ from orvault.clock import utc_iso
 from orvault.container.files import write_private
 from orvault.custody.service import Seen
 from orvault.custody.text import show_time
-from orvault.papers.paper import Language
+from orvault.papers.language import Language
 
 
 def case(

@@ -16,7 +16,7 @@ from orvault.custody.access import Right
 from orvault.custody.history import Entry
 from orvault.errors import ErrorKind
 from orvault.papers.export_report import export_report
-from orvault.papers.paper import Language
+from orvault.papers.language import Language
 
 router = APIRouter()
 

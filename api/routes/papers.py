@@ -11,7 +11,7 @@ from api.types import FromTime, ObjectId, PaperLanguage, ToTime
 from orvault.custody.access import Right
 from orvault.custody.desks.registers import accounts_in
 from orvault.errors import ErrorKind
-from orvault.papers.paper import Language
+from orvault.papers.language import Language
 from orvault.papers.requests import request_form, request_register
 
 router = APIRouter(tags=["Exports"])

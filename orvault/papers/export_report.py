@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from orvault.custody.desks.inquiries import ExportDossier
 from orvault.custody.history import Entry
-from orvault.papers.paper import Language, Paper
+from orvault.papers.language import Language
+from orvault.papers.paper import Paper
 
 # Korean and English of what may happen to an export; other acts stand by their names.
 _ACTS: dict[str, tuple[str, str]] = {

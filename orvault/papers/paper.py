@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
-from enum import StrEnum
 from importlib.resources import as_file, files
 
 from fpdf import FPDF
@@ -17,6 +16,7 @@ from fpdf.fonts import FontFace, TTFFont
 from fpdf.util import Padding
 
 from orvault.clock import US_PER_S
+from orvault.papers.language import Language
 
 _FAMILY = "Nanum"
 _MISSING = "□"  # stands for a character that the font lacks
@@ -26,13 +26,6 @@ _LINE = 1.45  # of the letters' size
 _PT_MM = 25.4 / 72
 _CELL_MM = 1  # round what stands in a table's cell
 _MOST_LINES = 24  # in one row of a table: with its heads it fits on any page
-
-
-class Language(StrEnum):
-    """What a paper is written in."""
-
-    KOREAN = "ko"
-    ENGLISH = "en"
 
 
 class Paper:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from orvault.custody.desks.registers import Register, RequestForm
 from orvault.custody.request import Asked, ExportRequest
 from orvault.custody.steps import RequestState
-from orvault.papers.paper import Language, Paper
+from orvault.papers.language import Language
+from orvault.papers.paper import Paper
 from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
 
 

@@ -22,7 +22,7 @@ from orvault.custody.service import SeenSpan
 from orvault.custody.viewing import Showing, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.papers.export_report import export_report
-from orvault.papers.paper import Language
+from orvault.papers.language import Language
 from tests.contract.test_history_tampering import SIGNER
 from tests.fakes import CAMERAS, PASSWORD, World, make_world, sqlite_url
 from tests.unit.api_support import Api, is_problem, make_api

@@ -13,7 +13,8 @@ from orvault.custody.account import Role
 from orvault.custody.basis import BasisKind
 from orvault.custody.consents import Scope, Subject
 from orvault.custody.steps import RequestState
-from orvault.papers.paper import Language, Paper
+from orvault.papers.language import Language
+from orvault.papers.paper import Paper
 from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
 from tests.fakes import KEY, consented, consents_of
 from tests.unit.api_support import make_api
