@@ -19,6 +19,7 @@ from api import errors
 from api.docs_page import add_docs
 from api.examples import add_examples
 from api.middleware import BodyLimit, SecurityHeaders
+from api.paths import PREFIX
 from api.routes import (
     accounts,
     activations,
@@ -40,7 +41,7 @@ from api.routes import (
     viewing,
     watermarks,
 )
-from api.services import PREFIX, Services
+from api.services import Services
 
 __all__ = ["Services", "build_app", "start_api", "stop_api"]
 

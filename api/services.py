@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from api.directory.flow import Directory
+from api.paths import PREFIX
 from api.security import LinkSigner, TokenSigner
 from orvault.custody.account import Account
 from orvault.custody.api_key import is_key
 from orvault.custody.service import CustodyService
 from orvault.errors import ErrorKind, OrvaultError
 
-PREFIX = "/api/v1"
+if TYPE_CHECKING:
+    # The byte and the viewing server load this module: they have nothing to do with the hospital's directory.
+    from api.directory.flow import Directory
+
 # Reads the Authorization header and nothing else: a token in a URL or a cookie ends in logs or in forgeries.
 _bearer = OAuth2PasswordBearer(
     f"{PREFIX}/session", auto_error=False, description="Token from `POST /session`."

@@ -16,8 +16,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import Services, build_app
+from api.paths import PREFIX
 from api.security import LinkSigner, TokenSigner
-from api.services import PREFIX
 from benchmarks.search_load import ROOMS, cameras_of, cases_for, load
 from benchmarks.search_questions import Asker, Question
 from orvault.clock import US_PER_S, SystemClock

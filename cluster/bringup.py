@@ -23,7 +23,7 @@ from ray.scripts.scripts import main as ray_command
 
 from actors import facades, handles, workers
 from api.app import start_api, stop_api
-from cluster import roster, services
+from cluster import http_apps, roster, services
 from cluster.environment import LOOPBACK
 from cluster.placement import facts_of, node_resources, on_server
 from cluster.settings import Settings
@@ -255,7 +255,7 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
     say("API")
     media, viewing = services.byte_servers(settings)
     api = partial(
-        services.build_api,
+        http_apps.build_api,
         *roster.custody_at(settings),
         settings.data,
         media,

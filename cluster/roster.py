@@ -25,12 +25,13 @@ from actors.stored_views import StoredTools
 from actors.trigger import TriggerActor
 from actors.viewing import ViewingActor
 from actors.witnessing import WitnessingActor
-from cluster import services
+from cluster import http_apps, services
 from cluster.custody import LedgerAddress, Rules, open_custody
 from cluster.destruction import start_retention
 from cluster.feeds import SEGMENTS, camera_feed, live_feed, trigger_plan
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
 from cluster.settings import Settings
+from cluster.site_secrets import activation_key
 from orvault.clock import SystemClock
 from orvault.container.enrolment import WatchedEnrolment
 
@@ -109,7 +110,7 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
     """Keys, index, export and downloads: what works on the ledger, on the export server."""
     data, api = settings.data, settings.api
     custody = partial(open_custody, *custody_at(settings))
-    media = partial(services.build_media, *custody_at(settings), data)
+    media = partial(http_apps.build_media, *custody_at(settings), data)
     (data / services.PACKAGES).mkdir(parents=True, exist_ok=True, mode=0o700)
     return [
         handles.start(
@@ -139,7 +140,7 @@ def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
             ExportActor,
             server,
             2,
-            partial(custody, activation=services.activation_key(data)),
+            partial(custody, activation=activation_key(data)),
             _render_tools(settings),
         ),
         handles.start(
@@ -244,7 +245,7 @@ def _start_viewing(settings: Settings, server: Placed) -> Starting:
         ),
         SystemClock(),
         settings.viewing.most_named,
-        partial(services.build_viewing, settings.data),
+        partial(http_apps.build_viewing, settings.data),
         api.host,
         api.viewing_port,
         services.tls_files(settings),

@@ -1,43 +1,24 @@
-"""Turns settings into what actors are given, and builds the two HTTP apps in the processes that serve them."""
+"""Turns settings into what actors are given. Loads no web framework and no Ray: every command needs this."""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from fastapi import FastAPI
-
-from actors.keys import StorePlace, read_secret
-from actors.viewing import Viewing
+from actors.keys import StorePlace
 from actors.witnessing import SignerFiles
 from actors.workers import MediaHandle, ViewingHandle
-from api.app import build_app
-from api.directory.flow import Directory
 from api.directory.place import ProviderPlace
-from api.media import build_media_app
-from api.routes.directory import CALLBACK
-from api.security import LinkSigner, TokenSigner
-from api.services import PREFIX, Services
-from api.viewing import build_viewing_app
-from cluster.custody import LedgerAddress, Rules, open_custody
+from api.paths import DIRECTORY_CALLBACK, PREFIX
+from cluster.custody import LedgerAddress, Rules
 from cluster.settings import Settings
-from orvault import __version__
-from orvault.clock import SystemClock
 from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.access import AccessPolicy
-from orvault.custody.activation import ActivationKey
 from orvault.custody.evidence import Evidence
-from orvault.custody.patients import PatientKey
 from orvault.custody.ports import CameraInfo
-from orvault.custody.second_factor import FactorKey
 from orvault.errors import ErrorKind, OrvaultError
 
-# files below data/keys
-TOKEN_SECRET, LINK_SECRET = "token-secret", "link-secret"
-PATIENT_SECRET, FACTOR_SECRET = "patient-secret", "second-factor-secret"
-ACTIVATION_SECRET = "activation-secret"  # noqa: S105 - a file's name
 PACKAGES = "packages"  # a folder below data
 
 
@@ -170,66 +151,4 @@ def byte_servers(settings: Settings) -> tuple[ByteServer, ByteServer]:
 
 def directory_place(settings: Settings) -> ProviderPlace | None:
     """The hospital's directory, if the site signs people in through one."""
-    return settings.directory.place(f"{address(settings, settings.api.port)}{PREFIX}{CALLBACK}")
-
-
-def build_api(
-    address: LedgerAddress,
-    cameras: tuple[str, ...],
-    rules: Rules,
-    data: Path,
-    media: ByteServer,
-    viewing: ByteServer,
-    hospital: str,
-    directory: ProviderPlace | None = None,
-) -> FastAPI:
-    """The API, with its own ledger connection and secrets; called in the replica's process."""
-    tokens = _secret(data, TOKEN_SECRET)
-    return build_app(
-        Services(
-            custody=open_custody(
-                address, cameras, rules, hospital, _patients(data), _factors(data), activation_key(data)
-            ),
-            links=_link_signer(data),
-            tokens=TokenSigner(tokens, SystemClock()),
-            media_url=media.url,
-            version=__version__,
-            viewing_url=viewing.url,
-            directory=None if directory is None else Directory.at(directory, tokens, SystemClock()),
-        )
-    )
-
-
-def build_media(address: LedgerAddress, cameras: tuple[str, ...], rules: Rules, data: Path) -> FastAPI:
-    """The byte server's app; called in the media actor's process."""
-    return build_media_app(_link_signer(data), data / PACKAGES, open_custody(address, cameras, rules))
-
-
-def build_viewing(data: Path, viewing: Viewing) -> FastAPI:
-    """The viewing server's app; called in the viewing actor's process."""
-    return build_viewing_app(_link_signer(data), SystemClock(), viewing)
-
-
-def _link_signer(data: Path) -> LinkSigner:
-    return LinkSigner(_secret(data, LINK_SECRET), SystemClock())
-
-
-def _patients(data: Path) -> PatientKey:
-    return PatientKey(partial(_secret, data, PATIENT_SECRET))  # read at its first use: older sites have none
-
-
-def _factors(data: Path) -> FactorKey:
-    return FactorKey(partial(_secret, data, FACTOR_SECRET))
-
-
-def activation_key(data: Path) -> ActivationKey:
-    """What the hospital's halves of packages' keys are sealed with."""
-    return ActivationKey(partial(_secret, data, ACTIVATION_SECRET))
-
-
-def _secret(data: Path, name: str) -> bytes:
-    path = data / "keys" / name
-    try:
-        return bytes.fromhex(read_secret(path))
-    except ValueError:
-        raise OrvaultError(ErrorKind.BAD_SETTINGS, "is not hexadecimal.", where=str(path)) from None
+    return settings.directory.place(f"{address(settings, settings.api.port)}{PREFIX}{DIRECTORY_CALLBACK}")

@@ -13,19 +13,16 @@ from pathlib import Path
 from actors.keys import read_secret
 from cluster.custody import open_custody
 from cluster.environment import write_token
-from cluster.services import (
+from cluster.services import camera_ids, ledger_address, rules, store_place
+from cluster.settings import Settings
+from cluster.site_secrets import (
     ACTIVATION_SECRET,
     FACTOR_SECRET,
     LINK_SECRET,
     PATIENT_SECRET,
     TOKEN_SECRET,
     activation_key,
-    camera_ids,
-    ledger_address,
-    rules,
-    store_place,
 )
-from cluster.settings import Settings
 from orvault.clock import SystemClock
 from orvault.container.authority import Authority
 from orvault.container.files import write_private

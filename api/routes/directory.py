@@ -17,6 +17,7 @@ from api.directory.attempts import ATTEMPT_S
 from api.directory.flow import Directory, Return, with_code, with_error
 from api.directory.pages import code_page, error_page
 from api.models_accounts import DirectoryLinkIn, DirectoryLinkOut, Token
+from api.paths import DIRECTORY, DIRECTORY_CALLBACK
 from api.routes.guard import guarded, public
 from api.services import CallerHere, Services, ServicesHere, client_of
 from api.types import ObjectId
@@ -26,8 +27,6 @@ from orvault.errors import ErrorKind, OrvaultError
 
 log = logging.getLogger(__name__)
 router = APIRouter()
-PATH = "/session/directory"
-CALLBACK = f"{PATH}/callback"
 _SEE_OTHER = 303
 
 
@@ -40,7 +39,7 @@ def _pages(*kinds: ErrorKind) -> dict[str, Any]:
     return about | {"response_class": HTMLResponse}
 
 
-@router.get(PATH, tags=["Session"], summary="Sign in through the hospital's directory", **_pages())
+@router.get(DIRECTORY, tags=["Session"], summary="Sign in through the hospital's directory", **_pages())
 def begin_directory_sign_in(
     services: ServicesHere,
     code_challenge: Annotated[
@@ -70,7 +69,7 @@ def begin_directory_sign_in(
 
 
 @router.get(
-    CALLBACK,
+    DIRECTORY_CALLBACK,
     tags=["Session"],
     summary="Come back from the hospital's directory",
     **_pages(ErrorKind.UNAUTHENTICATED, ErrorKind.FORBIDDEN),
@@ -106,7 +105,7 @@ def finish_directory_sign_in(
 
 
 @router.post(
-    PATH,
+    DIRECTORY,
     tags=["Session"],
     summary="Get the token of a sign-in through the directory",
     **public(ErrorKind.NOT_FOUND, ErrorKind.UNAUTHENTICATED, ErrorKind.TOO_MANY_ATTEMPTS),

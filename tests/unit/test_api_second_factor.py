@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pyotp
 
-from api.app import PREFIX
+from api.paths import PREFIX
 from orvault.clock import US_PER_S
 from orvault.custody.access import AccessPolicy
 from orvault.custody.account import Role

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from actors.keys import read_secret
-from cluster import demo, services, setup, sheet
+from cluster import demo, services, setup, sheet, site_secrets
 from cluster.cli import app
 from cluster.settings import Settings, load_settings
 from orvault.container import files, kek
@@ -94,11 +94,11 @@ def whole(settings: Settings) -> None:
         made = Identity.load(folder)
         made.certificate.verify_directly_issued_by(root.root.certificate)
     for name in (
-        services.TOKEN_SECRET,
-        services.LINK_SECRET,
-        services.PATIENT_SECRET,
-        services.FACTOR_SECRET,
-        services.ACTIVATION_SECRET,
+        site_secrets.TOKEN_SECRET,
+        site_secrets.LINK_SECRET,
+        site_secrets.PATIENT_SECRET,
+        site_secrets.FACTOR_SECRET,
+        site_secrets.ACTIVATION_SECRET,
     ):
         assert len(read_secret(settings.data / "keys" / name)) == 64
     assert settings.cluster.token_file.exists() and keys.revocation_list.exists()
@@ -124,7 +124,7 @@ def test_a_site_that_offers_activation_has_its_secret(tmp_path: Path) -> None:
         config.read_text() + "export: {activation: {mode: offered, address: 'https://vault.test'}}\n"
     )
     settings = load_settings(config)
-    secret = settings.data / "keys" / services.ACTIVATION_SECRET
+    secret = settings.data / "keys" / site_secrets.ACTIVATION_SECRET
     with pytest.raises(OrvaultError) as caught:
         setup.check_activation(settings)
     assert caught.value.kind is ErrorKind.BAD_SETTINGS and caught.value.where == str(secret)
