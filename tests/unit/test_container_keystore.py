@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import shutil
 import signal
 import stat
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,6 @@ from tests.unit.container_support import CHEAP
 PASSPHRASE = "a long passphrase"
 PIN = "4711-4711"
 MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), Path("/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")]
-PROJECT = Path(__file__).parents[2]
 
 
 def refusal(act: Callable[[], object]) -> OrvaultError:
@@ -160,46 +161,46 @@ def test_files_are_private_and_nothing_shows_a_secret(tmp_path: Path) -> None:
     assert "Hush" not in told and error.__cause__ is not None
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from orvault.container.keystore import KeyStore
-folder, what, at = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-if sys.argv[4:]:
-    from orvault.custody.token import TokenKek, TokenPlace
-    secret = TokenKek(TokenPlace(Path(sys.argv[4]), "orvault-test"), "4711-4711")
-else:
-    secret = "a long passphrase"
-store = KeyStore.unlock(folder, secret)
-acts = 0
-def counted(act):
-    def counting(*args, **more):
-        global acts
-        acts += 1
-        if acts == at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return act(*args, **more)
-    return counting
-for name in ("fsync", "replace", "rename", "link", "unlink"):
-    setattr(os, name, counted(getattr(os, name)))
-if sys.argv[4:]:
-    for name in ("prepare", "drop"):
-        setattr(TokenKek, name, counted(getattr(TokenKek, name)))
-if what == "destroy":
-    store.destroy_case_key("doomed")
-else:
-    store.new_case_key("new")
-"""
+def work_until_killed(folder: str, what: str, at: int, module: str, configuration: str) -> None:
+    """In a process of its own, which dies before its act number `at`; the token has `module` and `configuration`."""
+    secret: str | KekSource = PASSPHRASE
+    if module:
+        os.environ["SOFTHSM2_CONF"] = configuration
+        from orvault.custody.token import TokenKek, TokenPlace
+
+        secret = TokenKek(TokenPlace(Path(module), "orvault-test"), PIN)
+    store = KeyStore.unlock(Path(folder), secret)
+    acts = count(1)
+
+    def counted(act: Callable[..., object]) -> Callable[..., object]:
+        def counting(*arguments: object, **more: object) -> object:
+            if next(acts) == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return act(*arguments, **more)
+
+        return counting
+
+    for name in ("fsync", "replace", "rename", "link", "unlink"):
+        setattr(os, name, counted(getattr(os, name)))
+    if module:
+        for name in ("prepare", "drop"):
+            setattr(TokenKek, name, counted(getattr(TokenKek, name)))
+    if what == "destroy":
+        store.destroy_case_key("doomed")
+    else:
+        store.new_case_key("new")
 
 
-def killed(folder: Path, what: str, at: int, *module: str) -> bool:
+def killed(folder: Path, what: str, at: int, module: str = "") -> bool:
     """Do it in a process that dies before its act number `at`; whether it died."""
-    run = subprocess.run(
-        [sys.executable, "-c", KILLED, str(folder), what, str(at), *module],
-        cwd=PROJECT, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert run.returncode in (0, -signal.SIGKILL), run.stderr
-    return run.returncode != 0
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # loading all anew would be most of the work
+    arguments = (str(folder), what, at, module, os.environ.get("SOFTHSM2_CONF", ""))
+    child = context.Process(target=work_until_killed, args=arguments)
+    child.start()
+    child.join(120)
+    assert child.exitcode in (0, -signal.SIGKILL)
+    return child.exitcode != 0
 
 
 def check_after_kill(
