@@ -49,7 +49,9 @@ from tests.unit.container_support import CHEAP, hospital, recipient_key
 
 CAMERAS = Path(__file__).resolve().parents[1] / "media" / "cameras"
 START_US = FakeClock().now_us()
-PATIENCE_S = 30.0  # only a test that fails waits this long; other tests take their share of the machine beside it
+PATIENCE_S = (
+    30.0  # only a test that fails waits this long; other tests take their share of the machine beside it
+)
 
 
 def eventually(true: Callable[[], object], what: str) -> None:
