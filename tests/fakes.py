@@ -28,6 +28,7 @@ from orvault.custody.terms import Masking, Redaction, Style
 from orvault.custody.viewing import MINUTE_US, Showing, ViewKind
 from orvault.custody.viewing_request import ViewingRequest, ViewingWish
 from orvault.custody.watermark import Position
+from orvault.errors import OrvaultError
 from orvault.ledger.engine import Ledger, open_ledger
 from orvault.ledger.migrate import migrate
 from tests.fake_parts import (
@@ -184,6 +185,15 @@ def consents_of(*staff: str) -> LegalBasis:
 def cheap_passwords() -> Passwords:
     """Argon2id at its smallest: tests need its results, not its cost."""
     return Passwords(memory_kib=32, iterations=1, lanes=4)
+
+
+def kind_of_sign_in(world: World, name: str, password: str) -> str:
+    """What became of it: "in", or the error's kind and words."""
+    try:
+        world.custody.sign_in(name, password)
+    except OrvaultError as error:
+        return f"{error.kind.value}: {error}"
+    return "in"
 
 
 def make_world(url: str) -> World:

@@ -12,7 +12,7 @@ from orvault.custody.access import Right, may
 from orvault.custody.account import Role
 from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World, kind_of_sign_in, make_world, sqlite_url
 
 ADMINISTRATOR = Role.SYSTEM_ADMINISTRATOR
 OWN = "A-sentence-of-my-own-9"
@@ -21,14 +21,6 @@ OWN = "A-sentence-of-my-own-9"
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return make_world(sqlite_url(tmp_path))
-
-
-def _kind_of_sign_in(world: World, name: str, password: str) -> str:
-    try:
-        world.custody.sign_in(name, password)
-    except OrvaultError as error:
-        return f"{error.kind.value}: {error}"
-    return "in"
 
 
 def _session_of(world: World, name: str, password: str = PASSWORD) -> tuple[str, str]:
@@ -50,7 +42,7 @@ def test_a_disabled_account_is_out_at_once_and_can_come_back(world: World) -> No
     session, others = _session_of(world, "auditor"), _session_of(world, "records-manager")
     closed = world.custody.disable_account(admin, auditor.account_id)
     assert closed.disabled and _over(world, session) and not _over(world, others)
-    assert _kind_of_sign_in(world, "auditor", PASSWORD).startswith("unauthenticated")
+    assert kind_of_sign_in(world, "auditor", PASSWORD).startswith("unauthenticated")
     assert (
         world.custody.disable_account(admin, auditor.account_id) == closed
     )  # again: no error, no second entry
@@ -78,7 +70,7 @@ def test_a_reset_password_is_good_for_choosing_another_and_nothing_else(world: W
     admin, manager = world.accounts[ADMINISTRATOR], world.manager
     session = _session_of(world, "records-manager")
     world.custody.reset_password(admin, manager.account_id, "Given-by-another-1")
-    assert _over(world, session) and _kind_of_sign_in(world, "records-manager", PASSWORD) != "in"
+    assert _over(world, session) and kind_of_sign_in(world, "records-manager", PASSWORD) != "in"
     given = world.custody.sign_in("records-manager", "Given-by-another-1").account
     assert given.must_change and may(given, Right.SESSION).allowed
     assert not any(may(given, right).allowed for right in Right if right is not Right.SESSION)
@@ -97,8 +89,8 @@ def test_ones_own_password_takes_the_old_one_and_ends_every_session(world: World
         world.custody.change_password(auditor, "not-the-old-one", OWN)
     assert caught.value.kind is ErrorKind.UNAUTHENTICATED and not _over(world, session)
     world.custody.change_password(auditor, PASSWORD, OWN)
-    assert _over(world, session) and _kind_of_sign_in(world, "auditor", OWN) == "in"
-    assert _kind_of_sign_in(world, "auditor", PASSWORD).startswith("unauthenticated")
+    assert _over(world, session) and kind_of_sign_in(world, "auditor", OWN) == "in"
+    assert kind_of_sign_in(world, "auditor", PASSWORD).startswith("unauthenticated")
 
 
 def test_guessing_the_old_password_is_throttled_like_a_sign_in(world: World) -> None:
@@ -145,7 +137,7 @@ def test_a_password_that_changes_while_it_is_looked_at_opens_nothing(
         return matches(password, phc)
 
     monkeypatch.setattr(passwords, "matches", reset_meanwhile)
-    assert _kind_of_sign_in(world, "records-manager", PASSWORD).startswith("unauthenticated")
+    assert kind_of_sign_in(world, "records-manager", PASSWORD).startswith("unauthenticated")
 
 
 def test_few_wait_and_the_rest_is_refused_before_anything_is_written(world: World) -> None:
@@ -153,10 +145,10 @@ def test_few_wait_and_the_rest_is_refused_before_anything_is_written(world: Worl
     with ExitStack() as others:
         for _ in range(6):  # two being looked at, four waiting
             others.enter_context(world.custody._passwords.gate.place())
-        assert _kind_of_sign_in(world, "auditor", PASSWORD).startswith("too-many-attempts")
+        assert kind_of_sign_in(world, "auditor", PASSWORD).startswith("too-many-attempts")
         assert len(world.acts()) == entries
     for _ in range(5):  # and nothing was counted against the name
-        assert _kind_of_sign_in(world, "auditor", PASSWORD) == "in"
+        assert kind_of_sign_in(world, "auditor", PASSWORD) == "in"
 
 
 def test_a_name_longer_than_any_is_refused_before_it_is_looked_at(
@@ -164,7 +156,7 @@ def test_a_name_longer_than_any_is_refused_before_it_is_looked_at(
 ) -> None:
     looked: list[str] = []
     monkeypatch.setattr("orvault.custody.account.clean_name", looked.append)
-    assert _kind_of_sign_in(world, "x" * 1_000_000, PASSWORD).startswith("bad-request")
+    assert kind_of_sign_in(world, "x" * 1_000_000, PASSWORD).startswith("bad-request")
     assert looked == []
 
 

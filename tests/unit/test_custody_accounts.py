@@ -13,20 +13,12 @@ from orvault.clock import US_PER_S
 from orvault.custody.account import Role, check_name
 from orvault.custody.passwords import Passwords
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, cheap_passwords, make_world, sqlite_url
+from tests.fakes import PASSWORD, World, cheap_passwords, kind_of_sign_in, make_world, sqlite_url
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     return make_world(sqlite_url(tmp_path))
-
-
-def _kind_of_sign_in(world: World, name: str, password: str) -> str:
-    try:
-        world.custody.sign_in(name, password)
-    except OrvaultError as error:
-        return f"{error.kind.value}: {error}"
-    return "in"
 
 
 def test_passwords_are_argon2id_with_a_salt_of_their_own() -> None:
@@ -134,11 +126,11 @@ def test_unknown_wrong_and_disabled_answer_alike_after_the_same_work(
 
     monkeypatch.setattr("orvault.custody.passwords.Argon2id", Spy)
     answers = {
-        _kind_of_sign_in(world, "nobody.here", PASSWORD),
-        _kind_of_sign_in(world, "auditor", "wrong-wrong-wrong"),
-        _kind_of_sign_in(world, "left.us", PASSWORD),
-        _kind_of_sign_in(world, "", ""),
-        _kind_of_sign_in(world, "\x00", "\ud800"),
+        kind_of_sign_in(world, "nobody.here", PASSWORD),
+        kind_of_sign_in(world, "auditor", "wrong-wrong-wrong"),
+        kind_of_sign_in(world, "left.us", PASSWORD),
+        kind_of_sign_in(world, "", ""),
+        kind_of_sign_in(world, "\x00", "\ud800"),
     }
     assert len(answers) == 1 and answers.pop().startswith("unauthenticated")
     assert computed == ["$argon2id$v=19$m=32,t=1,p=4"] * 5
@@ -147,23 +139,23 @@ def test_unknown_wrong_and_disabled_answer_alike_after_the_same_work(
 def test_throttle_counts_names_that_do_not_exist_too(world: World) -> None:
     for name in ("auditor", "nobody.here"):
         for _ in range(5):
-            assert _kind_of_sign_in(world, name, "wrong").startswith("unauthenticated")
-        assert _kind_of_sign_in(world, name, PASSWORD).startswith("too-many-attempts")
-    assert _kind_of_sign_in(world, "records-manager", PASSWORD) == "in"
+            assert kind_of_sign_in(world, name, "wrong").startswith("unauthenticated")
+        assert kind_of_sign_in(world, name, PASSWORD).startswith("too-many-attempts")
+    assert kind_of_sign_in(world, "records-manager", PASSWORD) == "in"
     world.clock.us += 60 * US_PER_S
-    assert _kind_of_sign_in(world, "auditor", PASSWORD) == "in"
+    assert kind_of_sign_in(world, "auditor", PASSWORD) == "in"
 
 
 def test_success_forgets_failures(world: World) -> None:
     for _ in range(3):
         for _ in range(4):
-            _kind_of_sign_in(world, "auditor", "wrong")
-        assert _kind_of_sign_in(world, "auditor", PASSWORD) == "in"
+            kind_of_sign_in(world, "auditor", "wrong")
+        assert kind_of_sign_in(world, "auditor", PASSWORD) == "in"
 
 
 def test_history_has_every_sign_in_and_no_name_that_is_nobodys(world: World) -> None:
     for name in ("auditor", "a-password-in-the-name-field"):
-        _kind_of_sign_in(world, name, "wrong")
+        kind_of_sign_in(world, name, "wrong")
     world.custody.sign_in("auditor", PASSWORD, "192.0.2.1")
     auditor = world.accounts[Role.AUDITOR]
     entries = world.custody.history(auditor, limit=3)

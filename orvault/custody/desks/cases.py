@@ -46,7 +46,8 @@ class CaseDesk(IntakeDesk):
         with self._uow() as uow:
             if uow.cases.by_number(case.number) is not None:
                 message = f"A case with the number {case.number} exists already."
-                raise OrvaultError(ErrorKind.CONFLICT, message, where="number")
+                advice = "Go on with that one, or give this one another number."
+                raise OrvaultError(ErrorKind.CONFLICT, message, where="number", advice=advice)
             uow.cases.add(case)
             detail: dict[str, object] = {"number": case.number, "room": case.room}
             detail["recording_request"] = case.recording_request
