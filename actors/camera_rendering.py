@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 from actors.following import Finder, Followed, Opened
 from actors.footage import Step
+from actors.looks_along import LooksAlong
 from actors.render_pieces import Piece, spans_of
-from actors.render_tools import Looking, RenderTools
+from actors.render_tools import RenderTools
 from actors.render_work import RenderWork, result_key
 from actors.result_pieces import pack, piece_name
-from actors.second_looking import TrialOrder, orders, picks, together
+from actors.second_looking import TrialOrder, picks
 from orvault.custody.service import Track
 from orvault.marks.keys import MarkKey
 from orvault.marks.painter import MarkPainter
@@ -62,7 +63,7 @@ class _Pending:
     number: int
     report: RenditionReport
     outputs: list[bytes]
-    looking: list[Looking]
+    looks: LooksAlong
 
 
 class CameraRendering:
@@ -112,7 +113,7 @@ class CameraRendering:
                 self._step_through(number, f"masking {self._title}")
                 self._step(f"masking {self._title}")  # no advance: only what is made now is one
                 continue
-            # The second look at a piece is taken while the next one is rendered.
+            # What is left of the second look at a piece is taken while the next one is rendered.
             rendered = self._render(number, planned, pending)
             if pending is not None:
                 self._keep(pending)
@@ -171,16 +172,20 @@ class CameraRendering:
     def _render(self, number: int, plans: Sequence[Sequence[FramePlan]], before: _Pending | None) -> _Pending:
         sinks = [io.BytesIO() for _ in self._job.mark_keys]
         rendition = self._rendition(sinks, before)
-        trial: TrialOrder | None = None
+        looks = LooksAlong(self._tools.detection, self._job.policy, sinks[0], rendition.plans)
+        tried = False
         opened = zip(self._opened(*self._spans[number]), plans, strict=True)
         for at, ((segment, fragment), planned) in enumerate(opened, self._spans[number][0]):
-            rendition.add(fragment, planned, segment.header.meta.start_us)
-            trial = trial or self._trial(at, fragment, planned)
+            written = rendition.add(fragment, planned, segment.header.meta.start_us)
+            trial = self._trial(at, fragment, planned) if written and not tried else None
+            if trial is not None:
+                looks.try_without(trial)
+                tried = True
+            looks.go_on()
             self._step(f"masking {self._title}")
         report = rendition.end()
-        outputs = [sink.getvalue() for sink in sinks]
-        asked = orders(outputs[0], rendition.plans, self._job.policy, trial) if report.frames else ()
-        return _Pending(number, report, outputs, [self._tools.detection.look_again(order) for order in asked])
+        looks.end()
+        return _Pending(number, report, [sink.getvalue() for sink in sinks], looks)
 
     def _rendition(self, sinks: Sequence[Sink], before: _Pending | None) -> Rendition:
         job, meta = self._job, self._job.track.segments[0].header.meta
@@ -212,7 +217,7 @@ class CameraRendering:
 
     def _keep(self, pending: _Pending) -> None:
         """1. every copy's part; 2. the piece's record, with which it counts as finished."""
-        answer = together([looking.result() for looking in pending.looking])
+        answer = pending.looks.answer()
         key = self._key(pending.number)
         report = pending.report
         piece = Piece(

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, decode_fragment
-from orvault.video.joining import parts_of
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.detector import SOURCE_PERSON_TOP
 from orvault.vision.mask import FramePlan, MaskPolicy
 from orvault.vision.second_look import Left, SecondLook, Trial
 
-PART_BYTES = 24 << 20
+PART_BYTES = 4 << 20  # a few seconds: the sooner a part is whole, the sooner it is looked at
 PICKS = 4  # pictures per trial: not every head can be seen in every picture
 
 
@@ -58,16 +57,6 @@ def look_again(order: LookOrder, eyes: SecondLook) -> LookAnswer:
     trial = order.trial
     outcome = eyes.try_without(_picked(trial), order.policy, trial.crf, trial.preset)
     return LookAnswer(0, (), outcome)
-
-
-def orders(
-    output: bytes, plans: Mapping[int, FramePlan], policy: MaskPolicy, trial: TrialOrder | None
-) -> Iterator[LookOrder]:
-    """Everything that has to be asked about a piece."""
-    for part in parts_of(output, PART_BYTES):
-        yield LookOrder(part, plans, policy)
-    if trial is not None:
-        yield LookOrder(b"", {}, policy, trial)
 
 
 def together(answers: Sequence[LookAnswer]) -> LookAnswer:

@@ -80,25 +80,54 @@ def _unfit(why: str) -> OrvaultError:
 
 
 def parts_of(video: bytes, most_bytes: int) -> Iterator[bytes]:
-    """What `Mp4Encoder` wrote as several videos that play alone, each no larger than `most_bytes` where that can be.
+    """What `Mp4Encoder` wrote as several videos that play alone: see `Cutter`."""
+    cutter = Cutter(most_bytes)
+    yield from cutter.add(video)
+    yield from cutter.end()
 
-    It is cut where its fragments begin, which is at keyframes; pictures keep their times.
+
+class Cutter:
+    """Takes what `Mp4Encoder` writes, and gives it back as videos that play alone as soon as each is whole.
+
+    They are no larger than `most_bytes` where that can be: it is cut where fragments begin, which is at keyframes.
+    Pictures keep their times. Errors: INTERNAL for what is no such video, or ends too soon.
     """
-    head, part = b"", b""
-    fragment = b""
-    for name, box in _boxes(video):
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most = most_bytes
+        self._rest = b""  # the beginning of a box
+        self._head, self._part, self._fragment = b"", b"", b""
+
+    def add(self, written: bytes) -> Iterator[bytes]:
+        """The next bytes; the videos that became whole with them."""
+        self._rest += written
+        taken = 0
+        for name, box in _boxes(self._rest):
+            taken += len(box)
+            yield from self._take(name, box)
+        self._rest = self._rest[taken:]
+
+    def _take(self, name: bytes, box: bytes) -> Iterator[bytes]:
         if name in _BEFORE:
-            head += box
-            continue
-        fragment += box
+            self._head += box
+            return
+        self._fragment += box
         if name != _MEDIA:
-            continue
-        if part and len(head) + len(part) + len(fragment) > most_bytes:
-            yield head + part
-            part = b""
-        part, fragment = part + fragment, b""
-    if part:
-        yield head + part
+            return
+        if self._part and len(self._head) + len(self._part) + len(self._fragment) > self._most:
+            yield self._head + self._part
+            self._part = b""
+        self._part, self._fragment = self._part + self._fragment, b""
+        if len(self._head) + len(self._part) >= self._most:  # no other fits behind it
+            yield self._head + self._part
+            self._part = b""
+
+    def end(self) -> Iterator[bytes]:
+        """Nothing more comes: the last one."""
+        if self._rest:
+            raise _unfit("its boxes do not fit")
+        if self._part:
+            yield self._head + self._part
 
 
 def begins_90k(part: bytes) -> int:
@@ -116,11 +145,13 @@ def begins_90k(part: bytes) -> int:
 
 
 def _boxes(video: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and bytes of each box at the top (ISO/IEC 14496-12, section 4.2)."""
+    """Name and bytes of each whole box at the top (ISO/IEC 14496-12, section 4.2)."""
     at = 0
     while at + 8 <= len(video):
         size, name = struct.unpack_from(">I4s", video, at)
-        if size < 8 or at + size > len(video):
+        if size < 8:
             raise _unfit("its boxes do not fit")
+        if at + size > len(video):
+            return
         yield name, video[at : at + size]
         at += size

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 
 import numpy as np
 import pytest
 
-from actors.second_looking import TrialOrder, look_again, orders, picks, together
+from actors import looks_along
+from actors.looks_along import LooksAlong
+from actors.render_tools import Answer, Looking
+from actors.second_looking import LookAnswer, LookOrder, TrialOrder, look_again, picks
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.video.codec import Frame
+from orvault.video.codec import Frame, decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from orvault.vision import pose
 from orvault.vision.detection import SKIPPED, Detection, Kind
@@ -18,7 +22,7 @@ from orvault.vision.detector import SOURCE_PERSON_TOP, DetectorProfile
 from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle
 from orvault.vision.mask_planes import apply_mask_planes
 from orvault.vision.second_look import SecondLook, SecondLookRules, Trial, covered_pixels
-from tests.unit.vision_media import HEIGHT, MODELS, WIDTH, encoded, pictures, truth
+from tests.unit.vision_media import HEIGHT, MODELS, WIDTH, encoded, noise, pictures, truth
 
 POLICY = MaskPolicy(MaskMode.HEAD)
 CLIP, FIRST, COUNT = "crossing", 60, 3
@@ -45,6 +49,31 @@ def output(plans: list[FramePlan], policy: MaskPolicy = POLICY) -> bytes:
         encoder.write_planes(planes, number * 6000)
     encoder.close()
     return sink.getvalue()
+
+
+class Lookers:
+    """Detection actors' stand-in; what they are asked is carried out when its answer is waited for."""
+
+    def __init__(self) -> None:
+        self.asked: list[LookOrder] = []
+
+    def width(self) -> int:
+        return 1
+
+    def detect(self, fragment: bytes) -> Answer:
+        raise AssertionError("this is the second look")
+
+    def look_again(self, order: LookOrder) -> Looking:
+        self.asked.append(order)
+        return Later(order)
+
+
+class Later:
+    def __init__(self, order: LookOrder) -> None:
+        self._order = order
+
+    def result(self) -> LookAnswer:
+        return look_again(self._order, eyes())
 
 
 def timed(plans: list[FramePlan]) -> dict[int, FramePlan]:
@@ -140,10 +169,41 @@ def test_the_self_test_sees_a_mask_left_out_on_purpose() -> None:
     assert Trial.SEEN in seen and set(seen) <= {Trial.SEEN, Trial.MISSED}
     trial = TrialOrder(encoded(images), every[: seen.index(Trial.SEEN) + 1], 21, "superfast")
     plans = [plan_of(n) for n in range(COUNT)]
-    asked = list(orders(output(plans), timed(plans), POLICY, trial))
-    assert all(order.trial is None or order.output == b"" for order in asked)
-    answer = together([look_again(order, eyes()) for order in asked])
+    lookers = Lookers()
+    looks = LooksAlong(lookers, POLICY, io.BytesIO(output(plans)), timed(plans))
+    looks.try_without(trial)
+    looks.end()
+    assert all(order.trial is None or order.output == b"" for order in lookers.asked)
+    answer = looks.answer()
     assert answer.trial is Trial.SEEN and answer.left == () and answer.pictures == COUNT
+
+
+def test_each_part_is_looked_at_when_it_is_whole_and_with_all_of_them_no_picture_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(looks_along, "PART_BYTES", 1)
+    lookers, sink, plans = Lookers(), io.BytesIO(), dict[int, FramePlan]()
+    looks = LooksAlong(lookers, POLICY, sink, plans)
+    encoder, image = Mp4Encoder(sink, 320, 192, 15), noise(320, 192)
+    asked = []
+    for number in range(75):  # five seconds: three fragments
+        plans[number * 6000] = FramePlan(True)
+        encoder.write(np.roll(image, number, axis=1), number * 6000)
+        looks.go_on()
+        asked.append(len(lookers.asked))
+    encoder.close()
+    looks.end()
+    assert asked[0] == 0 and 1 <= asked[-1] < len(lookers.asked) == 3
+    shown = [[frame.pts_90k for frame in decode_fragment(order.output)] for order in lookers.asked]
+    assert list(itertools.chain(*shown)) == list(plans)
+    assert all(set(times) <= set(order.plans) for times, order in zip(shown, lookers.asked, strict=True))
+
+
+def test_an_output_that_is_cut_off_is_not_taken_for_looked_at() -> None:
+    looks = LooksAlong(Lookers(), POLICY, io.BytesIO(output([FramePlan(True)] * COUNT)[:-9]), {})
+    with pytest.raises(OrvaultError) as caught:
+        looks.end()
+    assert caught.value.kind is ErrorKind.INTERNAL
 
 
 def test_a_picture_without_a_plan_is_an_error() -> None:

@@ -1,0 +1,58 @@
+"""The second look at a piece, asked for part by part while the rest of it is still rendered."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+from actors.render_tools import Detection, Looking
+from actors.second_looking import PART_BYTES, LookAnswer, LookOrder, TrialOrder, together
+from orvault.video.joining import Cutter, begins_90k
+from orvault.vision.mask import FramePlan, MaskPolicy
+
+
+class LooksAlong:
+    """Watches one piece come out: `output` is what was written of it, `plans` those of its pictures by their times.
+
+    Both grow while it is rendered. A part that is whole is asked about at once, and nothing is waited for before
+    `answer`. Errors: as for `Detection.look_again`; INTERNAL for an output that is no video.
+    """
+
+    def __init__(
+        self, detection: Detection, policy: MaskPolicy, output: io.BytesIO, plans: Mapping[int, FramePlan]
+    ) -> None:
+        self._detection = detection
+        self._policy = policy
+        self._output = output
+        self._plans = plans
+        self._cutter = Cutter(PART_BYTES)
+        self._seen = 0
+        self._asked: list[Looking] = []
+
+    def go_on(self) -> None:
+        """Ask about what became whole since the last call."""
+        with self._output.getbuffer() as written:
+            fresh = bytes(written[self._seen :])
+        self._seen += len(fresh)
+        for part in self._cutter.add(fresh):
+            self._ask(part)
+
+    def end(self) -> None:
+        """Ask about the rest: the output is finished."""
+        self.go_on()
+        for part in self._cutter.end():
+            self._ask(part)
+
+    def try_without(self, trial: TrialOrder) -> None:
+        """Ask whether the mask that is left out on purpose is seen."""
+        self._asked.append(self._detection.look_again(LookOrder(b"", {}, self._policy, trial)))
+
+    def answer(self) -> LookAnswer:
+        """What was seen in all of it; waits."""
+        return together([looking.result() for looking in self._asked])
+
+    def _ask(self, part: bytes) -> None:
+        begin_90k = begins_90k(part)
+        # Of its own, since a call may be sent off while these grow.
+        plans = {at: plan for at, plan in self._plans.items() if at >= begin_90k}
+        self._asked.append(self._detection.look_again(LookOrder(part, plans, self._policy)))
