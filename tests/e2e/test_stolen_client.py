@@ -40,6 +40,8 @@ SEGMENTS = 12  # recorded before the recorder is taken
 LATELY_US = 5_000_000  # what was sealed later than this before the theft may still be in memory
 CLIP_S, FPS, WIDTH, HEIGHT = 240, 15, 320, 240  # longer than the test, so that no picture comes twice
 
+pytestmark = pytest.mark.timeout(900)  # it records for half a minute and looks through all memory twice
+
 
 @dataclass(frozen=True, repr=False)
 class Opened:
