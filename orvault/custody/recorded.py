@@ -126,6 +126,17 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class RunsWanted:
+    """Which runs are to be summed up, `limit` at most; None: of every case, or camera. UTC microseconds."""
+
+    case_id: str | None
+    camera_id: str | None
+    from_us: int
+    to_us: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """One camera's recording in one run: what is there, how big, and what is missing in it."""
 

@@ -20,6 +20,7 @@ from orvault.custody.notices import NoticeRows
 from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import (
     RunSummary,
+    RunsWanted,
     SegmentLike,
     Span,
     StoredGap,
@@ -143,15 +144,7 @@ class SegmentRows(Protocol):
         """How much each camera recorded from this time on."""
         ...
 
-    def summaries(
-        self,
-        reach: Reach,
-        case_id: str | None,
-        camera_id: str | None,
-        from_us: int,
-        to_us: int,
-        limit: int,
-    ) -> Sequence[RunSummary]: ...
+    def summaries(self, reach: Reach, wanted: RunsWanted) -> Sequence[RunSummary]: ...
 
 
 class MovedRunRows(Protocol):

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 from orvault.container.canonical import Fields
 from orvault.container.keys import KeySlot
 from orvault.container.segment import SegmentHeader
-from orvault.custody.recorded import RunSummary, SegmentLike, Span, StoredSegment, Stretch, Volume
+from orvault.custody.recorded import RunSummary, RunsWanted, SegmentLike, Span, StoredSegment, Stretch, Volume
 from orvault.custody.request import ExportRequest
 from orvault.custody.scope import Reach
 from orvault.errors import ErrorKind
@@ -138,17 +138,9 @@ class Segments:
         """How much each camera recorded from this time on, less what is destroyed."""
         return Stretches(self._db).volumes(from_us)
 
-    def summaries(
-        self,
-        reach: Reach,
-        case_id: str | None,
-        camera_id: str | None,
-        from_us: int,
-        to_us: int,
-        limit: int,
-    ) -> Sequence[RunSummary]:
-        """Runs in reach with stretches or gaps that overlap from-to, the newest first, summed up over those."""
-        return summaries(self._db, reach, case_id, camera_id, from_us, to_us, limit)
+    def summaries(self, reach: Reach, wanted: RunsWanted) -> Sequence[RunSummary]:
+        """Runs in reach with stretches or gaps that overlap the period, the newest first, summed up over those."""
+        return summaries(self._db, reach, wanted)
 
     def _digest(self, *conditions: ColumnElement[bool]) -> str | None:
         return self._db.execute(select(t.segments.c.digest).where(*conditions)).scalar()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, literal, select
 
-from orvault.custody.recorded import LONGEST_STRETCH_US, RunSummary, StoredGap
+from orvault.custody.recorded import LONGEST_STRETCH_US, RunSummary, RunsWanted, StoredGap
 from orvault.custody.scope import Reach
 from orvault.custody.search import LONGEST_GAP_US, Wanted, parts_of
 from orvault.ledger.gaps import gap_of
@@ -21,20 +21,14 @@ _LOOKED_AT = 10  # stretches, and gaps, for each run that a list may show
 _GAPS = Order(gaps, (gaps.c.from_us, gaps.c.id), (gaps.c.id,))
 
 
-def summaries(
-    db: Connection,
-    reach: Reach,
-    case_id: str | None,
-    camera_id: str | None,
-    from_us: int,
-    to_us: int,
-    limit: int,
-) -> Sequence[RunSummary]:
-    """Runs in reach with stretches or gaps that overlap from-to, the newest first, summed up over those.
+def summaries(db: Connection, reach: Reach, wanted: RunsWanted) -> Sequence[RunSummary]:
+    """Runs in reach with stretches or gaps that overlap the period, the newest first, summed up over those.
 
     A run that has gaps only is shown too: that nothing was recorded is what its reader most needs to know. It is
-    looked for among the newest gaps, a multiple of `limit`; those behind them are found by a shorter period.
+    looked for among the newest gaps, a multiple of its `limit`; those behind them are found by a shorter period.
     """
+    case_id, camera_id, from_us, to_us = wanted.case_id, wanted.camera_id, wanted.from_us, wanted.to_us
+    limit = wanted.limit
     s, g = stretches.c, gaps.c
     parts = parts_of(Wanted(camera_ids=() if camera_id is None else (camera_id,)), reach)
     if not parts:

@@ -17,7 +17,7 @@ from orvault.custody.desks.base import SYSTEM, Desk, not_found, page_size
 from orvault.custody.desks.switching import view_in
 from orvault.custody.history import Act
 from orvault.custody.ports import CameraInfo, CameraStatus
-from orvault.custody.recorded import IndexReport, RunSummary, Sealers, SegmentLike, StoredSegment
+from orvault.custody.recorded import IndexReport, RunSummary, RunsWanted, Sealers, SegmentLike, StoredSegment
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import MAX_TIME_US, check_range
 from orvault.errors import OrvaultError
@@ -202,7 +202,8 @@ class RecordingDesk(Desk):
         end = MAX_TIME_US if to_us is None else to_us
         check_range(start, end)
         with self._uow(read_only=True) as uow:
-            found = uow.segments.summaries(self._reach(by), case_id, camera_id, start, end, page_size(limit))
+            wanted = RunsWanted(case_id, camera_id, start, end, page_size(limit))
+            found = uow.segments.summaries(self._reach(by), wanted)
             destroyed = uow.destructions.among({run.case_id for run in found})
         return [replace(run, destroyed_us=destroyed.get(run.case_id)) for run in found]
 
