@@ -30,8 +30,8 @@ class TrialOrder:
 class LookOrder:
     """A part of the output (MP4) with the plans of its pictures by their times; or a trial.
 
-    One or the other, and of a part no more than PART_BYTES: what is clear travels inside the call (ADR 0004), and a
-    call has room for no more.
+    One or the other. A part has PART_BYTES at most, or one keyframe's pictures: what is clear travels inside the call
+    (ADR 0004), and a call has room for no more than 64 MiB.
     """
 
     output: bytes = field(repr=False)
