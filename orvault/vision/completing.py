@@ -7,7 +7,7 @@ walked and was lost for a while. Whoever was still when last seen is still there
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,6 +41,8 @@ class HoldRules:
     jitter_s: float = 0.4  # the largest size within this time: models' boxes jitter
     most_growth: float = 1.3  # by that at most
     drift_s: float = 0.7  # through longer gaps the whole way between both ends is covered
+    lying_least: float = 1.0  # of others' size: of a face in profile a turned look boxes brow and nose
+    lying_growth: float = 2.5  # by that at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,19 @@ class Scene:
     fps: float
     count: int
     usual_px: float = math.inf  # median of the longer sides
+
+    def as_usual(self, boxes: Floats, hold: HoldRules) -> Floats:
+        """Heads (n, 4) of those who lie, no side smaller than others' heads are; as they are where nobody is known.
+
+        What a look at the turned picture finds is part of a face, and says little of how large the head is.
+        """
+        if math.isinf(self.usual_px):
+            return boxes
+        sides = boxes[:, 2:] - boxes[:, :2]
+        longest = sides.max(axis=1, keepdims=True)
+        least = np.minimum(hold.lying_least * self.usual_px, hold.lying_growth * longest)
+        more = np.maximum(least - sides, 0) / 2
+        return np.concatenate([boxes[:, :2] - more, boxes[:, 2:] + more], axis=1).astype(np.float32)
 
 
 def complete(
@@ -67,7 +82,9 @@ def complete(
     before = _held(chain, first, scene, hold, lying, double[0], end=False)
     after = _held(chain, last, scene, hold, lying, double[1], end=True)
     keys = {round(f): b for f, b in before} | between | {round(f): b for f, b in after}
-    return _track(chain, keys, scene, lying)
+    track = _track(chain, keys, scene, lying)
+    part_of_a_face = lying and chain.turned.any()
+    return replace(track, boxes=scene.as_usual(track.boxes, hold)) if part_of_a_face else track
 
 
 def _between(chain: Piece, hold: HoldRules, fps: float) -> dict[int, Region]:

@@ -109,12 +109,23 @@ def put_together(
         embodied(complete(chain, looks, scene, rules.hold, rules.links, double=double), chain)
         for chain, double in zip(chains, _doubles(chains, looks, rules), strict=True)
     ]
-    left = list(left_places(chains, tracks, scene, rules.stays, left_since))
+    left = [
+        replace(place, boxes=scene.as_usual(place.boxes, rules.hold))
+        if place.kind is TrackKind.LYING
+        else place
+        for place in left_places(chains, tracks, scene, rules.stays, left_since)
+    ]
     return Followed([group for group, _ in linked], tracks, left)
 
 
 def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:
-    sizes = [_mean_px(chain) for chain in chains if np.count_nonzero(chain.sure) >= rules.hold.believed_looks]
+    """Of those who are surely there; but who lies is found by a part of the face."""
+    sizes = [
+        _mean_px(chain)
+        for chain in chains
+        if np.count_nonzero(chain.sure) >= rules.hold.believed_looks
+        and np.count_nonzero(chain.turned) * 2 <= len(chain)
+    ]
     return float(np.median(sizes)) if sizes else math.inf
 
 

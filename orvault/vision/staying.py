@@ -2,8 +2,8 @@
 
 Where a person passes another, a track may leave with the wrong one of them: the patient's region would walk away
 with a nurse. So a place at which somebody stayed is held on when its track left it while another was near; and one
-where a face lay, in any case. It is released when it is known to be empty: the track left it with nobody near, or
-the time is over.
+where a face lay, in any case: whole, with all that was found there. It is released when it is known to be empty: the
+track left it with nobody near, or the time is over.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def left_places(
                 continue
             for at, way in ((stay.first, -1), (stay.last, 1)):
                 left = stay.after if way > 0 else stay.before
-                if left and (stay.turned or crowd.is_near(own, stay, at, reach, rules)):
+                lies = stay.turned and (left or (stay.looks > 1 and not _is_covered(stay, tracks[own])))
+                if lies or (left and crowd.is_near(own, stay, at, reach, rules)):
                     yield _place(chain, stay, way, scene, rules)
 
 
@@ -169,6 +170,13 @@ def _near(track: MaskTrack, stay: _Stay, at: int, reach: int, rules: StayRules) 
     x1, y1, x2, y2 = stay.box
     apart = np.abs(_middles(boxes) - ((x1 + x2) / 2, (y1 + y2) / 2)).max(axis=1)
     return bool(apart.min() <= rules.near_sizes * max(x2 - x1, y2 - y1))
+
+
+def _is_covered(stay: _Stay, track: MaskTrack) -> bool:
+    """Whether the track covers in every picture what was found of who lay there."""
+    low, high = track.boxes[:, :2].max(axis=0), track.boxes[:, 2:].min(axis=0)
+    x1, y1, x2, y2 = stay.box
+    return bool(low[0] <= x1 and low[1] <= y1 and high[0] >= x2 and high[1] >= y2)
 
 
 def _place(chain: Piece, stay: _Stay, way: int, scene: Scene, rules: StayRules) -> MaskTrack:

@@ -30,24 +30,24 @@ from tests.unit.vision_media import MEDIA
 FPS = 15.0
 FOUND = json.loads(gzip.decompress((MEDIA / "found.json.gz").read_bytes()))
 CLIPS = {
-    "both_up": "afce58d0b2077351",
+    "both_up": "c529ba38e3163618",
     "crossing": "109cecbf70720efb",
-    "lamp_adjust": "7b8bb242a112776e",
-    "raise_left": "26ddb8b577075bb3",
-    "raise_left_side": "58bafcfac48ce1e3",
-    "raise_right": "c289c544eab2ccca",
-    "raise_right_back": "3a790429aebc54ed",
+    "lamp_adjust": "db031316cc455833",
+    "raise_left": "ff0c31943efbc0ef",
+    "raise_left_side": "ea6d93dac2deb31f",
+    "raise_right": "67e361aa6555a651",
+    "raise_right_back": "fc5b43df532d9998",
     "still_patient": "77ed15326595b028",
 }
 ROOMS = {
-    0: "00f9df77dfde62c5",
-    1: "75af7ed38169eb3b",
-    2: "7224f1c21fdcc65d",
-    3: "95b80434b79bcb0c",
-    4: "e4731001bf3d10fa",
-    5: "36040d21ea908e1a",
+    0: "902620b16c8ff549",
+    1: "b52ba758219e58a0",
+    2: "8b908af0ae682856",
+    3: "61a4466f399dc3fa",
+    4: "919287fe1e0b3c03",
+    5: "14cd42d3b4508ee7",
 }
-LIVE = {(1, MaskMode.BODY): "53902bcad220bb20", (2, MaskMode.HEAD): "d6a6c38f77787553"}
+LIVE = {(1, MaskMode.BODY): "c613e6f48cf5d238", (2, MaskMode.HEAD): "d092e5740ac97511"}
 
 
 def digest(frames: Sequence[FrameDetections]) -> str:
