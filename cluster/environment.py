@@ -35,6 +35,8 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
     - no statistics of tasks and event loops, and those of processes once a minute: nobody reads them, and every idle
       actor pays for them all the time (docs/perf, recording);
     - a node that is told to end does so at once: its actors are bound to it, nobody could take them over meanwhile;
+    - Serve looks after its proxy every second: it replaces one after three looks in vain, and if left alone looks
+      every ten seconds, which has the API away for half a minute;
     - TLS 1.3 at the least: Serve, which starts the API's server, has no setting for it. A machine that has an OpenSSL
       configuration of its own (FIPS) keeps that.
     """
@@ -50,6 +52,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "REPORTER_UPDATE_INTERVAL_MS": "60000",
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_DEDUP_LOGS": "0",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
         "PYTHONDONTWRITEBYTECODE": "",
         "MALLOC_PERTURB_": FREED,
         "GLIBC_TUNABLES": NO_THREAD_CACHE,

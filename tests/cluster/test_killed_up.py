@@ -12,7 +12,11 @@ from tests.e2e.site import PROJECT, Site, record_case
 
 CLIP = PROJECT / "tests/media/cameras/or1-ceiling.mp4"
 
-pytestmark = [pytest.mark.cluster, pytest.mark.long]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.long,
+    pytest.mark.timeout(900),
+]  # a loaded machine starts a site in minutes
 
 
 def test_what_is_alike_is_taken_over_and_what_differs_is_replaced_and_named(tmp_path: Path) -> None:

@@ -208,6 +208,13 @@ def record_case(asker: ApiClient, seconds: float, camera_ids: list[str], number:
 
 def armed_case(asker: ApiClient, number: str, room: str = "OR-1") -> str:
     """A case that may be recorded."""
+    case_id = planned_case(asker, number, room)
+    asker.post(f"/cases/{case_id}/arm")
+    return case_id
+
+
+def planned_case(asker: ApiClient, number: str, room: str = "OR-1") -> str:
+    """A case that may be armed."""
     plan = {
         "number": number,
         "room": room,
@@ -215,9 +222,7 @@ def armed_case(asker: ApiClient, number: str, room: str = "OR-1") -> str:
         "recording_request": "Form 1, patient",
         "participants": ["Park Sora"],
     }
-    case_id = str(asker.post("/cases", plan)["id"])
-    asker.post(f"/cases/{case_id}/arm")
-    return case_id
+    return str(asker.post("/cases", plan)["id"])
 
 
 def settled(asker: ApiClient, case_id: str, cameras: int) -> bool:
