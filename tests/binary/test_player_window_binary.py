@@ -41,6 +41,7 @@ VERDICTS = {
     "altered": Text("변조됨", "Altered"),
     "expired": Text("열람 기간 만료", "Expired"),
 }
+FILE_NAME = Text("파일 이름", "File name")  # Qt's own words, in its own dialog: the cell has no desktop's
 CAMERA = "or2"  # it has no gap: its pictures are the clip's, at the clip's own times
 SECONDS = 12.0
 NEAR_S = 0.5
@@ -157,6 +158,7 @@ def test_from_the_file_to_the_pictures(stand: Stand, clip: np.ndarray) -> None:
         person.shot("01-open")
         person.click(stand.said(w.OPEN))
         person.wait_for(lambda: any(each.role == "dialog" for each in person.listen()))
+        person.wait_for(lambda: any(stand.said(FILE_NAME) in each.name for each in person.listen()))
         person.shot("02-file")
         person.type(str(HOME / "case.orvault"))
         person.wait_for(lambda: person.find(stand.said(w.UNLOCK)))
