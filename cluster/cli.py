@@ -112,6 +112,20 @@ def init(
         _first_account(settings)
 
 
+@app.command()
+def migrate(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Bring the ledger of an existing site to this version; end `orvault up` and make a back-up first."""
+    with errors_in_words():
+        settings = _ready(config)
+        from cluster import setup
+
+        found, now = setup.migrate_ledger(settings)
+        if found == now:
+            out.print(f"The ledger has the schema {now} already.")
+        else:
+            out.print(f"The ledger had the schema {found or 'of no version'} and has {now} now.")
+
+
 def _first_account(settings: Settings) -> None:
     """Add the administrator if there is none: a site that a demonstration made has other accounts only."""
     from cluster import setup

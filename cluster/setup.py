@@ -127,11 +127,19 @@ def set_up(
             write_private(settings.data / "keys" / name, secrets.token_hex(SECRET_BYTES).encode())
     if not settings.cluster.token_file.exists():
         write_token(settings.cluster.token_file)
-    migrate(ledger_address(settings).resolve())
+    migrate_ledger(settings)
     authority.revocations().save(settings.keys.revocation_list)
     # Last: its presence says that all the rest is there.
     write_private(settings.keys.root_certificate, authority.root.certificate_pem)
     return authority.root
+
+
+def migrate_ledger(settings: Settings) -> tuple[str | None, str | None]:
+    """Bring the ledger's tables to this version; which schema was found (None: no tables), and which is there now.
+
+    One that was cut off goes on. Errors: BAD_SETTINGS, UNAVAILABLE.
+    """
+    return migrate(ledger_address(settings).resolve())
 
 
 def _identify(authority: Authority, name: str, role: CertificateRole, folder: Path) -> None:

@@ -26,12 +26,13 @@ _LOCK_S = 60
 _NO_SUPER = 1419  # MariaDB: triggers need a privilege while the binary log is on
 
 
-def migrate(url: str, revision: str = "head") -> None:
+def migrate(url: str, revision: str = "head") -> tuple[str | None, str | None]:
     """Bring the schema up to `revision`; the SQLite file and its folder are made if missing.
 
-    Errors: BAD_SETTINGS (URL, missing privilege), UNAVAILABLE.
+    Returns the schema that was found (None: no tables) and the one that is there now.
+    Errors: BAD_SETTINGS (URL, missing privilege, a schema of a later version), UNAVAILABLE.
     """
-    _run(url, revision, up=True)
+    return _run(url, revision, up=True)
 
 
 def downgrade(url: str, revision: str) -> None:
@@ -43,25 +44,42 @@ def downgrade(url: str, revision: str) -> None:
 
 def check_revision(connection: Connection, name: str) -> None:
     """Raise BAD_SETTINGS unless the schema is the one that this version was written for."""
-    found = MigrationContext.configure(connection).get_current_revision()
-    wanted = _newest()
+    found, wanted = _revision(connection), _newest()
     if found != wanted:
         state = "has no schema yet" if found is None else f"has the schema {found}"
         raise OrvaultError(
             ErrorKind.BAD_SETTINGS,
             f"The ledger {state}; this version needs {wanted}.",
             where=name,
-            advice="Run its migration, and this same version everywhere.",
+            advice="Run `orvault migrate`, and this same version everywhere.",
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_known(found: str | None, name: str) -> None:
+    if found is not None and found not in _known():
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS,
+            f"The ledger has the schema {found}, which this version does not know: a later one made it.",
+            where=name,
+            advice="Install that later version; a schema is not taken back on its own.",
         )
 
 
 @cache
-def _newest() -> str | None:
-    """The last migration's revision; finding it loads all of them, and they stay what they are while this runs."""
-    return ScriptDirectory(str(_SCRIPTS)).get_current_head()
+def _known() -> tuple[str, ...]:
+    """Every revision, the newest first; finding them loads all, and they stay what they are while this runs."""
+    return tuple(script.revision for script in ScriptDirectory(str(_SCRIPTS)).walk_revisions())
 
 
-def _run(url: str, revision: str, *, up: bool) -> None:
+def _newest() -> str:
+    return _known()[0]
+
+
+def _run(url: str, revision: str, *, up: bool) -> tuple[str | None, str | None]:
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         _make_private(Path(parsed.database))
@@ -74,8 +92,11 @@ def _run(url: str, revision: str, *, up: bool) -> None:
             with connection.begin():
                 _take_turn(connection)
                 config.attributes["connection"] = connection
+                found = _revision(connection)
+                _require_known(found, engine.url.render_as_string(hide_password=True))
                 with resumable(connection):
                     (command.upgrade if up else command.downgrade)(config, revision)
+                return found, _revision(connection)
     except SQLAlchemyError as error:
         name = engine.url.render_as_string(hide_password=True)
         raise _explain(error, name) from error

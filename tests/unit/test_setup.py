@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from orvault.container.keystore import KeyStore
 from orvault.container.trust import Identity
 from orvault.custody.account import Role
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
+from orvault.ledger.migrate import migrate
 
 from .test_settings import GOOD
 
@@ -143,6 +145,28 @@ def _checked(config: Path) -> int:
     """What `orvault check` ends with at a site that has its keys."""
     files.write_private(load_settings(config).keys.root_certificate, b"a root")
     return CliRunner().invoke(app, ["check", "--config", str(config)]).exit_code
+
+
+def test_an_older_ledger_is_refused_until_it_is_migrated_and_a_later_one_always(tmp_path: Path) -> None:
+    settings = site_in(tmp_path / "site")
+    config, url = str(tmp_path / "site" / "ray_config.yaml"), services.ledger_address(settings).resolve()
+    unready = CliRunner().invoke(app, ["migrate", "--config", config])
+    assert unready.exit_code == EXIT_CODES[ErrorKind.BAD_SETTINGS] and "orvault init" in unready.output
+    files.write_private(settings.keys.root_certificate, b"a root")
+    migrate(url, "0020")
+
+    refused = CliRunner().invoke(app, ["accounts", "list", "--config", config])
+    assert refused.exit_code == EXIT_CODES[ErrorKind.BAD_SETTINGS] and "orvault migrate" in refused.output
+    done = CliRunner().invoke(app, ["migrate", "--config", config])
+    assert done.exit_code == 0 and "had the schema 0020" in done.output
+    assert CliRunner().invoke(app, ["accounts", "list", "--config", config]).exit_code == 0
+    again = CliRunner().invoke(app, ["migrate", "--config", config])
+    assert again.exit_code == 0 and "already" in again.output
+
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as ledger:
+        ledger.execute("UPDATE alembic_version SET version_num = '9999'")
+    later = CliRunner().invoke(app, ["migrate", "--config", config])
+    assert later.exit_code == EXIT_CODES[ErrorKind.BAD_SETTINGS] and "a later one made it" in later.output
 
 
 def test_the_demonstration_touches_no_real_camera(tmp_path: Path) -> None:
