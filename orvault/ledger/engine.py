@@ -104,7 +104,7 @@ def open_ledger(url: str) -> Ledger:
             ErrorKind.BAD_SETTINGS,
             "There is no ledger here yet.",
             where=name,
-            advice="Run `orvault init`, which makes it and brings it up by migrations; or correct ledger.url.",
+            advice="Run `orvault init`, which makes it; or correct ledger.url.",
         )
     try:
         with engine.connect() as connection:

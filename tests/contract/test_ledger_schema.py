@@ -112,7 +112,7 @@ def test_ledger_without_schema_is_refused_with_what_to_do(url: str) -> None:
     with pytest.raises(OrvaultError) as caught:
         open_ledger(url)
     assert caught.value.kind is ErrorKind.BAD_SETTINGS
-    assert "migration" in caught.value.advice
+    assert "Run `orvault " in caught.value.advice
 
 
 def test_every_column_is_explained_in_mariadb_itself(world: World) -> None:
