@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from alembic import context
 
-from orvault.ledger import (
-    tables_accounts,
-    tables_activation,
-    tables_control,
-    tables_directory,
-    tables_exports,
-    tables_history,
-    tables_participants,
-    tables_retention,
-    tables_scans,
-    tables_search,
-    tables_second_factors,
-    tables_viewing,
-)
 from orvault.ledger.tables import metadata
 
 # Each puts its tables into `metadata` when it is imported.
-PARTS = (
-    tables_accounts,
-    tables_activation,
-    tables_control,
-    tables_directory,
-    tables_exports,
-    tables_history,
-    tables_participants,
-    tables_retention,
-    tables_scans,
-    tables_search,
-    tables_second_factors,
-    tables_viewing,
-)
+for part in (
+    "accounts",
+    "activation",
+    "control",
+    "directory",
+    "exports",
+    "history",
+    "participants",
+    "retention",
+    "scans",
+    "search",
+    "second_factors",
+    "viewing",
+):
+    import_module(f"orvault.ledger.tables_{part}")
 
 context.configure(
     connection=context.config.attributes["connection"],
