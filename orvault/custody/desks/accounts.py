@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account, Role, check_name, clean_name
-from orvault.custody.desks.base import CONSOLE, LONGEST_PAGE, not_found, page_size
+from orvault.custody.desks.base import CONSOLE, LONGEST_PAGE, not_found, page_size, unknown_name
 from orvault.custody.desks.sessions import SessionDesk
 from orvault.custody.history import Act
 from orvault.custody.ids import new_id
@@ -201,13 +201,7 @@ class AccountDesk(SessionDesk):
         }
         for scope in scopes:
             if scope.name not in known[scope.kind]:
-                names = ", ".join(sorted(known[scope.kind])[:20]) or "none"
-                raise OrvaultError(
-                    ErrorKind.BAD_REQUEST,
-                    f"This site knows no {scope.kind.value} {scope.name!r}.",
-                    where="scopes",
-                    advice=f"Known here: {names}.",
-                )
+                raise unknown_name(scope.kind.value, scope.name, known[scope.kind], "scopes")
 
     def _put(self, uow: UnitOfWork, account: Account, actor: str, act: Act, now: int) -> None:
         uow.accounts.put(account)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from orvault.clock import Clock
@@ -180,6 +180,17 @@ def not_found(what: str, object_id: str, where: str = "") -> OrvaultError:
     shown = object_id if len(object_id) <= 64 and object_id.isprintable() else "(unreadable)"
     return OrvaultError(
         ErrorKind.NOT_FOUND, f"There is no {what} {shown!r}.", where=where, advice="Check the identifier."
+    )
+
+
+def unknown_name(what: str, name: str, known: Collection[str], where: str) -> OrvaultError:
+    """BAD_REQUEST for a name that means nothing here, with those that do; `known` are those the asker may know of."""
+    names = ", ".join(sorted(known)[:20]) or "none"
+    return OrvaultError(
+        ErrorKind.BAD_REQUEST,
+        f"This site knows no {what} {name!r}.",
+        where=where,
+        advice=f"Known here: {names}.",
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.case import Case, CasePlan, CaseState, check_participants, check_step
+from orvault.custody.desks.alarms import rooms_of
 from orvault.custody.desks.asking import settle_viewings
-from orvault.custody.desks.base import page_size
+from orvault.custody.desks.base import page_size, unknown_name
 from orvault.custody.desks.consents import settle_case
 from orvault.custody.desks.intake import IntakeDesk
 from orvault.custody.desks.ordering import arm_orders, case_subject
@@ -25,7 +26,10 @@ class CaseDesk(IntakeDesk):
     """Cases from plan to close."""
 
     def plan_case(self, by: Account, plan: CasePlan) -> Case:
-        """Plan a case under its hospital number. Errors: BAD_REQUEST, CONFLICT (number taken), FORBIDDEN."""
+        """Plan a case under its hospital number.
+
+        Errors: BAD_REQUEST (a field, a room that the site does not have), CONFLICT (number taken), FORBIDDEN.
+        """
         now = self._clock.now_us()
         plan = plan.checked(now)
         require(by, Right.CASE_PLAN, place=self._place(plan.room))
@@ -44,6 +48,7 @@ class CaseDesk(IntakeDesk):
             patient=self._patients.seal(reference, case_id) if reference else None,
         )
         with self._uow() as uow:
+            self._check_room(uow, by, case.room)
             if uow.cases.by_number(case.number) is not None:
                 message = f"A case with the number {case.number} exists already."
                 advice = "Go on with that one, or give this one another number."
@@ -58,6 +63,13 @@ class CaseDesk(IntakeDesk):
             uow.history.append(now, by.actor, Act.CASE_PLANNED, case_subject(case), detail)
             uow.commit()
         return case
+
+    def _check_room(self, uow: UnitOfWork, by: Account, room: str) -> None:
+        """BAD_REQUEST for a room that is not there: its case would wait for cameras that never record it."""
+        rooms = {*rooms_of(uow), *self._access.departments}
+        if room not in rooms:
+            reached = [name for name in rooms if self._reaches(by, Right.CASE_PLAN, name)]
+            raise unknown_name("room", room, reached, "room")
 
     def amend_participants(self, by: Account, case_id: str, added: Sequence[str], reason: str) -> Case:
         """Name staff who joined the operation after it was planned, also after the close; nobody is ever taken off.

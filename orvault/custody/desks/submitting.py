@@ -50,7 +50,7 @@ class SubmitDesk(ConsentDesk):
     def draft_export(self, by: Account, wish: Wish) -> ExportRequest:
         """Keep a wish that is not complete yet; after 30 days without a submit it expires.
 
-        Errors: BAD_REQUEST (a field), NOT_FOUND (case, camera), FORBIDDEN, CONFLICT (too many drafts).
+        Errors: BAD_REQUEST (a field), NOT_FOUND (case, camera, image), FORBIDDEN, CONFLICT (too many drafts).
         """
         require(by, Right.EXPORT_SUBMIT)
         now = self._clock.now_us()
@@ -159,9 +159,13 @@ class SubmitDesk(ConsentDesk):
         return replace(wish, redaction=redaction)
 
     def _check_wish_in_reach(self, uow: UnitOfWork, by: Account, wish: Wish) -> Case:
-        """The case of a wish. Errors: NOT_FOUND (case or camera not there, or out of reach), DESTROYED."""
+        """The case of a wish.
+
+        Errors: NOT_FOUND (case or camera not there, or out of reach; the watermark's image), DESTROYED.
+        """
         case = self._case_for(uow, by, Right.EXPORT_SUBMIT, wish.case_id, "case_id")
         check_not_destroyed(uow, case.case_id)
+        _check_image(uow, wish)
         self._titles_of(uow, by, Right.EXPORT_SUBMIT, case, wish.camera_ids)
         return case
 
@@ -207,10 +211,14 @@ def _check_named(uow: UnitOfWork, wish: Wish) -> dict[str, str]:
         if camera is None:
             raise not_found("camera", camera_id, "camera_ids")
         titles[camera_id] = camera.title
+    _check_image(uow, wish)
+    return titles
+
+
+def _check_image(uow: UnitOfWork, wish: Wish) -> None:
     image = wish.redaction.image
     if image is not None and uow.watermark_images.get(image.digest) is None:
         raise not_found("watermark image", image.digest, "watermark.image.id")
-    return titles
 
 
 def _submitted(uow: UnitOfWork, by: Account, request: ExportRequest) -> ExportRequest:
