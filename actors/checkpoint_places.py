@@ -18,6 +18,7 @@ from typing import Protocol
 
 import httpx
 
+from actors.http_answer import ask, why_not
 from actors.keys import read_secret
 from actors.tls import client_context
 from orvault.clock import US_PER_S, Clock
@@ -144,12 +145,18 @@ class WitnessPlace:
     ) -> httpx.Response:
         headers = {"authorization": f"Bearer {read_secret(self.token_file)}"}
         try:
-            # No proxy of the environment: the address is meant as it stands in the settings.
-            with httpx.Client(verify=self._trust(), timeout=self.timeout_s, trust_env=False) as client:
-                url = self.url.rstrip("/") + path
-                return client.request(method, url, headers=headers, params=params, content=content)
+            return ask(
+                method,
+                self.url.rstrip("/") + path,
+                trust=self._trust(),
+                timeout_s=self.timeout_s,
+                max_bytes=_MAX_ANSWER_BYTES,
+                headers=headers,
+                params=params,
+                content=content,
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            message = f"The witness did not answer ({type(error).__name__})."
+            message = f"The witness {why_not(error)}."
             raise OrvaultError(ErrorKind.UNAVAILABLE, message, where=self.name) from None
 
     def _trust(self) -> ssl.SSLContext:
@@ -220,10 +227,17 @@ class TimeStampPlace:
     def _stamped(self, text: str) -> bytes:
         headers = {"content-type": "application/timestamp-query"}
         try:
-            with httpx.Client(timeout=self.timeout_s, trust_env=False) as client:
-                answer = client.post(self.url, content=stamp_request(text), headers=headers)
+            answer = ask(
+                "POST",
+                self.url,
+                trust=client_context(None),
+                timeout_s=self.timeout_s,
+                max_bytes=_MAX_ANSWER_BYTES,
+                headers=headers,
+                content=stamp_request(text),
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise self._failed(f"did not answer ({type(error).__name__})") from None
+            raise self._failed(why_not(error)) from None
         if answer.status_code != HTTPStatus.OK:
             raise self._failed(f"answered {answer.status_code}")
         return answer.content

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from actors.keys import read_secret
+from actors.tls import client_context
 from orvault.clock import US_PER_S, Clock, SystemClock
 from orvault.custody.mails import Audience, Mail
 from orvault.errors import ErrorKind, OrvaultError
@@ -50,7 +51,7 @@ class Post:
 
         Called again after an error, it writes to those alone that the server had put off: nobody gets it twice (but
         after a crash in between). An address that is refused for good, or put off for `PATIENCE_US`, is logged and
-        left out. Errors: UNAVAILABLE (server, sign-in, an address put off), BAD_SETTINGS (password file).
+        left out. Errors: UNAVAILABLE (server, sign-in, an address put off), BAD_SETTINGS (password file, `ca_file`).
         """
         offices = {a for audience in mail.audiences for a in self.addresses.get(audience, ())}
         to = sorted(offices | {*mail.to})
@@ -76,11 +77,11 @@ class Post:
         except smtplib.SMTPRecipientsRefused as error:
             refused = error.recipients
         except (OSError, smtplib.SMTPException) as error:
-            raise self._failed(f"did not take the mail ({type(error).__name__})") from error
+            raise self._failed(_why(error)) from error
         return {address: code for address, (code, _) in refused.items()}
 
     def _connected(self) -> smtplib.SMTP:
-        context = ssl.create_default_context(cafile=self.ca_file) if self.security != "none" else None
+        context = client_context(self.ca_file) if self.security != "none" else None
         if self.security == "tls":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
                 self.host, self.port, timeout=self.timeout_s, context=context
@@ -113,6 +114,16 @@ class Post:
         return OrvaultError(
             ErrorKind.UNAVAILABLE, f"The mail server {what}.", where=f"mail {self.host}:{self.port}"
         )
+
+
+def _why(error: OSError | smtplib.SMTPException) -> str:
+    """What the server did instead; not what it said: that may repeat what it was sent."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"shows a certificate that is not believed: {error.verify_message} (mail.ca_file)"
+    code = f" {error.smtp_code}" if isinstance(error, smtplib.SMTPResponseException) else ""
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"refuses the sign-in ({type(error).__name__}{code})"
+    return f"did not take the mail ({type(error).__name__}{code})"
 
 
 class _Tries:

@@ -120,10 +120,11 @@ class Courier(ABC, Generic[Item]):
     def _note_failure(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome is not None else None
         assert isinstance(error, OrvaultError), "only these are tried again"
-        if self.status.detail != error.message:
+        told = str(error)  # with the file or server that it is about
+        if self.status.detail != told:
             log.error("events for %s wait: %s", self.name, error)
         since_us = self.status.failing_since_us or self._clock.now_us()
-        self.status = NoticeStatus(self.name, self.status.next_number, since_us, error.message)
+        self.status = NoticeStatus(self.name, self.status.next_number, since_us, told)
 
 
 class EventCourier(Courier[Notice]):

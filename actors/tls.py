@@ -14,4 +14,9 @@ def client_context(ca_file: Path | None) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError):
         message = "It holds no certificate that can be used."
-        raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=f"ca_file {ca_file}") from None
+        advice = (
+            "Put the certificates of who is believed there, in PEM form, where this account may read them."
+        )
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, message, where=f"ca_file {ca_file}", advice=advice
+        ) from None

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from actors.mail import PATIENCE_US, Post
 from actors.notices import MailCourier, NoticeActor
-from orvault.custody.mails import Audience
+from orvault.custody.mails import Audience, Mail
 from orvault.custody.terms import DAY_US
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import World, consents_of, make_world, sqlite_url
@@ -190,6 +190,16 @@ def test_an_address_that_is_put_off_for_long_holds_up_nobody(
         assert post.send(first) and post.send(second), "one try each from then on"
     assert [mail["X-Envelope"] for mail in _mails(box)] == [OFFICER, OFFICER]
     assert caplog.text.count("full@hospital.test") == 2
+
+
+def test_certificates_that_cannot_be_used_are_named_before_anything_is_sent(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    mail = Mail(1, frozenset({Audience.OFFICERS}), "Subject", "Body")
+    for ca_file in (empty, tmp_path / "none.pem", tmp_path):
+        with pytest.raises(OrvaultError) as caught:
+            replace(_post(1), security="tls", ca_file=ca_file).send(mail)
+        assert caught.value.kind is ErrorKind.BAD_SETTINGS and str(ca_file) in str(caught.value)
 
 
 def test_encryption_that_the_server_does_not_offer_sends_nothing(world: World, tmp_path: Path) -> None:

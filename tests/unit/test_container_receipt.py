@@ -130,7 +130,10 @@ def test_the_root_depends_on_every_digest_and_its_place() -> None:
     assert len(roots) == 4
 
 
-def test_the_command_line_says_what_it_proves_and_refuses_the_rest(tmp_path: Path) -> None:
+def test_the_command_line_says_what_it_proves_and_refuses_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # who is given a receipt has no settings of a site
     file, root = tmp_path / "receipt.json", tmp_path / "root.pem"
     file.write_bytes(RECEIPT.seal(SERVER))
     root.write_bytes(ROOT.certificate_pem)

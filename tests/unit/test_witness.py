@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
+import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from fastapi import FastAPI
 
-from actors.checkpoint_places import FolderPlace, WitnessPlace
+from actors.checkpoint_places import FolderPlace, TimeStampPlace, WitnessPlace
 from actors.media import MediaActor
 from actors.witnessing import Courier, SignerFiles, WitnessingActor
 from api.witness import build_witness_app
@@ -447,6 +451,69 @@ def test_a_place_that_is_away_is_an_alarm_after_a_while_and_loses_nothing(
     courier.look()
     assert not courier.trouble and world.acts()[-1] == Act.CHECKPOINTS_TAKEN
     assert len(list(CheckpointFolder(blocked).read())) == 2
+
+
+_OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.fixture
+def trickling(tmp_path: Path) -> Iterator[tuple[Callable[[bytes], str], Path]]:
+    """Makes servers over TLS that begin an answer and go on with a byte now and then, for ever; and their CA file."""
+    over, threads = threading.Event(), []
+    pem, key = _certificate(tmp_path, "trickling")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, key)
+
+    def serve(listener: socket.socket, begin: bytes) -> None:
+        with listener:
+            accepted, _ = listener.accept()
+        with contextlib.suppress(OSError), context.wrap_socket(accepted, server_side=True) as asked:
+            asked.recv(4096)
+            asked.sendall(begin)
+            while not over.wait(0.01):
+                asked.sendall(b"x")  # until who asked has gone
+
+    def made(begin: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        threads.append(threading.Thread(target=serve, args=(listener, begin), daemon=True))
+        threads[-1].start()
+        return f"https://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield made, pem
+    over.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize("begin", [_OK + b"x-more: ", _OK + b"\r\n", _OK + b"content-length: 9999\r\n\r\n"])
+def test_a_witness_that_trickles_is_an_alarm_as_one_that_is_away(
+    begin: bytes, trickling: tuple[Callable[[bytes], str], Path], tmp_path: Path, world: World
+) -> None:
+    serving, pem = trickling
+    write_private(tmp_path / "token", TOKEN.encode())
+    key = NoteKey("witness.example/1", COSIGNATURE, b"k" * 32)
+    place = WitnessPlace("far", serving(begin), key, tmp_path / "token", pem, timeout_s=0.25)
+    courier = Courier(world.custody, place, 0, world.clock)
+    write(world, 1)
+    checkpoint(world)
+    courier.look()  # each read gives something: without a limit of the whole it would not come back
+    assert courier.trouble == "The witness gave an answer of more than 0.5 s."
+    assert world.acts()[-1] == Act.CHECKPOINTS_STUCK
+
+
+def test_an_authority_of_time_that_trickles_is_given_up(
+    trickling: tuple[Callable[[bytes], str], Path],
+    tmp_path: Path,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serving, pem = trickling
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))  # the system's certificates
+    write(world, 1)
+    checkpoint(world)
+    place = TimeStampPlace(serving(_OK + b"\r\n"), pem, tmp_path / "outside", 1, world.clock, timeout_s=0.25)
+    with pytest.raises(OrvaultError, match=r"gave an answer of more than 0\.5 s"):
+        place.bring(world.custody)
 
 
 def test_a_crash_between_writing_and_noting_writes_no_line_twice(tmp_path: Path, world: World) -> None:
