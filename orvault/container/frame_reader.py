@@ -30,6 +30,7 @@ from orvault.errors import ErrorKind, OrvaultError
 _SIZES = slice(
     14, 26
 )  # CRC and the two sizes: the only bytes of a small entry's header not fixed by its name
+_ZIP = b"PK\x03\x04"
 _NEAR_MISS = (
     2  # so many wrong bytes in a first header still mean "a package that was altered", not "some other file"
 )
@@ -51,10 +52,10 @@ class Frame:
 
 
 class _File:
-    """Positional, exact reads: too little is damage, and says in which entry."""
+    """Positional, exact reads: too little is damage, and says in which entry. `name`: the file's, for a person."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self.name = file, name
         try:
             self.size = file.seek(0, io.SEEK_END)
         except OSError as error:
@@ -81,7 +82,7 @@ class _File:
         return OrvaultError(
             ErrorKind.DAMAGED,
             f"The file ends after {self.size}{of} bytes, in {name}.",
-            advice="It was probably not copied or downloaded completely.",
+            advice="It was probably not copied or downloaded completely: fetch it again.",
         )
 
 
@@ -96,21 +97,28 @@ def open_file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise OrvaultError(ErrorKind.NOT_FOUND, "There is no such file.", where=str(path)) from error
+        advice = "Check its name, and that the drive or share it lies on is there."
+        raise OrvaultError(
+            ErrorKind.NOT_FOUND, "There is no such file.", where=str(path), advice=advice
+        ) from error
     except IsADirectoryError as error:
-        raise OrvaultError(ErrorKind.NOT_A_PACKAGE, "This is a folder.", where=str(path)) from error
+        advice = "Open the package's file that lies in it."
+        raise OrvaultError(
+            ErrorKind.NOT_A_PACKAGE, "This is a folder.", where=str(path), advice=advice
+        ) from error
     except (OSError, ValueError) as error:
-        reason = f"The file cannot be opened: {error}."
-        raise OrvaultError(ErrorKind.STORAGE, reason, where=path.name) from error
+        reason = f"The file cannot be opened: {getattr(error, 'strerror', None) or error}."
+        advice = "Check that this account may read it."
+        raise OrvaultError(ErrorKind.STORAGE, reason, where=str(path), advice=advice) from error
 
 
-def read_frame(file: BinaryIO, *, partial: bool) -> Frame:
-    """Steps 1 to 3 of package-v1, section 5.
+def read_frame(file: BinaryIO, *, partial: bool, name: str = "") -> Frame:
+    """Steps 1 to 3 of package-v1, section 5; `name` is what errors call the file.
 
     Raises:
         OrvaultError: NOT_A_PACKAGE, DAMAGED, ALTERED. With `partial`, a missing tail is returned as `damage`.
     """
-    source = _File(file)
+    source = _File(file, name)
     # 1. The first entry is a label, and all there.
     label_data, label_entry = _clear_entry(source, LABEL, 0, MAX_LABEL_BYTES)
     # 2. Its signature, then its fields.
@@ -157,11 +165,21 @@ def _check_model(source: _File, header: bytes, model: bytes, name: str, *, first
     )
     allowed = _NEAR_MISS if len(header) == len(model) else 0
     if first and wrong > allowed:
-        raise OrvaultError(ErrorKind.NOT_A_PACKAGE, "This is not an OR Vault package.")
+        raise _no_package(source, header)
     if len(header) < len(model):
         raise source.ends_in(name)
     if wrong:
         raise _altered("Its ZIP header is not what it must be.", name)
+
+
+def _no_package(source: _File, header: bytes) -> OrvaultError:
+    """Some other file: which it is not worth telling, but for the one that a package may have been put into."""
+    if header.startswith(_ZIP):
+        what, advice = "it is a ZIP file of something else", "If the package lies in it, unpack it first."
+    else:
+        what, advice = "it does not begin as one", "If it was one, fetch it again as the hospital gave it."
+    message = f"This is not an OR Vault package: {what}."
+    return OrvaultError(ErrorKind.NOT_A_PACKAGE, message, where=source.name, advice=advice)
 
 
 def _walk(source: _File, entries: tuple[frame.Entry, ...]) -> None:

@@ -24,7 +24,7 @@ def copy_without(path: Path, out: Path, thumbprints: Collection[str]) -> None:
         frame finds, and STORAGE.
     """
     with open_file(path) as file:
-        frame = read_frame(file, partial=False)
+        frame = read_frame(file, partial=False, name=str(path))
     missing = set(thumbprints) - {each.slot.key_thumbprint for each in frame.slots}
     if missing:
         raise OrvaultError(

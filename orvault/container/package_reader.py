@@ -73,7 +73,7 @@ class PackageReader:
         """
         file = open_file(path)
         try:
-            return cls(file, read_frame(file, partial=partial))
+            return cls(file, read_frame(file, partial=partial, name=str(path)))
         except BaseException:
             file.close()
             raise

@@ -30,10 +30,18 @@ class Checker:
         self._thread = threading.Thread(target=self._run, name="verification", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop, and wait for it; `done` is not called any more."""
+    def leave(self) -> None:
+        """Stop, and do not wait for it; an outcome that was just found may still be told."""
         self._closed.set()
+
+    def wait(self) -> None:
+        """Until the thread has ended."""
         self._thread.join(JOIN_S)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

@@ -14,6 +14,7 @@ from orvault.clock import US_PER_S
 from orvault.errors import OrvaultError
 from player.reel import Picture
 from player.window.clockwork import PlayClock
+from player.window.closing import Leaving
 
 LATE_US = 1_500_000  # further behind, jumping costs less than decoding what nobody will see
 MOST_LEFT_OUT = 8  # then a late picture is shown rather than none
@@ -38,14 +39,6 @@ class Pictures(Protocol):
 
     def close(self) -> None:
         """Let go of decoder and buffers."""
-        ...
-
-
-class Leaving(Protocol):
-    """A thread that was told to end."""
-
-    def wait(self) -> None:
-        """Until it has let go of its decoder, or seconds have passed."""
         ...
 
 

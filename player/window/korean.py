@@ -11,6 +11,18 @@ _LINES: tuple[tuple[str, str], ...] = (
     # frame and label
     (r"The file ends after (\d+)(?: of \d+)? bytes, in .+\.", "파일이 {0}바이트에서 끝남"),
     (r"It ends too soon\.", "끝이 없음"),
+    (r"The file cannot be (?:opened|read): (.+)\.", "{0}"),
+    # what is no package: whole sentences, because what to do is another thing each time
+    (
+        r"This is not an OR Vault package: it is a ZIP file of something else\.",
+        "OR Vault 패키지가 아니라 다른 ZIP 파일입니다. 패키지가 그 안에 들어 있으면 먼저 압축을 푸십시오.",
+    ),
+    (
+        r"This is not an OR Vault package: .+",
+        "OR Vault 패키지 파일이 아닙니다. 패키지였던 파일이라면 병원에서 받은 그대로 다시 받으십시오.",
+    ),
+    (r"This is a folder\.", "파일이 아니라 폴더입니다. 그 안에 있는 패키지 파일을 여십시오."),
+    (r"It is a package of a newer format\.", "더 새로운 형식의 패키지입니다. 최신 플레이어를 사용하십시오."),
     (r"It is missing\.", "들어 있지 않음"),
     (r"It is not what its check sum says\.", "검사합과 다름"),
     (r"Its size is stated wrongly\.", "크기가 잘못 적혀 있음"),

@@ -5,7 +5,7 @@ Decides what the verdict is at any moment; shows nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timezone
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from player.activation import Activator
 from player.session import Session
 from player.window import overlay, verdicts
 from player.window.checker import Checker
+from player.window.closing import Closing, Leaving
 from player.window.facts import Known
 from player.window.marks import Mark, marks_of
 from player.window.playback import Playback
@@ -40,7 +41,7 @@ class Opened(QObject):
         self.error = session.damage  # what is there of a file without its end is played all the same
         self.playback: Playback | None = None
         self.unlocked = False
-        self._whole = False
+        self._whole = self._left = False
         self._thumbprint = ""
         self._checker: Checker | None = None
         self._progressed.connect(self._on_progress)
@@ -69,9 +70,9 @@ class Opened(QObject):
         self._checker = Checker(self.session, self._progressed.emit, self._checked.emit)
         self.changed.emit()
 
-    def play(self) -> Playback:
-        """The terms were accepted: decoders start."""
-        self.playback = Playback(self.session, self.session.cameras())
+    def play(self, after: Sequence[Leaving] = ()) -> Playback:
+        """The terms were accepted: decoders start, once those are gone `after` which they come."""
+        self.playback = Playback(self.session, self.session.cameras(), after)
         self.playback.stopped.connect(self._on_stopped)
         self.playback.altered.connect(self._on_altered)
         return self.playback
@@ -125,20 +126,23 @@ class Opened(QObject):
         before = self.error
         return before if before is not None and before.kind is ErrorKind.ALTERED else error
 
-    def close(self) -> None:
-        """End every thread, drop the key, close the file."""
-        if self.playback is not None:
-            self.playback.close()
+    def leave(self) -> Closing:
+        """End every thread, then drop the key and close the file; nothing is told any more."""
+        self._left = True
+        leaving: list[Leaving] = [] if self.playback is None else [*self.playback.leave()]
         if self._checker is not None:
-            self._checker.close()
-        self.session.reader.close()
+            self._checker.leave()
+            leaving.append(self._checker)
+        return Closing(leaving, self.session.reader.close)
 
     def _on_progress(self, share: float) -> None:
-        if self._checker is not None and not self._whole and self.error is None:
+        if not self._left and not self._whole and self.error is None:
             self.share = share
             self.changed.emit()
 
     def _on_checked(self, error: OrvaultError | None) -> None:
+        if self._left:
+            return
         self.share = None
         if error is None:
             self._whole = self.error is None
@@ -153,6 +157,8 @@ class Opened(QObject):
         """The first thing that was found wrong is the verdict, until something proves to be altered: nothing weighs
         more. Playing stands still so that nobody overlooks it.
         """
+        if self._left:
+            return
         altered = error.kind is ErrorKind.ALTERED
         self.error = self.weightier(error) if altered else self.error or error
         if self.playback is not None:

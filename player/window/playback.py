@@ -17,6 +17,7 @@ from player.reel import Picture, Reel
 from player.session import Session
 from player.window.budget import views
 from player.window.clockwork import PlayClock
+from player.window.closing import Leaving
 from player.window.follower import Follower
 from player.window.marks import span_of
 from player.window.thumbnails import ThumbnailMaker
@@ -48,7 +49,7 @@ class Playback(QObject):
     """Signals: `shown(camera, picture)`, `stopped(camera, error)`, `small(asked_us, picture)` and `moved()`;
     `altered(error)`, if a small picture came upon it before the camera did.
 
-    Only `close` waits for a thread: a decoder can take long over its last picture, and the window stands meanwhile.
+    Waits for no thread: a decoder can take long over its last picture. Those `after` which it comes have theirs yet.
     """
 
     shown = Signal(int, object)
@@ -59,7 +60,7 @@ class Playback(QObject):
     _arrived = Signal(int)
     _small_arrived = Signal(int, object, object)
 
-    def __init__(self, session: Session, media: Sequence[MediaInfo]) -> None:
+    def __init__(self, session: Session, media: Sequence[MediaInfo], after: Sequence[Leaving] = ()) -> None:
         super().__init__()
         self.media = list(media)
         self.clock = PlayClock(*span_of(media))
@@ -72,7 +73,7 @@ class Playback(QObject):
         self._arrived.connect(self._deliver)
         self._small_arrived.connect(self._deliver_small)
         self._followers: dict[int, Follower] = {}
-        self._leaving: list[Follower | ThumbnailMaker] = []  # told to end; their decoders may still be there
+        self._leaving: list[Leaving] = list(after)  # told to end; their decoders may still be there
         self.watch(views(self.media)[0])
         self._small = self._thumbnails()
 
@@ -135,17 +136,18 @@ class Playback(QObject):
         """A small picture of the lead camera is wanted."""
         self._small.ask(at_us)
 
-    def close(self) -> None:
-        """End every thread; nothing is read from the package afterwards."""
+    def leave(self) -> Sequence[Leaving]:
+        """Tell every thread to end, and show nothing any more; once all of these are gone, nothing is read."""
+        if self._closed:
+            return tuple(self._leaving)
         self._closed = True
         self._arrived.disconnect(self._deliver)
         self._small_arrived.disconnect(self._deliver_small)
         self._dismiss(self._small)
         for follower in self._followers.values():
             self._dismiss(follower)
-        for each in self._leaving:
-            each.wait()
         self._mail.clear()
+        return tuple(self._leaving)
 
     def _dismiss(self, each: Follower | ThumbnailMaker) -> None:
         each.leave()

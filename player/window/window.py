@@ -21,6 +21,7 @@ from player.session import Session
 from player.window import capture, qt_words, verdicts
 from player.window import words as w
 from player.window.banner import Banner
+from player.window.closing import Closing
 from player.window.dialogs import Help
 from player.window.door import Door
 from player.window.facts import Known
@@ -59,6 +60,7 @@ class Window(QMainWindow):
         self.stage: Stage | None = None
         self._failed: tuple[Path, OrvaultError, Label | None] | None = None  # a package that stays shut
         self._clock_problem: OrvaultError | None = None
+        self._closing: list[Closing] = []  # packages that were shown before
         self._seconds = 0
         self._watching: list[QShortcut] = []
         self.banner, self.pages = Banner(), QStackedWidget()
@@ -111,7 +113,7 @@ class Window(QMainWindow):
         self._show(self.refusal)
 
     def close_package(self) -> None:
-        """Nothing of a package stays: threads end, pictures and key are dropped."""
+        """Nothing of a package is shown any more; its threads end, and then its key is dropped, behind the window."""
         self.unlock.forget()
         self.steering.drop()
         if self.stage is not None:
@@ -120,14 +122,14 @@ class Window(QMainWindow):
             self.stage.deleteLater()
             self.stage = None
         if self.opened is not None:
-            self.opened.close()
+            self._closing = [*(each for each in self._closing if not each.gone), self.opened.leave()]
             self.opened = None
         self.show_verdict()
 
     def _on_accepted(self) -> None:
         if self.opened is None:
             return
-        opened, playback = self.opened, self.opened.play()
+        opened, playback = self.opened, self.opened.play(self._closing)
         self.stage = Stage(playback.media, opened.marks, playback.clock, opened.overlay, opened.zone)
         self.pages.addWidget(self.stage)
         self.steering.take(playback, self.stage)
@@ -189,13 +191,10 @@ class Window(QMainWindow):
         self.pages.setCurrentWidget(page)
         for shortcut in self._watching:
             shortcut.setEnabled(page is self.stage)
-        focused = {
-            self.welcome: self.welcome.open,
-            self.refusal: self.refusal.another,
-            self.terms: self.terms.area,
-        }
+        welcome, refusal, terms = self.welcome, self.refusal, self.terms
+        inner = {welcome: welcome.open, refusal: refusal.another, terms: terms.area}
         if page is not self.unlock:
-            focused.get(page, page).setFocus()
+            inner.get(page, page).setFocus()
 
     # --- time ---
 
@@ -292,7 +291,10 @@ class Window(QMainWindow):
             super().keyPressEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
-        """Nothing stays behind."""
+        """Nothing stays behind: the program ends once threads have; the window is gone meanwhile."""
         self._note_time()
         self.close_package()
+        self.hide()
+        for each in self._closing:
+            each.wait()
         super().closeEvent(event)

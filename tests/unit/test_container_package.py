@@ -291,6 +291,8 @@ def test_other_files_are_not_packages(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(OrvaultError) as caught:
         PackageReader.open(path)
     assert caught.value.kind is ErrorKind.NOT_A_PACKAGE
+    assert caught.value.where == str(path) and caught.value.advice
+    assert ("ZIP" in caught.value.message) is content.startswith(b"PK")
 
 
 def test_other_zips_folders_and_nothing_are_told_apart(tmp_path: Path) -> None:
@@ -306,6 +308,7 @@ def test_other_zips_folders_and_nothing_are_told_apart(tmp_path: Path) -> None:
         with pytest.raises(OrvaultError) as caught:
             PackageReader.open(path)
         assert caught.value.kind is kind
+        assert caught.value.where == str(path) and caught.value.advice
 
 
 # --- forgeries by someone who can do more than flip bits ---------------------------------------------

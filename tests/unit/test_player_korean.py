@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from orvault.container.package import PackageReader
 from orvault.errors import ErrorKind, OrvaultError
 from player.activation import ACTIVATION
 from player.window import korean, verdicts
@@ -91,6 +92,20 @@ def test_a_video_that_is_none_is_told_without_its_boxes() -> None:
     error = OrvaultError(ErrorKind.BAD_MEDIA, "It has 3 boxes moov where one is wanted.", where="camera or1")
     told = verdicts.failed(error, None, Language.KOREAN).sentence
     assert "영상의 구조가 형식과 다름" in told and "카메라 or1" in told
+
+
+def test_what_is_no_package_is_told_in_korean_with_its_file_and_what_to_do(tmp_path: Path) -> None:
+    for name, content in (("a.orvault", b"%PDF-1.7 "), ("b.orvault", b"PK\x03\x04" + bytes(99))):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "d.orvault").mkdir()
+    told = set()
+    for name in ("a.orvault", "b.orvault", "d.orvault", "none.orvault", "\0.orvault"):
+        with pytest.raises(OrvaultError) as caught:
+            PackageReader.open(tmp_path / name)
+        sentence = verdicts.failed(caught.value, None, Language.KOREAN).sentence
+        assert name.lstrip("\0") in sentence and _is_korean(sentence)
+        told.add(sentence.rsplit(name.lstrip("\0"), 1)[1])
+    assert len(told) == 5
 
 
 def test_what_the_hospital_refuses_is_told_in_korean() -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 from orvault.container.package import MediaInfo
 from player.reel import Picture
 from player.window import playback as playback_module
+from player.window.closing import Closing
 from player.window.playback import Playback
 
 from .container_support import CLIP, media_info
@@ -74,7 +75,8 @@ def playback(reels: Reels) -> Iterator[Playback]:
     made = Playback(None, [media_info(f"or{n}", CLIP) for n in range(3)])  # type: ignore[arg-type]
     yield made
     reels.held.set()
-    made.close()
+    for each in made.leave():
+        each.wait()
 
 
 def _application() -> QApplication:
@@ -110,6 +112,22 @@ def test_cameras_that_were_passed_over_open_no_decoder(playback: Playback, reels
     reels.held.set()
     _until(lambda: reels.count("asked") == 4)
     assert [camera for what, camera in reels.told if what == "opened"][3:] == ["or2"]
+
+
+def test_a_package_is_closed_once_nobody_reads_it_and_the_next_one_waits_for_that(
+    playback: Playback, reels: Reels
+) -> None:
+    closed: list[int] = []
+    _until(lambda: reels.count("asked") == 3)
+    closing = Closing(playback.leave(), lambda: closed.append(reels.count("closed")))
+    following = Playback(None, [media_info("or9", CLIP)], [closing])  # type: ignore[arg-type]
+    assert not closing.gone and closed == [], "it came back while all of them were at work"
+    assert ("opened", "or9") not in reels.told
+    reels.held.set()
+    _until(lambda: closing.gone and ("opened", "or9") in reels.told)
+    assert closed == [3] and reels.told.index(("opened", "or9")) > 5
+    for each in following.leave():
+        each.wait()
 
 
 def test_a_picture_under_way_of_a_camera_that_is_gone_is_not_shown(playback: Playback, reels: Reels) -> None:
