@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +153,6 @@ def _clip(path: Path) -> Clip:
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
     return Clip(path, truth, float(rate or 15))
-
-
-@cache
-def _even(width: int, height: int) -> tuple[int, int]:
-    return width - width % 2, height - height % 2
 
 
 def pictures(path: Path, variation: Variation) -> Iterator[Frame]:

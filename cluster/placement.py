@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from orvault.errors import ErrorKind, OrvaultError
 
 SHARE = 0.0001  # of a node's 1.0: far more actors fit than will ever run; it only ties an actor to its node
-ROLES = ("server", "client", "detection")
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from orvault.container.trust import KEY_FILE, load_private_key
 from orvault.custody.witness import Witness
 from orvault.errors import ErrorKind, OrvaultError
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 MAX_LOGS_BYTES = 64 << 10
 
 

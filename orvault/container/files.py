@@ -13,8 +13,6 @@ from typing import BinaryIO
 
 from orvault.errors import ErrorKind, OrvaultError
 
-PRIVATE = 0o600
-
 
 def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     """Write `data` durably with mode 0600. Without `replace`, an existing file is left as it is.

@@ -20,7 +20,6 @@ from orvault.errors import ErrorKind, OrvaultError
 
 MAX_SCANS = 50  # of one draft
 MAX_TRACKS = 5_000  # listed of one camera; what is beyond stays masked
-MAX_SCANNED_CAMERAS = 64
 
 
 class ScanState(StrEnum):

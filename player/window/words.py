@@ -77,7 +77,6 @@ NOT_FOR_YOU = Text(
     "이 키 파일로는 열 수 없습니다. 패키지가 다른 키의 소유자에게 발급되었습니다. 다른 키 파일을 고르십시오.",
     "This key file does not open it: the package was made for another key. Choose another one.",
 )
-CHECKING_SECRET = Text("확인하는 중…", "Checking…")
 # terms
 TERMS = Text("이용 조건", "Terms of use")
 TERMS_HINT = Text(
@@ -144,7 +143,6 @@ CANCEL = Text("취소", "Cancel")
 # language
 SWITCH = Text("English", "한국어")
 # sections of details and report
-PACKAGE = Text("패키지", "Package")
 VERDICT = Text("판정", "Verdict")
 ISSUER = Text("발급자", "Issuer")
 BASIS = Text("제공 근거", "Why it was handed out")
@@ -230,5 +228,3 @@ CAPTURE_NONE = Text(
 # help
 HELP_TITLE = Text("키보드", "Keyboard")
 HELP_FOOT = Text("F1 또는 Esc: 도움말 닫기", "F1 or Esc: close this help")
-# errors of the window's own
-ERROR = Text("실행하지 못했습니다", "That did not work")

@@ -71,8 +71,3 @@ def _start(site: Site, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [*command, "--config", str(site.config)], cwd=PROJECT, stdout=log, stderr=subprocess.STDOUT
         )
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

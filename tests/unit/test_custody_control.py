@@ -32,7 +32,6 @@ NOW = 1_000 * US_PER_S
 POLICY = ControlPolicy()
 START, STOP = SignalKind.START, SignalKind.STOP
 GESTURE, PEDAL, PERSON = SignalSource.GESTURE, SignalSource.PEDAL, SignalSource.PERSON
-SECOND = ControlPolicy(stop_by_gesture=Confirmation.SECOND_SIGNAL, stop_by_pedal=Confirmation.SECOND_SIGNAL)
 
 
 def signal(
