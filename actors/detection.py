@@ -10,6 +10,7 @@ from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import SecondLook
+from orvault.vision.session import models_digest
 
 
 class DetectionActor:
@@ -19,6 +20,7 @@ class DetectionActor:
 
     def __init__(self, models: Path, provider: str, threads: int, objects: tuple[str, ...] = ()) -> None:
         profile = DetectorProfile(objects=objects)
+        self._models = models_digest(models)
         self._detector = EnsembleDetector(models, provider, profile=profile, threads=threads)
         self._open_eyes = partial(SecondLook, models, provider, threads=threads)
         self._eyes: SecondLook | None = None  # loaded when an export asks for them
@@ -26,6 +28,10 @@ class DetectionActor:
     def provider(self) -> str:
         """The onnxruntime provider it really runs on."""
         return self._detector.provider
+
+    def models(self) -> str:
+        """A digest of the models that were there when it started."""
+        return self._models
 
     def detect(self, fragment: bytes) -> list[FrameDetections]:
         """Per frame of a clear fragment its detections, or None where detection failed."""

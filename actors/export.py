@@ -141,7 +141,7 @@ class ExportActor:
                 first.bytes,
                 first.sha256,
                 further,
-                second_look,
+                second_look=second_look,
             )
             if job.for_participants:
                 keep_result(_work_of(self._tools, job.request))

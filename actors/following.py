@@ -47,10 +47,15 @@ class Opened(Protocol):
     def __call__(self, first: int, end: int) -> Iterator[tuple[SegmentLike, bytes]]: ...
 
 
-def findings_work(packages: Path, request_id: str, masking: SiteMasking, mode: MaskMode) -> RenderWork:
-    """Where what was found for a request is kept. Other settings, or another program version, find anew."""
+def findings_work(
+    packages: Path, request_id: str, masking: SiteMasking, mode: MaskMode, models: str
+) -> RenderWork:
+    """Where what was found for a request is kept. Other settings, models (their digest) or program version find
+    anew.
+    """
     made_by: dict[str, object] = {
         "found-for": request_id,
+        "models": models,
         "looked": mode is not MaskMode.PICTURE,
         "objects": sorted(masking.objects),
         "version": __version__,

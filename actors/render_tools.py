@@ -64,6 +64,10 @@ class Detection(Protocol):
         """How many fragments they work on at once."""
         ...
 
+    def models(self) -> str:
+        """What tells their models from others: a digest of them. UNAVAILABLE: one of the actors is away."""
+        ...
+
     def detect(self, fragment: bytes) -> Answer:
         """Begin detecting in one clear fragment."""
         ...

@@ -40,7 +40,7 @@ PARTICIPANTS = "participants"  # whom their copy's watermark names, where it nam
 
 
 class Rendering:
-    """One request, from claim to package."""
+    """One request, from claim to package. UNAVAILABLE at once where a detection actor is away."""
 
     def __init__(self, job: RenderJob, custody: CustodyService, tools: RenderTools) -> None:
         redaction = job.request.wish.redaction
@@ -55,8 +55,9 @@ class Rendering:
         self._watermark, self._watermarks = marks_of_copies(redaction, job.watermark_image, names)
         self._looks: list[tuple[str, CameraRendering]] = []
         request_id = job.request.request_id
-        self._work = RenderWork(work_folder(tools.packages, request_id), self._made_by())
-        self._found_work = findings_work(tools.packages, request_id, tools.masking, self._mode)
+        models = tools.detection.models()
+        self._work = RenderWork(work_folder(tools.packages, request_id), self._made_by(models))
+        self._found_work = findings_work(tools.packages, request_id, tools.masking, self._mode, models)
         self._done = 0
         self._total = sum(steps_of(track, len(names)) for track in job.tracks)
 
@@ -134,14 +135,15 @@ class Rendering:
         request_id, epoch = self._job.request.request_id, self._job.epoch
         return self._custody.seal_package(request_id, epoch, copy.package_id, content, signer)
 
-    def _made_by(self) -> dict[str, object]:
-        """Everything but the footage that decides what the finished pieces hold."""
+    def _made_by(self, models: str) -> dict[str, object]:
+        """Everything but the footage that decides what the finished pieces hold; `models` is those' digest."""
         request = self._job.request
         return {
             "copies": [copy.package_id for copy in self._copies],
             "for_participants": self._job.for_participants,
             "encoder": [self._tools.preset, self._tools.crf],
             "mask": masking_in_words(self._mode, self._style, self._tools.masking),
+            "models": models,
             "period": [request.wish.from_us, request.wish.to_us],
             "request": request.request_id,
             "version": __version__,

@@ -77,7 +77,13 @@ class Scanner:
             footage.keys,
             footage.opened,
             self._tools.detection,
-            findings_work(self._tools.packages, job.request.request_id, masking, mode),
+            findings_work(
+                self._tools.packages,
+                job.request.request_id,
+                masking,
+                mode,
+                self._tools.detection.models(),
+            ),
             work.step,
             mode,
         )

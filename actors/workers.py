@@ -63,6 +63,11 @@ class DetectionHandle:
         """How many fragments they work on at once."""
         return self._count
 
+    def models(self) -> str:
+        """A digest of the models that they started with; of each, where they differ. UNAVAILABLE: one is away."""
+        names = [detection_name(index) for index in range(self._count)]
+        return ",".join(sorted({str(call(name, "models", timeout_s=DETECT_S)) for name in names}))
+
     def detect(self, fragment: bytes) -> Answer:
         """Begin detecting in one clear fragment, on the next actor."""
         name = detection_name(self._turn % self._count)

@@ -99,6 +99,10 @@ class Workers:
         """How many processes there are."""
         return self.count
 
+    def models(self) -> str:
+        """Nothing is taken from an earlier run's work."""
+        return ""
+
     def detect(self, fragment: bytes) -> Future[list[FrameDetections]]:
         """As a detection actor."""
         return self.pool.submit(_detect, fragment)

@@ -64,6 +64,10 @@ class Told:
         """How many segments are under way."""
         return 2
 
+    def models(self) -> str:
+        """It has none."""
+        return ""
+
     def detect(self, fragment: bytes) -> Told:
         """As a detection actor."""
         return Told(self.known, self.known[zlib.crc32(fragment)])

@@ -22,6 +22,7 @@ from orvault.custody.request import ExportRequest, Wish
 from orvault.custody.scope import SITE
 from orvault.custody.scope import Scope as AccountScope
 from orvault.custody.second_factor import FactorKey
+from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.custody.steps import RequestState
 from orvault.custody.terms import Masking, Redaction, Style
@@ -42,6 +43,7 @@ from tests.fake_parts import (
 )
 
 PASSWORD = "Correct-horse-battery-7"
+NOTHING_LEFT = SecondLook(1, 0, (), Trial.SEEN)  # what a rendering without a fault says of its pictures
 
 
 @dataclass
@@ -122,7 +124,9 @@ class World:
         request = self.approved(case)
         job = self.claimed()
         assert job.request.request_id == request.request_id
-        self.custody.finish_render(request.request_id, job.epoch, path, size, "f" * 64)
+        self.custody.finish_render(
+            request.request_id, job.epoch, path, size, "f" * 64, second_look=NOTHING_LEFT
+        )
         return self.custody.export(self.manager, request.request_id)
 
     def claimed(self, worker: str = "export") -> RenderJob:

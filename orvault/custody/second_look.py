@@ -42,8 +42,10 @@ class SecondLook:
 
     @property
     def waits(self) -> bool:
-        """Whether a reviewer has to decide: anything is left, or the looker did not see what it should have."""
-        return self.left > 0 or self.trial is Trial.MISSED
+        """Whether a reviewer has to decide: nothing was looked at, anything is left, or the looker did not see what
+        it should have.
+        """
+        return self.pictures == 0 or self.left > 0 or self.trial is Trial.MISSED
 
     def summary(self) -> str:
         """In words, for history and for people."""

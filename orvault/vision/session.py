@@ -133,6 +133,14 @@ def verified_model(path: Path) -> bytes:
     return content
 
 
+def models_digest(folder: Path) -> str:
+    """One SHA-256 (hexadecimal) of what SHA256SUMS of a folder says of its models, whatever the order of its lines.
+
+    No model is loaded but with these sums. BAD_MODEL: the list cannot be read.
+    """
+    return hashlib.sha256(repr(sorted(_sums(folder).items())).encode()).hexdigest()
+
+
 def _bad_model(path: Path, message: str) -> OrvaultError:
     return OrvaultError(
         ErrorKind.BAD_MODEL,

@@ -9,7 +9,7 @@ from orvault.container.keys import PrivateKey, generate_private_key
 from orvault.custody.activation import ActivationMode, ActivationPolicy, ActivationWish
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.request import ExportRequest
-from tests.fakes import World
+from tests.fakes import NOTHING_LEFT, World
 
 OFFERED = ActivationPolicy(ActivationMode.OFFERED)
 
@@ -58,5 +58,7 @@ def handed_out(world: World, plays: int | None = None, number: str = "2026-1", *
     half, share = split_key()
     kept = share, proof_key(half, package_id)
     world.custody.keep_share(request.request_id, job.epoch, package_id, *kept)
-    world.custody.finish_render(request.request_id, job.epoch, f"{number}.orvpkg", 1000, "f" * 64)
+    world.custody.finish_render(
+        request.request_id, job.epoch, f"{number}.orvpkg", 1000, "f" * 64, second_look=NOTHING_LEFT
+    )
     return Held(world, world.custody.export(world.manager, request.request_id), half, share)

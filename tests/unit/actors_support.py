@@ -363,6 +363,11 @@ class FakeDetection:
     def width(self) -> int:
         return 2
 
+    known: str = "the models of the first day"
+
+    def models(self) -> str:
+        return self.known
+
     looked: list[LookOrder] = field(default_factory=list)
     left: tuple[Left, ...] = ()
     trial: Trial = Trial.SEEN

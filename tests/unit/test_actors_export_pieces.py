@@ -185,6 +185,21 @@ def test_a_piece_opens_for_its_own_request_name_and_keys_only(tmp_path: Path) ->
     assert not (tmp_path / "w").exists()
 
 
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_what_other_models_made_is_not_gone_on_with(
+    site: Site, monkeypatch: pytest.MonkeyPatch, exchanged: bool
+) -> None:
+    site.approved(site.record(count=SEGMENTS))
+    killed_at(site, monkeypatch, SEGMENTS)
+    finished = SEGMENTS - 2
+    asked, outputs = site.detection.asked, site.detection.outputs
+    if exchanged:
+        site.detection.known = "other models"
+    site.worker().work_off()
+    anew = site.detection.asked - asked, site.detection.outputs - outputs
+    assert anew == ((SEGMENTS, SEGMENTS) if exchanged else (0, SEGMENTS - finished))
+
+
 def test_workers_that_get_further_are_not_counted_as_tries(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

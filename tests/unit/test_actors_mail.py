@@ -22,7 +22,7 @@ from actors.notices import MailCourier, NoticeActor
 from orvault.custody.mails import Audience, Mail
 from orvault.custody.terms import DAY_US
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, consents_of, make_world, sqlite_url
 from tests.unit.actors_support import CalmClock, eventually
 
 OFFICER, MANAGER = "officer@hospital.test", "records@hospital.test"
@@ -115,7 +115,9 @@ def test_mails_outlive_their_server_in_order_and_name_nobody(
         eventually(lambda: len(_mails(box)) == 2, "submitted and satisfied are told")
     world.custody.approve_export(world.officer, request.request_id)
     job = world.claimed()
-    world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64)
+    world.custody.finish_render(
+        request.request_id, job.epoch, "p.orvault", 10, "f" * 64, second_look=NOTHING_LEFT
+    )
     world.custody.revoke_export(world.officer, request.request_id, "Lifted.")
     eventually(lambda: actor.statuses()[0].detail, "that the server is away is told")
     with _server(box, port):

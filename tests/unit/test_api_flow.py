@@ -10,7 +10,7 @@ import pytest
 from orvault.clock import US_PER_S, utc_iso
 from orvault.custody.account import Role
 from tests.fake_parts import make_segment
-from tests.fakes import PASSWORD
+from tests.fakes import NOTHING_LEFT, PASSWORD
 from tests.unit.api_support import MEDIA, Api, export_body, is_problem, make_api
 
 MANAGER, OFFICER, CLINICIAN = Role.RECORDS_MANAGER, Role.PRIVACY_OFFICER, Role.CLINICAL_STAFF
@@ -71,7 +71,9 @@ def test_from_plan_to_download_link(api: Api) -> None:
     api.world.custody.render_progress(submitted["id"], job.epoch, "masking", 40, 150)
     assert api.get(where, MANAGER).json()["progress"] == {"stage": "masking", "done": 40, "total": 150}
     assert is_problem(api.post(f"{where}/download-link", MANAGER), 409, "conflict")
-    api.world.custody.finish_render(submitted["id"], job.epoch, "a.orvpkg", 1234, "a" * 64)
+    api.world.custody.finish_render(
+        submitted["id"], job.epoch, "a.orvpkg", 1234, "a" * 64, second_look=NOTHING_LEFT
+    )
 
     link = api.post(f"{where}/download-link", MANAGER).json()
     assert link["url"].startswith(f"{MEDIA}/media/{api.get(where, MANAGER).json()['package']['id']}?token=")

@@ -19,7 +19,7 @@ from api.security import LinkSigner
 from orvault.clock import US_PER_S
 from orvault.custody.request import ExportRequest
 from orvault.custody.steps import RequestState
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, make_world, sqlite_url
 from tests.unit.api_support import call, is_problem
 
 CONTENT = os.urandom(300_000)
@@ -57,7 +57,9 @@ def _prepare(folder: Path) -> tuple[World, LinkSigner, Path, ExportRequest]:
     request = world.approved(world.recorded_case())
     job = world.claimed()
     digest = hashlib.sha256(CONTENT).hexdigest()
-    world.custody.finish_render(request.request_id, job.epoch, "2027/p.orvault", len(CONTENT), digest)
+    world.custody.finish_render(
+        request.request_id, job.epoch, "2027/p.orvault", len(CONTENT), digest, second_look=NOTHING_LEFT
+    )
     return world, LinkSigner(b"l" * 32, world.clock), packages, request
 
 

@@ -19,7 +19,7 @@ from orvault.custody.account import Role
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.retention import plan_digest
 from orvault.custody.scope import SITE
-from tests.fakes import PASSWORD, consents_of
+from tests.fakes import NOTHING_LEFT, PASSWORD, consents_of
 from tests.unit.api_support import Api, export_body, is_problem, make_api, viewing_body
 from tests.unit.watermark_images import PNG
 
@@ -227,7 +227,7 @@ def test_those_who_see_a_request_may_yet_not_fetch_it(busy: tuple[Api, str]) -> 
     api, theirs = busy
     api.world.custody.approve_export(api.world.officer, theirs)
     job = api.world.claimed()
-    api.world.custody.finish_render(theirs, job.epoch, "a.orvpkg", 1, "a" * 64)
+    api.world.custody.finish_render(theirs, job.epoch, "a.orvpkg", 1, "a" * 64, second_look=NOTHING_LEFT)
     for role in (Role.PRIVACY_OFFICER, Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR, Role.CLINICAL_STAFF):
         assert is_problem(api.post(f"exports/{theirs}/download-link", role), 403, "forbidden")
     assert api.post(f"exports/{theirs}/download-link", Role.RECORDS_MANAGER).status_code == 200
@@ -240,7 +240,9 @@ def test_staff_who_answer_see_their_answer_and_nothing_else_of_the_request(tmp_p
     request = api.world.custody.submit_export(api.world.manager, wish)
     api.world.custody.approve_export(api.world.officer, request.request_id)
     job = api.world.claimed()
-    api.world.custody.finish_render(request.request_id, job.epoch, "a.orvpkg", 1, "a" * 64)
+    api.world.custody.finish_render(
+        request.request_id, job.epoch, "a.orvpkg", 1, "a" * 64, second_look=NOTHING_LEFT
+    )
     lee = api.world.custody.create_account(None, "lee", "Lee", Role.CLINICAL_STAFF, PASSWORD, (SITE,))
     body = {"participant": "Lee", "agrees": True}
     said = api.call_as("POST", f"exports/{request.request_id}/answers", lee, json=body)

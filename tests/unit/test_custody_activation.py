@@ -24,7 +24,7 @@ from orvault.custody.desks import activating
 from orvault.custody.destruction import Destruction, Step
 from orvault.custody.gate import Gate
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, PASSWORD, World, consents_of, make_world, sqlite_url
 from tests.unit.activation_support import Held, allow, handed_out
 
 HOUR_US = 3600 * US_PER_S
@@ -308,10 +308,10 @@ def test_no_copy_is_handed_out_whose_share_was_not_kept(world: World) -> None:
     job = world.claimed()
     made = request.request_id, job.epoch, "2026-1.orvault", 1000, "f" * 64
     with pytest.raises(OrvaultError) as caught:
-        world.custody.finish_render(*made)
+        world.custody.finish_render(*made, second_look=NOTHING_LEFT)
     assert caught.value.kind is ErrorKind.BAD_REQUEST and caught.value.where == "activation"
     world.custody.keep_share(request.request_id, job.epoch, str(job.request.package_id), b"s" * 32, b"p" * 32)
-    world.custody.finish_render(*made)
+    world.custody.finish_render(*made, second_look=NOTHING_LEFT)
 
 
 @pytest.mark.parametrize(

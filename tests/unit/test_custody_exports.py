@@ -11,7 +11,7 @@ from orvault.custody.account import Account, Role
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.request import RequestState
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, make_world, sqlite_url
 
 
 @pytest.fixture
@@ -94,12 +94,14 @@ def test_restarted_worker_gets_its_job_back_and_the_old_one_is_fenced(world: Wor
     request_id = request.request_id
     for call in (
         lambda: world.custody.render_progress(request_id, old.epoch, "masking", 1, 2),
-        lambda: world.custody.finish_render(request_id, old.epoch, "old.orvpkg", 1, "0" * 64),
+        lambda: world.custody.finish_render(
+            request_id, old.epoch, "old.orvpkg", 1, "0" * 64, second_look=NOTHING_LEFT
+        ),
         lambda: world.custody.fail_render(request_id, old.epoch, "no"),
     ):
         with _raises(ErrorKind.CONFLICT):
             call()
-    world.custody.finish_render(request_id, new.epoch, "new.orvpkg", 1, "1" * 64)
+    world.custody.finish_render(request_id, new.epoch, "new.orvpkg", 1, "1" * 64, second_look=NOTHING_LEFT)
     package = world.custody.export(world.manager, request_id).package
     assert package is not None and package.path == "new.orvpkg"
 
@@ -130,7 +132,9 @@ def test_package_path_outside_the_folder_is_refused(world: World, path: str) -> 
     request = world.approved(world.recorded_case())
     job = world.claimed()
     with _raises(ErrorKind.BAD_REQUEST):
-        world.custody.finish_render(request.request_id, job.epoch, path, 1, "0" * 64)
+        world.custody.finish_render(
+            request.request_id, job.epoch, path, 1, "0" * 64, second_look=NOTHING_LEFT
+        )
 
 
 def test_keys_are_opened_only_for_what_the_request_covers(world: World) -> None:
@@ -185,7 +189,7 @@ def test_validity_ends_what_is_waiting_running_or_ready(world: World) -> None:
     for request in (ready, running, waiting):
         assert _state(world, request.request_id) is RequestState.EXPIRED
     with _raises(ErrorKind.CONFLICT):
-        world.custody.finish_render(running.request_id, job.epoch, "p", 1, "0" * 64)
+        world.custody.finish_render(running.request_id, job.epoch, "p", 1, "0" * 64, second_look=NOTHING_LEFT)
     with _raises(ErrorKind.CONFLICT):
         world.custody.approve_export(world.officer, waiting.request_id)
     assert world.acts().count("export-expired") == 3 and world.custody.expire_due() == 0

@@ -33,7 +33,7 @@ from orvault.ledger.engine import open_ledger
 from orvault.recording.destroying import DestroyedCases, Erased
 from orvault.recording.store import SegmentStore
 from tests.fake_parts import FakeRecorders, FakeRenderers
-from tests.fakes import cheap_passwords, sqlite_url
+from tests.fakes import NOTHING_LEFT, cheap_passwords, sqlite_url
 from tests.unit.actors_support import PASSPHRASE, START_US, Site, away, make_site
 from tests.unit.container_support import hospital
 from tests.unit.fsck_support import Recorded, named
@@ -192,7 +192,9 @@ def test_disk_packages_and_rows_hold_nothing_of_it_afterwards(dead: Dead) -> Non
     for name in (f"{package}-1.orvault", f"{package}-7.orvault"):
         (site.packages / name).write_bytes(b"sealed")
     (site.packages / f"{request.request_id}.work").mkdir()
-    site.world.custody.finish_render(request.request_id, job.epoch, f"{package}-1.orvault", 6, "f" * 64)
+    site.world.custody.finish_render(
+        request.request_id, job.epoch, f"{package}-1.orvault", 6, "f" * 64, second_look=NOTHING_LEFT
+    )
     other = site.record("2026-2")
     (site.packages / "another-1.orvault").write_bytes(b"sealed")
     site.world.clock.us += 400 * DAY_US

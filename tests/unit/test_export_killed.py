@@ -46,6 +46,9 @@ class Asked:
     def width(self) -> int:
         return 1
 
+    def models(self) -> str:
+        return ""
+
     def detect(self, _fragment: bytes) -> SimpleNamespace:
         self.detected += 1
         at = 8.0 * self.detected

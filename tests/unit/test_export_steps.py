@@ -9,6 +9,7 @@ import pytest
 
 from orvault.custody.account import Account, Role
 from orvault.custody.consents import Consent, Scope, Subject
+from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.export_policy import ExportPolicy, RolePolicy
 from orvault.custody.request import ExportRequest, PackageFile
 from orvault.custody.scope import SITE
@@ -16,7 +17,7 @@ from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.steps import ENDED, PENDING, STEPS, RequestState
 from orvault.custody.terms import DAY_US, Masking, Redaction, Style
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, consented, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, consented, consents_of, make_world, sqlite_url
 
 PAPER = "cd" * 32
 
@@ -36,7 +37,7 @@ def _submitted(world: World, *staff: str) -> ExportRequest:
     return world.custody.submit_export(world.manager, wish)
 
 
-def _made(world: World, request: ExportRequest, look: SecondLook | None = None) -> ExportRequest:
+def _made(world: World, request: ExportRequest, look: SecondLook = NOTHING_LEFT) -> ExportRequest:
     """Rendered, whatever it waits for then."""
     job = world.claimed()
     path = f"{job.request.package_id}-{job.epoch}.orvault"
@@ -70,7 +71,9 @@ def test_a_withdrawn_consent_stops_a_rendering_and_a_later_one_goes_on_with_the_
     job = world.claimed()
     world.custody.withdraw_consent(world.manager, request.request_id, 2, "He thought it over.")
     with _raises(ErrorKind.CONFLICT):
-        world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64)
+        world.custody.finish_render(
+            request.request_id, job.epoch, "p.orvault", 10, "f" * 64, second_look=NOTHING_LEFT
+        )
     with _raises(ErrorKind.GRANT_MISSING):
         world.custody.log_key_opening(request.request_id, ["any"])
     assert world.custody.claim_render() is None
@@ -134,7 +137,9 @@ def _ready_for_two(world: World) -> ExportRequest:
     world.custody.approve_export(world.officer, request.request_id)
     job = world.claimed()
     further = [replace(_file(job.request), package_id=job.request.further_ids[0], path="q.orvault")]
-    world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64, further)
+    world.custody.finish_render(
+        request.request_id, job.epoch, "p.orvault", 10, "f" * 64, further, second_look=NOTHING_LEFT
+    )
     return request
 
 
@@ -256,6 +261,28 @@ def test_who_asked_withdraws_before_the_approval_and_nobody_else_does(world: Wor
 def _staff(world: World, name: str) -> Account:
     password = "Long-enough-pw-1"
     return world.custody.create_account(None, name.lower(), name, Role.CLINICAL_STAFF, password, (SITE,))
+
+
+@pytest.mark.parametrize(
+    ("look", "waits"),
+    [
+        (NOTHING_LEFT, False),
+        (SecondLook(9, 0, (), Trial.NOBODY), False),
+        (SecondLook(9, 0, (), Trial.MISSED), True),
+        (SecondLook(0, 0, (), Trial.NOBODY), True),  # nobody looked
+    ],
+)
+def test_only_what_was_looked_at_leaves_without_a_reviewer(
+    world: World, look: SecondLook, waits: bool
+) -> None:
+    request = _submitted(world, "Lee", "Park")
+    world.custody.approve_export(world.officer, request.request_id)
+    made = _made(world, request, look)
+    assert (made.state is RequestState.REVIEW) is waits is not second_look_done(made)
+    assert made.second_look == look and not second_look_done(replace(made, second_look=None))
+    if waits:
+        assert world.custody.release_export(world.officer, request.request_id, "Nobody is on it.").reviewed_by
+        assert _now(world, request).state is RequestState.READY
 
 
 def test_participants_look_at_the_result_before_it_leaves(world: World) -> None:

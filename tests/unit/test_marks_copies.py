@@ -23,6 +23,7 @@ from orvault.custody.watermark import Position
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
 from orvault.marks.leak import residue_of
 from orvault.marks.tracing import Candidate, trace
+from tests.fakes import NOTHING_LEFT
 from tests.unit.actors_support import PASSPHRASE, Site, make_site
 from tests.unit.container_support import hospital
 from tests.unit.test_keys_cli import CONFIG
@@ -163,7 +164,9 @@ def test_packages_and_recipients_must_match(site: Site) -> None:
     job = site.world.custody.claim_render("another")
     assert job is not None
     with pytest.raises(OrvaultError) as caught:
-        site.world.custody.finish_render(submitted.request_id, job.epoch, "a.orvault", 1, "a" * 64)
+        site.world.custody.finish_render(
+            submitted.request_id, job.epoch, "a.orvault", 1, "a" * 64, second_look=NOTHING_LEFT
+        )
     assert caught.value.kind is ErrorKind.BAD_REQUEST
     site.world.custody.fail_render(submitted.request_id, job.epoch, "test")
 

@@ -26,6 +26,7 @@ from player import activation
 from player.__main__ import app
 from player.activation import Activator, HospitalLease
 from player.session import Session
+from tests.fakes import NOTHING_LEFT
 from tests.unit.activation_server import Answer, Served, make_authority, proxy, served
 from tests.unit.activation_support import allow
 from tests.unit.api_support import Api, make_api
@@ -114,7 +115,9 @@ def _with_package(vault: Vault, plays: int | None = 2, number: str = "2026-1") -
         with builder.media_sink("or1") as sink:
             sink.write(CLIP.read_bytes())
         made = builder.finish(vault.package, [media_info("or1", CLIP)], [password_person()])
-    world.custody.finish_render(request.request_id, job.epoch, "p.orvault", made.bytes, made.sha256)
+    world.custody.finish_render(
+        request.request_id, job.epoch, "p.orvault", made.bytes, made.sha256, second_look=NOTHING_LEFT
+    )
     vault.request = job.request
     return vault
 

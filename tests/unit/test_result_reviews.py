@@ -22,7 +22,7 @@ from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.papers.export_report import export_report, words_of
 from orvault.papers.requests import request_register
-from tests.fakes import PASSWORD, World, consented, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, PASSWORD, World, consented, consents_of, make_world, sqlite_url
 
 PAPER = "cd" * 32
 FOUND = SecondLook(9, 2, (), Trial.SEEN)
@@ -42,7 +42,7 @@ def _submitted(world: World) -> ExportRequest:
     return world.custody.submit_export(world.manager, wish)
 
 
-def _made(world: World, request: ExportRequest, look: SecondLook | None = None) -> ExportRequest:
+def _made(world: World, request: ExportRequest, look: SecondLook = NOTHING_LEFT) -> ExportRequest:
     """Approved and rendered."""
     world.custody.approve_export(world.officer, request.request_id)
     job = world.claimed()
@@ -51,7 +51,7 @@ def _made(world: World, request: ExportRequest, look: SecondLook | None = None) 
     return world.custody.export(world.officer, request.request_id)
 
 
-def _asked(world: World, *names: str, look: SecondLook | None = None) -> ExportRequest:
+def _asked(world: World, *names: str, look: SecondLook = NOTHING_LEFT) -> ExportRequest:
     """A request in review, about whose result these were asked."""
     request = _submitted(world)
     for name in names:
@@ -315,7 +315,9 @@ def test_an_officer_waives_nothing_of_their_own_request(world: World) -> None:
     world.custody.approve_export(second, request.request_id)
     job = world.claimed()
     assert job.for_participants
-    world.custody.finish_render(request.request_id, job.epoch, "p.orvault", 10, "f" * 64)
+    world.custody.finish_render(
+        request.request_id, job.epoch, "p.orvault", 10, "f" * 64, second_look=NOTHING_LEFT
+    )
     with _raises(ErrorKind.SELF_APPROVAL):
         world.custody.waive_answer(world.officer, request.request_id, "Lee", "On leave.")
     assert world.custody.waive_answer(second, request.request_id, "Lee", "On leave.").state is (

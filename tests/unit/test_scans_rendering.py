@@ -57,6 +57,9 @@ class RealDetection:
     def width(self) -> int:
         return 1
 
+    def models(self) -> str:
+        return ""
+
     def detect(self, fragment: bytes) -> _Now[list[FrameDetections]]:
         self.detected += 1
         return _Now(lambda: detect_fragment(fragment, _detector()))

@@ -60,6 +60,9 @@ class Lookers:
     def width(self) -> int:
         return 1
 
+    def models(self) -> str:
+        return ""
+
     def detect(self, fragment: bytes) -> Answer:
         raise AssertionError("this is the second look")
 

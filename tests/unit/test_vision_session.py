@@ -10,7 +10,7 @@ import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.detector import EnsembleDetector, open_session
-from orvault.vision.session import CPU, CUDA
+from orvault.vision.session import CPU, CUDA, models_digest
 from tests.unit.vision_media import MODELS
 
 YUNET = "yunet_2023mar_dyn.onnx"
@@ -52,6 +52,19 @@ def test_a_tampered_model_is_never_loaded(models: Path) -> None:
     with pytest.raises(OrvaultError) as caught:
         EnsembleDetector(models, "cpu")
     assert (caught.value.kind, caught.value.where) == (ErrorKind.BAD_MODEL, YUNET)
+
+
+def test_other_models_have_another_digest_and_the_order_of_their_list_does_not_count(models: Path) -> None:
+    sums, before = models / "SHA256SUMS", models_digest(models)
+    lines = sums.read_text().splitlines(keepends=True)
+    sums.write_text("".join(reversed(lines)))
+    assert models_digest(models) == before
+    sums.write_text("".join(lines).replace(lines[0][:4], "0000" if lines[0][:4] != "0000" else "1111", 1))
+    assert models_digest(models) != before
+    sums.unlink()
+    with pytest.raises(OrvaultError) as caught:
+        models_digest(models)
+    assert caught.value.kind is ErrorKind.BAD_MODEL
 
 
 def test_a_model_that_is_missing_unlisted_or_no_model_is_refused(models: Path) -> None:

@@ -25,7 +25,7 @@ from orvault.ledger.tables_exports import requests, watermark_images
 from orvault.vision import watermark as painted
 from orvault.vision.watermark import Anchor, ImageWatermark, TextWatermark
 from orvault.vision.watermark_image import clean_png
-from tests.fakes import World, cheap_passwords, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, cheap_passwords, make_world, sqlite_url
 from tests.unit.api_support import Api, export_body, is_problem, make_api
 from tests.unit.watermark_images import PNG, logo
 
@@ -215,7 +215,9 @@ def test_an_image_that_an_open_request_names_is_kept(world: World) -> None:
     with pytest.raises(OrvaultError, match=second.request_id):
         world.custody.remove_watermark_image(world.manager, digest)
     job = world.claimed()
-    world.custody.finish_render(job.request.request_id, job.epoch, "p.orvpkg", 1000, "f" * 64)
+    world.custody.finish_render(
+        job.request.request_id, job.epoch, "p.orvpkg", 1000, "f" * 64, second_look=NOTHING_LEFT
+    )
     text_alone = WishChange(watermark=asked(world))
     world.custody.change_draft(world.manager, draft.request_id, text_alone)
     world.custody.remove_watermark_image(world.manager, digest)

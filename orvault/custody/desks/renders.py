@@ -96,58 +96,58 @@ class RenderDesk(ExportDesk):
         size: int,
         sha256: str,
         further: Sequence[PackageFile] = (),
-        second_look: SecondLook | None = None,
+        *,
+        second_look: SecondLook,
     ) -> None:
         """The first recipient's package lies below the packages folder at `package_path`, the others' as `further`.
 
         They are ready, unless the second look says that somebody has to look first: then they wait for a reviewer.
-        Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a path or digest that is none, when
-        it is not one package per recipient, or when one that is to be activated has no share here.
+        There is no package without one. Errors: CONFLICT when the job is somebody else's by now, BAD_REQUEST for a
+        path or digest that is none, when it is not one package per recipient, or when one that is to be activated has
+        no share here.
         """
         path = _checked_path(package_path, size, sha256)
         for each in further:
             _checked_path(each.path, each.bytes, each.sha256)
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
-            looked = replace(request, second_look=second_look, reviewed_by=None)
-            outstanding = self._unasked(uow, looked)
-            waits = not second_look_done(looked) or bool(outstanding)
-            to = RequestState.REVIEW if waits else RequestState.READY
-            check_step(request, to)
+            _check_copies(uow, request, further)
             assert request.package_id is not None, "given at the approval"
-            if tuple(each.package_id for each in further) != request.further_ids:
-                message = "These are not the packages of this request's recipients."
-                raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="further")
-            _check_shares(uow, request)
-            now = self._clock.now_us()
             package = PackageFile(request.package_id, path.as_posix(), size, sha256)
-            progress = replace(request.progress, stage=to.value, done=request.progress.total)
-            made = replace(
+            looked = replace(
                 request,
-                state=to,
                 package=package,
                 further=tuple(further),
-                progress=progress,
-                ended_us=None if waits else now,
                 second_look=second_look,
-                asked=with_all(request.asked, self._to_answer(uow, request), now),
-                answers_due_us=self._exports.due_us(now) if outstanding else None,
+                reviewed_by=None,
+                reviewed_us=None,
             )
-            uow.requests.put_state(made)
-            uow.requests.put_copies(made)
-            uow.requests.put_asked(made)
-            detail: dict[str, object] = {"package": package.package_id, "bytes": size, "sha256": sha256}
-            detail["epoch"] = epoch
-            if further:
-                detail["further"] = {each.package_id: each.sha256 for each in further}
-            if second_look is not None:
-                detail["second_look"] = second_look.summary()
-            act = Act.RENDER_HELD if waits else Act.RENDER_FINISHED
-            uow.history.append(now, actor_of(request), act, f"export:{request_id}", detail)
-            if outstanding:
-                asked = {"participants": list(outstanding), "due_us": made.answers_due_us}
-                uow.history.append(now, SYSTEM, Act.ANSWERS_AWAITED, f"export:{request_id}", asked)
+            self._put_made(uow, looked, epoch)
             uow.commit()
+
+    def _put_made(self, uow: UnitOfWork, looked: ExportRequest, epoch: int) -> None:
+        """Write a request whose packages are there: what it is from now on, and what history says of it."""
+        now = self._clock.now_us()
+        outstanding = self._unasked(uow, looked)
+        waits = not second_look_done(looked) or bool(outstanding)
+        to = RequestState.REVIEW if waits else RequestState.READY
+        check_step(looked, to)
+        made = replace(
+            looked,
+            state=to,
+            progress=replace(looked.progress, stage=to.value, done=looked.progress.total),
+            ended_us=None if waits else now,
+            asked=with_all(looked.asked, self._to_answer(uow, looked), now),
+            answers_due_us=self._exports.due_us(now) if outstanding else None,
+        )
+        uow.requests.put_state(made)
+        uow.requests.put_copies(made)
+        uow.requests.put_asked(made)
+        act, subject = Act.RENDER_HELD if waits else Act.RENDER_FINISHED, f"export:{made.request_id}"
+        uow.history.append(now, actor_of(looked), act, subject, _told_of(made) | {"epoch": epoch})
+        if outstanding:
+            asked = {"participants": list(outstanding), "due_us": made.answers_due_us}
+            uow.history.append(now, SYSTEM, Act.ANSWERS_AWAITED, subject, asked)
 
     def fail_render(self, request_id: str, epoch: int, reason: str) -> None:
         """End a job that cannot be done; `reason` is shown to the requester. CONFLICT as for progress."""
@@ -265,6 +265,29 @@ def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
         message = "The package's size or SHA-256 is not usable."
         raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
     return path
+
+
+def _told_of(made: ExportRequest) -> dict[str, object]:
+    """What history says of packages that were made."""
+    package, look = made.package, made.second_look
+    assert package is not None and look is not None, "put in before"
+    detail: dict[str, object] = {
+        "package": package.package_id,
+        "bytes": package.bytes,
+        "sha256": package.sha256,
+        "second_look": look.summary(),
+    }
+    if made.further:
+        detail["further"] = {each.package_id: each.sha256 for each in made.further}
+    return detail
+
+
+def _check_copies(uow: UnitOfWork, request: ExportRequest, further: Sequence[PackageFile]) -> None:
+    """BAD_REQUEST unless there is one package for each recipient, and each can be opened."""
+    if tuple(each.package_id for each in further) != request.further_ids:
+        message = "These are not the packages of this request's recipients."
+        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="further")
+    _check_shares(uow, request)
 
 
 def _check_shares(uow: UnitOfWork, request: ExportRequest) -> None:

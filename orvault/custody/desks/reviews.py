@@ -176,8 +176,9 @@ class ReviewDesk(SubmitDesk):
 
 
 def second_look_done(request: ExportRequest) -> bool:
-    """Whether no reviewer has to decide about what a second look found."""
-    return request.second_look is None or not request.second_look.waits or request.reviewed_by is not None
+    """Whether no reviewer has to decide about what a second look found; where none was had, one has to."""
+    looked = request.second_look
+    return (looked is not None and not looked.waits) or request.reviewed_by is not None
 
 
 def looks_at(uow: UnitOfWork, request: ExportRequest) -> Iterator[dict[str, object]]:
