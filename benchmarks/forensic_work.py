@@ -1,4 +1,4 @@
-"""The marked copies of benchmarks.forensic, and what was measured on them, kept so that an ended run goes on."""
+"""The marked copies of benchmarks.forensic, what was read of them and measured, kept so that an ended run goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from benchmarks import report
 from benchmarks.forensic_scenes import FPS, HEIGHT, WIDTH, scenes
 from orvault.marks.keys import mark_key
 from orvault.marks.painter import MarkPainter
+from orvault.marks.residue import Plane
 from orvault.video.codec import Frame, Luma
 from orvault.video.encoding import Mp4Encoder
 
@@ -58,17 +59,26 @@ class Leak:
     paint_ms: float
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a reader saw in a treated copy; the copy's bytes, and the processor seconds until there."""
+
+    plane: Plane = field(repr=False)
+    size: int
+    core_s: float
+
+
 class Work:
     """One line of JSON for each result, in the order in which they were had, and the copies that they are of.
 
-    What another version of the mark gave is left where it is, and counts for nothing.
+    What another version of the mark gave is left where it is, and counts for nothing. Copies and what was read of
+    them stay good when only the finding of names changes: nearly all that a row costs is its coder.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._made_by = _marks_digest()
-        self._folder = folder / self._made_by
+        self._folder = folder / _digest("chips", "keys", "painter", "residue", "leak")
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._file = self._folder / "results.jsonl"
+        self._file = self._folder / f"results-{_digest('finding', 'tracing')}.jsonl"
         lines = self._file.read_text(encoding="utf-8").splitlines() if self._file.exists() else []
         self._kept: list[Result] = [json.loads(line) for line in lines]
 
@@ -107,15 +117,28 @@ class Work:
                     _figures(path).write_text(json.dumps(told), encoding="utf-8")
         return [Leak(path.read_bytes(), *json.loads(_figures(path).read_text("utf-8"))) for path in paths]
 
+    def read(self, scene: str, seconds: int, treatment: str, how: Callable[[], tuple[Plane, int]]) -> Read:
+        """The plane of a treated copy; `how` makes it, and tells the copy's bytes, where it is not there yet."""
+        kept = self._folder / f"{scene}-{seconds}-{treatment.replace(' ', '-')}.npz"
+        if not kept.exists():
+            began = time.process_time()
+            plane, size = how()
+            part = kept.with_suffix(".part.npz")
+            np.savez(part, plane=plane, told=[size, time.process_time() - began])
+            part.replace(kept)
+        with np.load(kept) as found:
+            return Read(found["plane"], int(found["told"][0]), float(found["told"][1]))
+
 
 def _figures(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
-def _marks_digest() -> str:
-    """Stands for the program that marks and reads, and for what it is tried with."""
+def _digest(*modules: str) -> str:
+    """Stands for these parts of the program that marks and reads, and for what they are tried with."""
     told = hashlib.sha256()
-    for path in (*sorted(MARKS.glob("*.py")), *sorted(Path(__file__).parent.glob("forensic_*.py"))):
+    parts = [MARKS / f"{module}.py" for module in modules]
+    for path in (*parts, *sorted(Path(__file__).parent.glob("forensic_*.py"))):
         told.update(path.read_bytes())
     return told.hexdigest()[:12]
 

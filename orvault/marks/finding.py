@@ -33,6 +33,9 @@ class Window:
     mirrored: bool = False
 
 
+_WHOLE = (Window(), Window(mirrored=True))
+
+
 @dataclass(frozen=True)
 class Fit:
     """How well the template fits: `score` in standard deviations of an unmarked picture."""
@@ -68,20 +71,22 @@ def score(cells: Grid, signs: Grid) -> float:
     return float(np.sum(cells * signs)) / norm if norm > 0 else 0.0
 
 
-def find(plane: Plane, templates: Sequence[Template]) -> list[Fit]:
-    """For each template the best place that was found for it, refined."""
-    fits = [_best_whole(plane, template) for template in templates]
-    if all(fit.score < SURE for fit in fits):
-        fits = [
-            max(pair, key=lambda fit: fit.score)
-            for pair in zip(fits, _cropped(plane, templates), strict=True)
-        ]
-    return [_refined(plane, template, fit) for template, fit in zip(templates, fits, strict=True)]
+def find(plane: Plane, templates: Sequence[Template]) -> list[tuple[Fit, ...]]:
+    """For each template where its camera's cells may lie: one place, refined, where the template is sure of it.
 
-
-def _best_whole(plane: Plane, template: Template) -> Fit:
-    windows = (Window(), Window(mirrored=True))
-    return max((_fit(plane, template, window) for window in windows), key=lambda fit: fit.score)
+    A weak template is lost among a million crops, some of which fit better by chance, when the codes, three times as
+    many cells, could still be read. So most files, which were not cropped, are not left to it: the whole picture and
+    the whole picture mirrored are told then, and the best crop besides.
+    """
+    whole = [tuple(_fit(plane, template, window) for window in _WHOLE) for template in templates]
+    best = [max(fits, key=lambda fit: fit.score) for fits in whole]
+    if any(fit.score >= SURE for fit in best):
+        return [(_refined(plane, template, fit),) for template, fit in zip(templates, best, strict=True)]
+    crops = [
+        _refined(plane, template, fit)
+        for template, fit in zip(templates, _cropped(plane, templates), strict=True)
+    ]
+    return [(crop,) if crop.score >= SURE else (*fits, crop) for fits, crop in zip(whole, crops, strict=True)]
 
 
 def _fit(plane: Plane, template: Template, window: Window) -> Fit:

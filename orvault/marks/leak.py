@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,7 +16,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.marks.residue import Residue
@@ -34,16 +35,25 @@ _HEAD_BYTES = 377
 _MEDIA_ERRORS = (av.FFmpegError, ValueError, IndexError, OverflowError, ArithmeticError)
 
 
+@dataclass(frozen=True)
+class _Look:
+    luma: Luma = field(repr=False)
+    regular: bool = True
+    keyframe: bool = False
+
+
 def residue_of(path: Path, from_s: float = 0.0) -> Residue:
-    """Two pictures a second of the first two minutes after `from_s`, added up; a picture counts as a video of one.
+    """Two pictures a second of the first two minutes after `from_s`, and the keyframes between them, added up.
+
+    A picture counts as a video of one.
 
     Errors: NOT_FOUND, STORAGE, BAD_MEDIA (no readable video), UNSUPPORTED_CODEC.
     """
     residue = Residue()
     try:
         with path.open("rb") as file:
-            for luma in _looks(file, from_s, str(path)):
-                residue.add(luma)
+            for look in _looks(file, from_s, str(path)):
+                residue.add(look.luma, regular=look.regular, keyframe=look.keyframe)
     except OrvaultError:
         if residue.count == 0:  # else a leak that was cut off or damaged: what could be read of it is good
             raise
@@ -56,11 +66,11 @@ def residue_of(path: Path, from_s: float = 0.0) -> Residue:
     return residue
 
 
-def _looks(file: BinaryIO, from_s: float, where: str) -> Iterator[Luma]:
+def _looks(file: BinaryIO, from_s: float, where: str) -> Iterator[_Look]:
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if head.startswith(_PICTURES):
-        yield _still(file, where)
+        yield _Look(_still(file, where))
         return
     try:
         with av.open(file, mode="r", format=_format(head, where)) as container:
@@ -89,7 +99,7 @@ def _format(head: bytes, where: str) -> str:
     raise _unreadable(where, "it is none of MP4, Matroska, AVI, FLV, MPEG-TS, PNG, JPEG")
 
 
-def _video(container: InputContainer, from_s: float, where: str) -> Iterator[Luma]:
+def _video(container: InputContainer, from_s: float, where: str) -> Iterator[_Look]:
     if not container.streams.video:
         raise _unreadable(where, "it holds no video")
     stream = container.streams.video[0]
@@ -105,9 +115,15 @@ def _video(container: InputContainer, from_s: float, where: str) -> Iterator[Lum
     if from_s > 0:
         container.seek(int(from_s * av.time_base))
     frames = itertools.islice(container.decode(stream), min(MAX_FRAMES, int(READ_S * max(1.0, fps))))
-    for frame in itertools.islice(frames, 0, None, step):
-        _check_size(frame.width, frame.height, where)
-        yield _luma(frame)
+    next_keyframe = 0  # no more of them than of the others, should every picture be one
+    for number, frame in enumerate(frames):
+        regular = number % step == 0
+        keyframe = frame.pict_type == PictureType.I and number >= next_keyframe
+        if keyframe:
+            next_keyframe = number + step
+        if regular or keyframe:
+            _check_size(frame.width, frame.height, where)
+            yield _Look(_luma(frame), regular, keyframe)
 
 
 def _luma(frame: VideoFrame) -> Luma:

@@ -12,8 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from orvault.marks.chips import Template, code_bits
+from orvault.marks.chips import Grid, Template, code_bits
 from orvault.marks.finding import SURE, Fit, Window, cells_of, find
 from orvault.marks.keys import code_key, template_key
 from orvault.marks.residue import Plane
@@ -50,22 +51,23 @@ class Trace:
     threshold: float
     strongest: float  # the highest score of all, named or not
     tried: int  # pairs of copy and camera
+    compared: int  # each at every place where its camera's cells may lie
     camera_known: (
         bool  # a template fits: the file is a marked copy of this site, though perhaps of nobody here
     )
 
     def chance(self, naming: Naming) -> float:
         """How likely, at most, a file without a mark of any registered copy had given a score as high as this."""
-        return min(1.0, self.tried * math.exp(-(naming.score**2) / 2))
+        return min(1.0, self.compared * math.exp(-(naming.score**2) / 2))
 
 
-def threshold_of(tried: int) -> float:
-    """The score that a copy has to reach when `tried` pairs of copy and camera are looked at.
+def threshold_of(compared: int) -> float:
+    """The score that a copy has to reach when so many scores are looked at.
 
     The signs of a code are independent of whatever the file shows, so by Hoeffding's inequality one score exceeds z
-    with probability at most exp(-z*z/2); summed over all that are tried this stays below `FALSE_NAMES`.
+    with probability at most exp(-z*z/2); summed over all of them this stays below `FALSE_NAMES`.
     """
-    return math.sqrt(2 * math.log(max(1, tried) / FALSE_NAMES))
+    return math.sqrt(2 * math.log(max(1, compared) / FALSE_NAMES))
 
 
 def trace(plane: Plane, site_key: bytes, candidates: Sequence[Candidate]) -> Trace:
@@ -75,33 +77,44 @@ def trace(plane: Plane, site_key: bytes, candidates: Sequence[Candidate]) -> Tra
         for camera_id in candidate.camera_ids:
             by_camera[camera_id].append(candidate.copy_id)
     templates = [Template.of(template_key(site_key, camera_id)) for camera_id in by_camera]
-    fits = find(plane, templates)
+    places = find(plane, templates)
     scored = [
-        Naming(copy_id, camera_id, score, fit.window)
-        for (camera_id, copies), template, fit in zip(by_camera.items(), templates, fits, strict=True)
-        for copy_id, score in zip(
-            copies, _scores(plane, template, fit, site_key, camera_id, copies), strict=True
-        )
+        naming
+        for (camera_id, copies), template, fits in zip(by_camera.items(), templates, places, strict=True)
+        for naming in _scored(plane, template, fits, site_key, camera_id, copies)
     ]
     scored.sort(key=lambda naming: -naming.score)
-    threshold = threshold_of(len(scored))
+    compared = sum(len(copies) * len(fits) for copies, fits in zip(by_camera.values(), places, strict=True))
+    threshold = threshold_of(compared)
     return Trace(
         named=tuple(naming for naming in scored if naming.score >= threshold),
         threshold=threshold,
         strongest=scored[0].score if scored else 0.0,
         tried=len(scored),
-        camera_known=any(fit.score >= SURE for fit in fits),
+        compared=compared,
+        camera_known=any(fit.score >= SURE for fits in places for fit in fits),
     )
 
 
-def _scores(
-    plane: Plane, template: Template, fit: Fit, site_key: bytes, camera_id: str, copies: Sequence[str]
-) -> Iterator[float]:
-    """The score of each copy's code, over the cells that a template leaves to codes."""
-    cells = np.where(template.code_cells, cells_of(plane, fit.window), 0).reshape(-1)
-    norm = float(np.linalg.norm(cells))
-    unit = (cells / norm if norm > 0 else cells).astype(np.float32)
+def _scored(
+    plane: Plane,
+    template: Template,
+    fits: Sequence[Fit],
+    site_key: bytes,
+    camera_id: str,
+    copies: Sequence[str],
+) -> Iterator[Naming]:
+    """Each copy's best score over the places, of the cells that a template leaves to codes."""
+    units = np.stack([_unit(np.where(template.code_cells, cells_of(plane, fit.window), 0)) for fit in fits])
     for first in range(0, len(copies), _BLOCK):
-        keys = [code_key(site_key, each, camera_id) for each in copies[first : first + _BLOCK]]
-        # signs @ unit, with signs = 2 * bits - 1
-        yield from (2 * (code_bits(keys).astype(np.float32) @ unit) - unit.sum()).tolist()
+        block = copies[first : first + _BLOCK]
+        bits = code_bits([code_key(site_key, each, camera_id) for each in block]).astype(np.float32)
+        scores = 2 * (bits @ units.T) - units.sum(axis=1)  # signs @ units, with signs = 2 * bits - 1
+        for copy_id, row in zip(block, scores, strict=True):
+            place = int(row.argmax())
+            yield Naming(copy_id, camera_id, float(row[place]), fits[place].window)
+
+
+def _unit(cells: Grid) -> npt.NDArray[np.float32]:
+    norm = float(np.linalg.norm(cells))
+    return (cells / norm if norm > 0 else cells).astype(np.float32).reshape(-1)
