@@ -11,6 +11,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 LINK := $(BIN)/python scripts/link_project.py
 # Where tests of the player's window leave pictures of what they saw; CI keeps them.
 export ORVAULT_SCREENSHOTS ?= $(CURDIR)/build/screenshots
+# What a process compiled is there for the next, whatever the machine asks for: tests start a thousand of them.
+unexport PYTHONDONTWRITEBYTECODE
 SOURCES := cluster actors api player orvault benchmarks tests scripts
 
 .PHONY: help demo up test test-long check check-types check-windows check-imports player bench format requirements clean

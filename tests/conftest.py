@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,12 @@ SITES_OF_THEIR_OWN = (
 
 # xdist tells its processes how wide the terminal is, and whoever prints a table then believes it for good.
 os.environ.pop("COLUMNS", None)
+
+
+def pytest_collection_finish() -> None:
+    """All that is loaded by now stays to the end: no later search for garbage has to go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -38,9 +38,7 @@ class Api:
         return self.call_as(method, path, account, **more)
 
     def call_as(self, method: str, path: str, account: Account | None, **more: Any) -> httpx.Response:
-        headers = dict(more.pop("headers", {}))
-        if account is not None:
-            headers["Authorization"] = f"Bearer {self.token(account)}"
+        headers = more.pop("headers", {}) | self.bearer(account)
         return call(self.app, method, path, headers=headers, **more)
 
     def get(self, path: str, role: Role | None, **more: Any) -> httpx.Response:
@@ -51,6 +49,10 @@ class Api:
 
     def token(self, account: Account) -> str:
         return self.tokens.sign(self.world.custody.sign_in(account.name, PASSWORD).session)
+
+    def bearer(self, account: Account | None) -> dict[str, str]:
+        """Headers of a new session. For many calls keep it: signing in takes longer than most of them."""
+        return {} if account is None else {"Authorization": f"Bearer {self.token(account)}"}
 
 
 def call(app: Any, method: str, path: str, **more: Any) -> httpx.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -51,7 +52,7 @@ class Machine:
     """One machine of a site: the settings that all have, and its own data."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.config = folder / "ray_config.yaml"
         self.config.write_text(CONFIG)
         self.settings: Settings = load_settings(self.config)
@@ -73,13 +74,19 @@ class Machine:
         return self.waiting(name) / "request.pem"
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Machine:
-    made = Machine(tmp_path / "server")
+@pytest.fixture(scope="module")
+def as_set_up(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's folder after `init`; nothing in it names the place where it lies."""
+    made = Machine(tmp_path_factory.mktemp("server"))
     code, text = made.run("init", "--no-node-keys")
     assert code == 0, text
     assert not made.identity("or-1").exists()
-    return made
+    return made.config.parent
+
+
+@pytest.fixture
+def server(tmp_path: Path, as_set_up: Path) -> Machine:
+    return Machine(shutil.copytree(as_set_up, tmp_path / "server"))
 
 
 @pytest.fixture
