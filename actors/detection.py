@@ -10,7 +10,7 @@ from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.looking import detect_fragment
 from orvault.vision.mask import FrameDetections
 from orvault.vision.second_look import SecondLook
-from orvault.vision.session import models_digest
+from orvault.vision.session import CPU, models_digest
 
 
 class DetectionActor:
@@ -18,12 +18,20 @@ class DetectionActor:
 
     CLEAR_CALLS = ("detect", "look_again")  # their arguments are pictures: handles.py has them forgotten
 
-    def __init__(self, models: Path, provider: str, threads: int, objects: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        models: Path,
+        provider: str,
+        threads: int,
+        objects: tuple[str, ...] = (),
+        batch: int | None = None,
+    ) -> None:
         profile = DetectorProfile(objects=objects)
         self._models = models_digest(models)
-        self._detector = EnsembleDetector(models, provider, profile=profile, threads=threads)
+        self._detector = EnsembleDetector(models, provider, profile=profile, threads=threads, batch=batch)
         self._open_eyes = partial(SecondLook, models, provider, threads=threads)
-        self._eyes: SecondLook | None = None  # loaded when an export asks for them
+        # On the processor they are loaded when an export asks for them; a card has to be proven for them now.
+        self._eyes = None if self._detector.provider == CPU else self._open_eyes()
 
     def provider(self) -> str:
         """The onnxruntime provider it really runs on."""

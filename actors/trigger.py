@@ -43,15 +43,14 @@ class GesturePlan:
     feed: CameraFeed
     rules: GestureRules
     models: Path
-    provider: str
     threads: int
     pictures_per_s: float
 
     def open_watcher(self) -> Watcher:
-        """Load the models. Errors: BAD_MODEL, PROVIDER_MISSING."""
+        """Load the models. Errors: BAD_MODEL."""
         from orvault.vision.watcher import GestureWatcher  # a room with a pedal alone loads no vision library
 
-        return GestureWatcher(self.models, self.provider, rules=self.rules, threads=self.threads)
+        return GestureWatcher(self.models, rules=self.rules, threads=self.threads)
 
 
 @dataclass(frozen=True)

@@ -207,7 +207,7 @@ def _clips(folder: Path | None) -> list[Path]:
 
 def _watch(clip: Path, variation: Variation, tally: Tally) -> None:
     """One clip through a new watcher."""
-    watcher = GestureWatcher(ROOT / "models", "cpu", rules=RULES)
+    watcher = GestureWatcher(ROOT / "models", rules=RULES)
     events: list[Raise] = []
     last_s, changing_s, started_s = 0.0, 0.0, time.process_time()
     for at_s, bgr in _pictures(clip, variation):

@@ -56,6 +56,4 @@ def _gesture_plan(gesture: GestureSettings, settings: Settings) -> GesturePlan:
     (camera,) = (camera for camera in settings.cameras if camera.id == gesture.camera)
     feed = live_feed(camera, settings)
     vision = settings.vision
-    return GesturePlan(
-        feed, gesture.rules(), vision.models, vision.provider, GESTURE_THREADS, gesture.pictures_per_s
-    )
+    return GesturePlan(feed, gesture.rules(), vision.models, GESTURE_THREADS, gesture.pictures_per_s)

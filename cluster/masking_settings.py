@@ -22,7 +22,13 @@ class VisionSettings(_Part):
     """Detection."""
 
     provider: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="cuda: anything else is an error."
+        default="auto", description="Where people are looked for. cuda: anything else is an error."
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=1,
+        le=32,
+        description="Most looks that one detection actor takes together; unset: 8 on a card, 1 on the processor.",
     )
     models: Path = Field(default=Path("models"), description="The folder of ONNX weights and SHA256SUMS.")
     actors: int = Field(default=1, ge=1, le=64, description="How many detection actors.")

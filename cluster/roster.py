@@ -264,6 +264,7 @@ def _start_detection(settings: Settings, facts: list[NodeFacts]) -> list[Startin
             vision.provider,
             vision.threads,
             settings.masking.objects,
+            vision.batch,
         )
         for index, place in enumerate(for_detection(vision.actors, facts))
     ]

@@ -6,6 +6,7 @@ The detectors themselves: detector.py, and one file for each model.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Final, Protocol, runtime_checkable
@@ -82,6 +83,20 @@ class SteppedDetector(Detector, Protocol):
 
     def look(self, bgr: Image, number: int) -> list[Detection]:
         """The findings of look `number` (>= 0, counting up, from any start) in one picture (h, w, 3)."""
+        ...
+
+
+@runtime_checkable
+class BatchDetector(SteppedDetector, Protocol):
+    """A detector that takes several looks together: `batch` at most."""
+
+    @property
+    def batch(self) -> int:
+        """How many looks are worth waiting for."""
+        ...
+
+    def look_each(self, looks: Sequence[tuple[Image, int]]) -> list[list[Detection]]:
+        """`look` for each of these pictures and numbers."""
         ...
 
 

@@ -7,6 +7,7 @@ enough. It keeps no state between pictures; mask.py carries findings through tim
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
 from orvault.vision import face, person, pose, small_face, turned
 from orvault.vision.detection import Detection, Detector, Kind, SteppedDetector, ThoroughDetector
+from orvault.vision.device_proof import prove_alike
 from orvault.vision.session import CPU, PROVIDERS, Session, open_session
 
 __all__ = [
@@ -94,7 +96,9 @@ class EnsembleDetector:
     """PERSON, FACE and HEAD findings of one picture, from person, pose, face and small-face models.
 
     `models_folder` holds the four ONNX files and SHA256SUMS; `threads` CPU threads serve one model run (1
-    where several detectors share the machine). `.provider` is the execution provider that is really in use.
+    where several detectors share the machine). `.provider` is the execution provider that is really in use, `batch`
+    how many looks it takes together (None: 1 on the CPU, DEVICE_BATCH on a card). On a card it is opened only if it
+    finds there what it finds on the CPU: PROVIDER_MISSING otherwise.
     """
 
     def __init__(
@@ -104,12 +108,13 @@ class EnsembleDetector:
         *,
         profile: DetectorProfile | None = None,
         threads: int = 1,
+        batch: int | None = None,
     ) -> None:
         self.profile = use = profile or DetectorProfile()
         sessions: list[Session] = []
 
         def load(file: str) -> Session:
-            sessions.append(open_session(models_folder / file, provider, threads=threads))
+            sessions.append(open_session(models_folder / file, provider, threads=threads, batch=batch))
             return sessions[-1]
 
         self._person = person.PersonDetector(
@@ -141,10 +146,14 @@ class EnsembleDetector:
         # If one of the models fell back to the CPU, that is what the site must hear.
         used = {session.provider for session in sessions}
         self.provider = CPU if CPU in used else used.pop()
+        self.batch = max(session.batch for session in sessions)
+        if used != {CPU}:
+            by_cpu = EnsembleDetector(models_folder, "cpu", profile=profile, threads=threads)
+            prove_alike("detection", max(2, self.batch), self.trial, by_cpu.trial)
 
     def detect(self, bgr: Image) -> list[Detection]:
         """All findings of one picture (h, w, 3) uint8; UNAVAILABLE if a model fails."""
-        return self._found(bgr, self._faces(bgr))
+        return self._found(bgr, self._faces([bgr])[0])
 
     def look(self, bgr: Image, number: int) -> list[Detection]:
         """One look of a clip: poses always; persons, faces and one turned picture when it is their turn.
@@ -152,31 +161,57 @@ class EnsembleDetector:
         Whoever walks is followed by pose and body between two looks for faces; whoever lies does not move. Faces are
         looked for together with persons: a face found in a person's box tells where its head is.
         """
+        return self.look_each([(bgr, number)])[0]
+
+    def look_each(self, looks: Sequence[tuple[Image, int]]) -> list[list[Detection]]:
+        """`look` for each of these pictures and numbers; models that can take several pictures at a time."""
         use = self.profile
-        faces = self._faces(bgr) if number % use.faces_every == 0 else []
-        if number % use.turned_every == 3 % use.turned_every:
-            turn = number // use.turned_every % len(use.turned_angles_deg)
-            faces += self._turned(bgr, use.turned_angles_deg[turn : turn + 1])
-        return self._found(bgr, faces, with_persons=number % use.persons_every == 0)
+        faces = _of_those(looks, use.faces_every, self._faces)
+        persons = _of_those(looks, use.persons_every, self._person.detect_each)
+        for (bgr, number), found in zip(looks, faces, strict=True):
+            if number % use.turned_every == 3 % use.turned_every:
+                turn = number // use.turned_every % len(use.turned_angles_deg)
+                found += self._turned(bgr, use.turned_angles_deg[turn : turn + 1])
+        seen = zip(looks, persons, faces, strict=True)
+        return [self._together(bgr, *found) for (bgr, _), *found in seen]
+
+    def trial(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        """What is compared before a card is used: a look at each of these, and slow looks at the first two."""
+        slow = [self.detect_thoroughly(bgr) for bgr in pictures[:2]]
+        return [*slow, *self.look_each([(bgr, 0) for bgr in pictures])]
 
     def detect_thoroughly(self, bgr: Image) -> list[Detection]:
         """`detect`, and the face model once more on the picture turned every way: about 1 s on one core."""
         angles = tuple(dict.fromkeys(self.profile.turned_angles_deg))
-        return self._found(bgr, [*self._faces(bgr), *self._turned(bgr, angles)])
+        return self._found(bgr, [*self._faces([bgr])[0], *self._turned(bgr, angles)])
 
-    def _faces(self, bgr: Image) -> list[Detection]:
-        return [*self._face.detect(bgr), *self._small_face.detect(bgr)]
+    def _faces(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        large, small = self._face.detect_each(pictures), self._small_face.detect_each(pictures)
+        return [[*one, *other] for one, other in zip(large, small, strict=True)]
 
     def _turned(self, bgr: Image, angles_deg: tuple[int, ...]) -> list[Detection]:
         short = min(bgr.shape[:2])
         found = turned.detect_turned(self._turned_face, bgr, angles_deg, self.profile.turned_side)
         return [face for face in found if _believable(face, short)]
 
-    def _found(self, bgr: Image, faces: list[Detection], *, with_persons: bool = True) -> list[Detection]:
-        persons = self._person.detect(bgr) if with_persons else []
+    def _found(self, bgr: Image, faces: list[Detection]) -> list[Detection]:
+        return self._together(bgr, self._person.detect(bgr), faces)
+
+    def _together(self, bgr: Image, persons: list[Detection], faces: list[Detection]) -> list[Detection]:
         tops = (head_of_person(d, bgr.shape[0]) for d in persons if d.kind is Kind.PERSON)
         heads = [*(top for top in tops if top is not None), *map(head_of_face, faces)]
         return [*persons, *faces, *heads, *self._pose.detect(bgr)]
+
+
+def _of_those(
+    looks: Sequence[tuple[Image, int]],
+    every: int,
+    find_each: Callable[[Sequence[Image]], list[list[Detection]]],
+) -> list[list[Detection]]:
+    """What is found in those of the looks whose turn it is; nothing for the others."""
+    due = [number % every == 0 for _, number in looks]
+    found = iter(find_each([bgr for (bgr, _), is_due in zip(looks, due, strict=True) if is_due]))
+    return [next(found) if is_due else [] for is_due in due]
 
 
 def _believable(found: Detection, short_side: int) -> bool:

@@ -6,10 +6,12 @@ cell.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from orvault.video.codec import Image
-from orvault.vision.boxes import Floats, cell_centres, letterbox, suppress, to_planes
+from orvault.vision.boxes import Floats, Letterboxed, cell_centres, letterbox, suppress, to_planes
 from orvault.vision.detection import Detection, Kind, detections
 from orvault.vision.session import Session
 
@@ -40,12 +42,22 @@ class FaceDetector:
 
     def detect(self, bgr: Image) -> list[Detection]:
         """The faces in one picture, boxes in its pixels."""
-        return detections(Kind.FACE, *self.find(bgr), SOURCE, sure=self._sure)
+        return self.detect_each([bgr])[0]
+
+    def detect_each(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        """`detect` for each of these pictures."""
+        return [detections(Kind.FACE, *found, SOURCE, sure=self._sure) for found in self._find_each(pictures)]
 
     def find(self, bgr: Image) -> tuple[Floats, Floats]:
         """Boxes (n, 4) and scores (n,): the same as `detect`, for callers that go on calculating."""
-        boxed = letterbox(bgr, self._long_side or max(bgr.shape[:2]))
-        out = self._session.run(self._outputs, to_planes(boxed.image))
+        return self._find_each([bgr])[0]
+
+    def _find_each(self, pictures: Sequence[Image]) -> list[tuple[Floats, Floats]]:
+        boxed = [letterbox(bgr, self._long_side or max(bgr.shape[:2])) for bgr in pictures]
+        outs = self._session.run_each(self._outputs, [to_planes(each.image) for each in boxed])
+        return [self._read(each, out) for each, out in zip(boxed, outs, strict=True)]
+
+    def _read(self, boxed: Letterboxed, out: list[Floats]) -> tuple[Floats, Floats]:
         rows, columns = boxed.image.shape[:2]
         parts = [
             self._level(

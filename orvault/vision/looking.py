@@ -9,7 +9,8 @@ from collections.abc import Iterable
 import cv2
 
 from orvault.errors import OrvaultError
-from orvault.video.codec import CLOCK_90K, Frame, decode_fragment
+from orvault.video.codec import CLOCK_90K, Frame, Image, decode_fragment
+from orvault.vision.detection import BatchDetector, Detection
 from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector, SteppedDetector
 from orvault.vision.mask import SKIPPED, FrameDetections
 
@@ -34,7 +35,8 @@ def detect_fragment(
 ) -> list[FrameDetections]:
     """What is found in each picture of a fragment: one entry per picture, in the order of showing.
 
-    See `detect_frames`. BAD_MEDIA if the fragment cannot be decoded. Two decoded pictures are held at a time.
+    See `detect_frames`. BAD_MEDIA if the fragment cannot be decoded. Two decoded pictures are held at a time,
+    and those that a detector takes together.
     """
     # Rare looks take turns from fragment to fragment: the fragment's own bytes say whose turn it is, so that the
     # same footage is looked at in the same way whichever actor gets which fragment.
@@ -52,8 +54,8 @@ def detect_frames(
     """What is found in each of the pictures of a stretch that is shown without a break.
 
     The detector looks at most `profile.every_s` apart, and half of that from the first picture; the others are
-    SKIPPED. A look that fails gives None. `first_look` is the number of the first look: see `SteppedDetector`.
-    Without `profile`, that of an EnsembleDetector is taken, or the default.
+    SKIPPED. A look that fails gives None, and so do those taken together with it. `first_look` is the number of the
+    first look: see `SteppedDetector`. Without `profile`, that of an EnsembleDetector is taken, or the default.
     """
     if profile is None:
         profile = detector.profile if isinstance(detector, EnsembleDetector) else DetectorProfile()
@@ -65,15 +67,18 @@ def detect_frames(
         current = following
     if current is not None:
         looks.take(current, None)
+    looks.look()
     return looks.results
 
 
 class _Looks:
-    """Decides which pictures the detector looks at."""
+    """Decides which pictures the detector looks at; one that takes several looks together gets them together."""
 
     def __init__(self, detector: Detector, every_s: float, first_look: int) -> None:
         self.results: list[FrameDetections] = []
         self._detector = detector
+        self._batch = detector.batch if isinstance(detector, BatchDetector) else 1
+        self._waiting: list[tuple[int, Frame, int]] = []  # place in the results, picture, number of the look
         self._every_90k = every_s * CLOCK_90K
         self._number = first_look
         self._first_90k: int | None = None
@@ -86,7 +91,11 @@ class _Looks:
         if not self._due(frame.pts_90k, next_pts_90k, self._first_90k):
             self.results.append(SKIPPED)
             return
-        self.results.append(self._look(frame))
+        self.results.append(None)  # nobody was seen to leave: what stays of a look that fails
+        if not frame.damaged:
+            self._waiting.append((len(self.results) - 1, frame, self._number))
+            if len(self._waiting) >= self._batch:
+                self.look()
         self._number += 1
         self._looked_90k = frame.pts_90k
 
@@ -98,14 +107,24 @@ class _Looks:
             return pts_90k - self._looked_90k > self._every_90k * _LAST_SHARE
         return next_pts_90k - self._looked_90k > self._every_90k
 
-    def _look(self, frame: Frame) -> FrameDetections:
-        if frame.damaged:
-            return None  # nobody was seen to leave
-        detector = self._detector
+    def look(self) -> None:
+        """Look at the pictures that wait; a look that fails takes those with it that were taken together."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         try:
-            if isinstance(detector, SteppedDetector):
-                return detector.look(frame.bgr, self._number)
-            return detector.detect(frame.bgr)
+            found = self._found([(frame.bgr, number) for _, frame, number in waiting])
         except _DETECTION_FAILURES as error:
-            _log.warning("detection failed at %d/90000 s, masking whole: %s", frame.pts_90k, error)
-            return None
+            at_90k = waiting[0][1].pts_90k
+            _log.warning("detection failed at %d/90000 s, masking whole: %s", at_90k, error)
+            return
+        for (place, _, _), findings in zip(waiting, found, strict=True):
+            self.results[place] = findings
+
+    def _found(self, looks: list[tuple[Image, int]]) -> Iterable[list[Detection]]:
+        detector = self._detector
+        if isinstance(detector, BatchDetector):
+            return detector.look_each(looks)
+        if isinstance(detector, SteppedDetector):
+            return [detector.look(*look) for look in looks]
+        return [detector.detect(bgr) for bgr, _ in looks]

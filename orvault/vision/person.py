@@ -6,13 +6,13 @@ arXiv 2006.04388).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
-from orvault.vision.boxes import Floats, letterbox, suppress
+from orvault.vision.boxes import Floats, Letterboxed, letterbox, suppress
 from orvault.vision.coco import CLASSES
 from orvault.vision.detection import Detection, Kind, detections
 from orvault.vision.session import Session
@@ -61,11 +61,15 @@ class PersonDetector:
 
     def detect(self, bgr: Image) -> list[Detection]:
         """The persons (and objects) in one picture, boxes in its pixels."""
-        boxed = letterbox(bgr, self._long_side)
-        batch = np.ascontiguousarray(
-            (boxed.image * _SCALE + _SHIFT).transpose(2, 0, 1)[None], dtype=np.float32
-        )
-        out = self._session.run(self._outputs, batch)
+        return self.detect_each([bgr])[0]
+
+    def detect_each(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        """`detect` for each of these pictures."""
+        boxed = [letterbox(bgr, self._long_side) for bgr in pictures]
+        outs = self._session.run_each(self._outputs, [_normalised(each.image) for each in boxed])
+        return [self._read(each, out) for each, out in zip(boxed, outs, strict=True)]
+
+    def _read(self, boxed: Letterboxed, out: list[Floats]) -> list[Detection]:
         columns = boxed.image.shape[1]
         found: list[Detection] = []
         for number, sure, least in self._wanted:
@@ -79,6 +83,10 @@ class PersonDetector:
             kind, source = (Kind.PERSON, SOURCE) if number == _PERSON else (Kind.OBJECT, CLASSES[number])
             found += detections(kind, boxes[kept], scores[kept], source, sure=sure)
         return found
+
+
+def _normalised(image: Image) -> Floats:
+    return np.ascontiguousarray((image * _SCALE + _SHIFT).transpose(2, 0, 1)[None], dtype=np.float32)
 
 
 def _level(scores: Floats, reg: Floats, stride: int, columns: int, least: float) -> tuple[Floats, Floats]:

@@ -26,9 +26,10 @@ from orvault.vision import face, pose, small_face
 from orvault.vision.boxes import overlap
 from orvault.vision.detection import Detection, Kind
 from orvault.vision.detector import head_of_face
+from orvault.vision.device_proof import prove_alike
 from orvault.vision.mask import SOLID_BGR, Box, FramePlan, MaskPolicy, MaskStyle
 from orvault.vision.mask_planes import apply_mask_planes
-from orvault.vision.session import Session, open_session
+from orvault.vision.session import CPU, Session, open_session
 
 _NEAR = 40  # levels of a channel: what the encoder and an invisible mark change of a solid colour
 _DOUBLE_SIZES = 0.35  # of a head: so near lie the centres of two models' findings of it ...
@@ -77,7 +78,7 @@ class Trial(StrEnum):
 
 
 class SecondLook:
-    """The models of the second look; `models_folder`, `provider` and `threads` as for EnsembleDetector."""
+    """The models of the second look; `models_folder`, `provider`, `threads` and errors as for EnsembleDetector."""
 
     def __init__(
         self,
@@ -89,8 +90,12 @@ class SecondLook:
     ) -> None:
         self.rules = use = rules or SecondLookRules()
 
+        used: set[str] = set()
+
         def session(file: str) -> Session:
-            return open_session(models_folder / file, provider, threads=threads)
+            opened = open_session(models_folder / file, provider, threads=threads)
+            used.add(opened.provider)
+            return opened
 
         self._small_face = small_face.SmallFaceDetector(
             session("centerface.onnx"), use.small_face_side, use.small_face_score
@@ -99,6 +104,13 @@ class SecondLook:
         self._pose = pose.PoseDetector(
             session("movenet_multipose_lightning.onnx"), use.pose_side, use.pose_score, use.pose_point
         )
+        if used != {CPU}:
+            by_cpu = SecondLook(models_folder, "cpu", rules=rules, threads=threads)
+            prove_alike("second look", 2, self.trial, by_cpu.trial)
+
+    def trial(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        """What is compared before a card is used."""
+        return [self.find(bgr) for bgr in pictures]
 
     def find(self, bgr: Image) -> list[Detection]:
         """Faces, enlarged to heads, and heads in one picture (h, w, 3); UNAVAILABLE if a model fails."""

@@ -6,10 +6,12 @@ Model: Star-Clouds/CenterFace, MIT; a heat map of face centres at a quarter of t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from orvault.video.codec import Image
-from orvault.vision.boxes import letterbox, suppress, to_planes
+from orvault.vision.boxes import Floats, Letterboxed, letterbox, suppress, to_planes
 from orvault.vision.detection import Detection, Kind, detections
 from orvault.vision.session import Session
 
@@ -40,8 +42,16 @@ class SmallFaceDetector:
 
     def detect(self, bgr: Image) -> list[Detection]:
         """The faces in one picture, boxes in its pixels."""
-        boxed = letterbox(bgr, self._long_side)
-        heat, log_size, offset = self._session.run([_HEAT, _LOG_SIZE, _OFFSET], to_planes(boxed.image))
+        return self.detect_each([bgr])[0]
+
+    def detect_each(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+        """`detect` for each of these pictures."""
+        boxed = [letterbox(bgr, self._long_side) for bgr in pictures]
+        planes = [to_planes(each.image) for each in boxed]
+        outs = self._session.run_each([_HEAT, _LOG_SIZE, _OFFSET], planes)
+        return [self._read(each, *out) for each, out in zip(boxed, outs, strict=True)]
+
+    def _read(self, boxed: Letterboxed, heat: Floats, log_size: Floats, offset: Floats) -> list[Detection]:
         y, x = np.nonzero(heat[0, 0] > self._least)
         # Sizes and offsets come as (vertical, horizontal); offsets in cells, sizes as logarithms of cells.
         half = np.exp(np.minimum(log_size[0][::-1, y, x].T, _MOST_LOG_SIZE)) * (_STRIDE / 2)

@@ -76,15 +76,15 @@ class GestureWatcher:
     def __init__(
         self,
         models_folder: Path,
-        provider: str = "auto",
         *,
         rules: GestureRules | None = None,
         profile: WatchProfile | None = None,
         threads: int = 1,
     ) -> None:
         self._profile = profile or WatchProfile()
-        wide = open_session(models_folder / "movenet_multipose_lightning.onnx", provider, threads=threads)
-        close = open_session(models_folder / "blazepose_lite.onnx", provider, threads=threads)
+        # On the processor everywhere: five pictures a second are little, and a card would have to be proven first.
+        wide = open_session(models_folder / "movenet_multipose_lightning.onnx", "cpu", threads=threads)
+        close = open_session(models_folder / "blazepose_lite.onnx", "cpu", threads=threads)
         self._wide = PoseDetector(wide, self._profile.wide_side, self._profile.least_person)
         self._close = ClosePoseDetector(close)
         self._tracker = Tracker(TrackRules(sure_score=2 * self._profile.least_person))

@@ -228,7 +228,7 @@ def test_hands_become_signals_with_evidence_and_no_picture(monkeypatch: pytest.M
     monkeypatch.setattr(GesturePlan, "open_watcher", lambda _self: TwoHands())
     feed = CameraFeed("or1-ceiling", "node-1", f"file:{CLIP}", "", None, 5.0, Path("unused"))
     server = Server()
-    plan = GesturePlan(feed, GestureRules(), Path("unused"), "cpu", 1, 15.0)
+    plan = GesturePlan(feed, GestureRules(), Path("unused"), 1, 15.0)
     TriggerActor(TriggerPlan("OR 1", gesture=plan), server, SystemClock())
     eventually(lambda: len(server.told) == 2, "two signals")
     start, stop = server.told

@@ -14,7 +14,7 @@ STEP = 3  # five pictures a second
 
 
 def signals(clip: str, first: int, count: int, *, mirrored: bool = False) -> list[Raise]:
-    watcher = GestureWatcher(MODELS, "cpu")
+    watcher = GestureWatcher(MODELS)
     found: list[Raise] = []
     for index, bgr in enumerate(pictures(clip, first, count, STEP)):
         shown = bgr[:, ::-1].copy() if mirrored else bgr
@@ -48,7 +48,7 @@ def test_other_movements_are_no_signal(clip: str, first: int, count: int) -> Non
 
 
 def test_pictures_of_nobody_and_of_another_size_are_no_trouble() -> None:
-    watcher = GestureWatcher(MODELS, "cpu")
+    watcher = GestureWatcher(MODELS)
     for index, (width, height) in enumerate([(640, 360), (64, 48), (1280, 720)]):
         assert watcher.look(noise(width, height), index * US_PER_S) == []
 
