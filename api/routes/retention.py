@@ -42,7 +42,7 @@ def show_plan(
 @router.post(
     "/retention/plan/approve",
     summary="Approve the plan",
-    **guarded(Right.DESTRUCTION_APPROVE, ErrorKind.CONFLICT),
+    **guarded(Right.DESTRUCTION_APPROVE, ErrorKind.CONFLICT, ErrorKind.SELF_APPROVAL),
 )
 def approve_plan(services: ServicesHere, caller: CallerHere, body: ApprovalIn) -> list[DestructionOut]:
     """Say yes to exactly the cases of the plan with this digest. They are destroyed next, for good."""

@@ -7,7 +7,7 @@ Source of the floor: Medical Service Act art. 38-2 (30 days from the end of the 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -118,6 +118,16 @@ def check_lift(hold: Hold, by: Account) -> None:
             ErrorKind.SELF_APPROVAL,
             "A hold is lifted by somebody other than the person who put it.",
             advice="Ask somebody else whose role includes it, or a privacy officer.",
+        )
+
+
+def check_yes(holds: Iterable[Hold], by: Account) -> None:
+    """SELF_APPROVAL where this account lifted a hold of the case: evidence takes two to destroy."""
+    if any(hold.lifted_by == by.account_id for hold in holds):
+        raise OrvaultError(
+            ErrorKind.SELF_APPROVAL,
+            "The plan holds a case whose legal hold this account lifted.",
+            advice="Have another privacy officer approve it.",
         )
 
 

@@ -37,7 +37,8 @@ STEPS: Mapping[RequestState, frozenset[RequestState]] = MappingProxyType(
         _S.DRAFT: frozenset({_S.SUBMITTED, _S.REVOKED, _S.EXPIRED}),
         _S.SUBMITTED: _CUT_OFF | {_S.SATISFIED},
         _S.SATISFIED: _CUT_OFF | {_S.SUBMITTED, _S.APPROVED},
-        _S.APPROVED: _CUT_OFF | {_S.SUBMITTED, _S.RENDERING},
+        # failed: it is not what history says was approved
+        _S.APPROVED: _CUT_OFF | {_S.SUBMITTED, _S.RENDERING, _S.FAILED},
         # rendering again: the worker that had it is gone and another takes over; approved: what it needs is away
         _S.RENDERING: _CUT_OFF | {_S.SUBMITTED, _S.RENDERING, _S.APPROVED, _S.REVIEW, _S.READY, _S.FAILED},
         _S.REVIEW: _CUT_OFF | {_S.SUBMITTED, _S.READY},

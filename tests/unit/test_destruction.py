@@ -22,6 +22,7 @@ from orvault.container.kek import PassphraseKek
 from orvault.container.keystore import KeyStore, default_anchors
 from orvault.container.receipt import Receipt, digests_root, verify_receipt
 from orvault.container.segment import open_segment, unwrap_dek
+from orvault.custody.account import Account, Role
 from orvault.custody.case import Case
 from orvault.custody.destruction import NODES_PATIENCE_US, Step
 from orvault.custody.history import Entry
@@ -91,8 +92,8 @@ class Dead:
     def custody(self) -> CustodyService:
         return self.site.world.custody
 
-    def approve(self) -> None:
-        officer = self.site.world.officer
+    def approve(self, officer: Account | None = None) -> None:
+        officer = officer or self.site.world.officer
         self.custody.approve_destruction(officer, self.custody.retention_plan(officer).digest)
 
     def step(self) -> Step | None:
@@ -284,7 +285,8 @@ def test_what_comes_between_the_yes_and_the_act_stops_it(dead: Dead) -> None:
     dead.custody.lift_hold(dead.site.world.officer, dead.case.case_id, hold.hold_id, "settled")
     dead.actor.now()
     assert dead.step() is Step.NOTICED  # the yes was for another day
-    dead.approve()
+    assert refusal(dead.approve).kind is ErrorKind.SELF_APPROVAL  # evidence takes two to destroy
+    dead.approve(dead.site.world.account(Role.PRIVACY_OFFICER, "second.eyes"))
     dead.actor.now()
     assert dead.step() is Step.DESTROYED
 

@@ -25,7 +25,7 @@ from orvault.custody.rows import UnitOfWork, UnitsOfWork
 from orvault.custody.scope import Place, Reach, reach_of
 from orvault.custody.second_factor import NO_FACTORS, FactorKey
 from orvault.custody.terms import Redaction
-from orvault.custody.viewing import ViewPolicy
+from orvault.custody.viewing import ViewingGrant, ViewPolicy
 from orvault.errors import ErrorKind, OrvaultError
 
 CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
@@ -89,6 +89,7 @@ class Desk:
         self._access = access or AccessPolicy()
         self._factors = factors
         self._activation = activation
+        self._grants_seen: dict[ViewingGrant, tuple[int, bool]] = {}  # when, and whether history holds it
         self._key_uses: dict[
             tuple[str, str], int
         ] = {}  # (key, address): when this process last wrote it down

@@ -12,8 +12,9 @@ from dataclasses import replace
 from orvault.container.receipt import DestroyedRun, Receipt, RemovedFiles, digests_root
 from orvault.custody.activation import drop_shares
 from orvault.custody.case import Run
+from orvault.custody.decided_destruction import check_begun, history_against, key_is_destroyed
 from orvault.custody.desks.base import SYSTEM, not_found
-from orvault.custody.desks.retention import RetentionDesk, stopped_by, withdraw_stopped
+from orvault.custody.desks.retention import RetentionDesk, stopped_by, withdraw, withdraw_stopped
 from orvault.custody.destruction import (
     NODES_PATIENCE_US,
     Destruction,
@@ -86,25 +87,27 @@ class DestroyingDesk(RetentionDesk):
             return uow.destructions.get(case_id)
 
     def take_up(self, case_id: str) -> Destruction:
-        """Become the one who works at it: whoever did before is refused from now on. CONFLICT: none is under way."""
+        """Become the one who works at it: whoever did before is refused. CONFLICT: none is under way; ALTERED."""
         with self._uow() as uow:
             known = uow.destructions.get(case_id)
             if known is None or known.step not in _UNDER_WAY:
                 raise OrvaultError(
                     ErrorKind.CONFLICT, "No destruction of this case is under way.", where=case_id
                 )
+            check_begun(uow, known)
             taken = replace(known, epoch=known.epoch + 1)
             uow.destructions.put(taken)
             uow.commit()
         return taken
 
     def check_key_destruction(self, case_id: str) -> None:
-        """GRANT_MISSING unless the destruction of this case has begun: the key service asks before it drops a key."""
+        """The key service asks before it drops a key: GRANT_MISSING, or ALTERED by history, unless it has begun."""
         with self._uow(read_only=True) as uow:
             known = uow.destructions.get(case_id)
-        if known is None or not known.begun:
-            message = "No destruction of this case has begun; its key stays."
-            raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=case_id[:64])
+            if known is None or not known.begun:
+                message = "No destruction of this case has begun; its key stays."
+                raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=case_id[:64])
+            check_begun(uow, replace(known, step=Step.BEGUN))  # again is no error
 
     def key_destroyed(self, case_id: str, epoch: int) -> Destruction:
         """The case's key is gone, and every older copy of the key store with it. CONFLICT as `check_fence`."""
@@ -165,12 +168,12 @@ class DestroyingDesk(RetentionDesk):
             return uow.destructions.outstanding()
 
     def destroyed_among(self, case_ids: Sequence[str]) -> set[str]:
-        """Those of these cases whose key is destroyed: nothing of them belongs on a disk."""
+        """Those of these cases whose key is destroyed, as history holds it too: nothing of them belongs on a disk."""
         found: set[str] = set()
         with self._uow(read_only=True) as uow:
             for first in range(0, len(case_ids), _PAGE):
                 found.update(uow.destructions.among(case_ids[first : first + _PAGE]))
-        return found
+            return {case_id for case_id in found if key_is_destroyed(uow, case_id)}
 
     def receipt_due(self, case_id: str, epoch: int) -> Receipt | None:
         """What the receipt has to say now; None while it waits, at most a day, for nodes that are away."""
@@ -202,6 +205,9 @@ class DestroyingDesk(RetentionDesk):
         if withdraw_stopped(uow, case_id, self._retention, now_us):
             return False
         check_step(known, Step.BEGUN)
+        if against := history_against(uow, case_id, self._retention, now_us):
+            withdraw(uow, case_id, against, now_us)
+            return False
         uow.destructions.put(replace(known, step=Step.BEGUN, begun_us=now_us))
         uow.destructions.add_nodes(case_id, sorted(_nodes(uow, case_id)))
         detail = {"due_us": known.due_us, "rule": known.rule, "approved_by": known.approved_by or ""}

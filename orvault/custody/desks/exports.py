@@ -11,6 +11,7 @@ from dataclasses import replace
 from orvault.custody.access import Right, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.activation import drop_shares
+from orvault.custody.decided import check_as_submitted, content_of
 from orvault.custody.desks.base import not_found, page_size
 from orvault.custody.desks.consents import check_complete, settle_basis
 from orvault.custody.desks.downloads import subject_of
@@ -59,6 +60,7 @@ class ExportDesk(ReviewDesk):
             # Checked at submit, and again where it counts: what was recorded or listed may have changed
             # since.
             check_against_records(uow, request.wish, now)
+            check_as_submitted(uow, request)
             if by.account_id in {approval.account_id for approval in request.approvals}:
                 message = "This account has approved the request already; another one has to as well."
                 raise OrvaultError(ErrorKind.CONFLICT, message, advice="Ask another privacy officer.")
@@ -85,6 +87,7 @@ class ExportDesk(ReviewDesk):
         uow.requests.put_state(request)
         uow.requests.put_copies(request)
         detail: dict[str, object] = {"package": request.package_id, "requested_by": request.requested_by}
+        detail["content"] = content_of(request)
         detail["approvals"] = [approval.account_id for approval in request.approvals]
         if request.further_ids:
             detail["further_packages"] = list(request.further_ids)

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from orvault.container.happened import Happened
 from orvault.custody.anchors import anchors_of
 from orvault.custody.case import Case
+from orvault.custody.decided import not_as_approved
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.exports import ExportDesk
 from orvault.custody.desks.reviews import second_look_done
@@ -68,6 +69,9 @@ class RenderDesk(ExportDesk):
                 if request.attempts >= MAX_ATTEMPTS:
                     reason = f"{MAX_ATTEMPTS} workers ended while they made this package"
                     self._end_failed(uow, request, reason, now)
+                    continue
+                if problem := not_as_approved(uow, request):
+                    self._end_failed(uow, request, problem, now)
                     continue
                 job = self._claim(uow, request, worker, now)
                 uow.commit()
@@ -221,6 +225,9 @@ class RenderDesk(ExportDesk):
                     "No request is being rendered or scanned under this identifier; no key is given out."
                 )
                 raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id[:64])
+            if request.state is RequestState.RENDERING and (problem := not_as_approved(uow, request)):
+                message = f"No key is given out for this request: {problem}."
+                raise OrvaultError(ErrorKind.GRANT_MISSING, message, where=request_id)
             outside = set(segment_ids) - uow.segments.known_in(request, segment_ids)
             if outside:
                 message = (

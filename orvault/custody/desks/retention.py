@@ -26,6 +26,7 @@ from orvault.custody.retention import (
     Verdict,
     check_extension,
     check_lift,
+    check_yes,
     judge,
     plan_digest,
 )
@@ -92,7 +93,7 @@ class RetentionDesk(Desk):
     def approve_destruction(self, by: Account, digest: str) -> Sequence[Destruction]:
         """Say yes to the plan that `digest` names: exactly those cases, as they were shown, are destroyed next.
 
-        Errors: FORBIDDEN; CONFLICT where the plan is another by now.
+        Errors: FORBIDDEN; CONFLICT where the plan is another by now; SELF_APPROVAL, who lifted a hold of one of them.
         """
         require(by, Right.DESTRUCTION_APPROVE, place=self._place())
         now = self._clock.now_us()
@@ -105,6 +106,8 @@ class RetentionDesk(Desk):
                     where="digest",
                     advice="Look at the plan again, and approve that.",
                 )
+            for item in due:
+                check_yes(uow.retention.holds(item.recorded.case_id), by)
             approved = [self._approved(uow, by, item, digest, now) for item in due]
             uow.commit()
         return approved
@@ -268,10 +271,15 @@ def withdraw_stopped(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now
     known = uow.destructions.get(case_id)
     reason = "" if known is None or known.begun else stopped_by(uow, case_id, policy, now_us)
     if reason:
-        uow.destructions.withdraw(case_id)
-        detail = {"reason": reason[:500]}
-        uow.history.append(now_us, SYSTEM, Act.DESTRUCTION_WITHDRAWN, f"case:{case_id}", detail)
+        withdraw(uow, case_id, reason, now_us)
     return bool(reason)
+
+
+def withdraw(uow: UnitOfWork, case_id: str, reason: str, now_us: int) -> None:
+    """Take back a destruction that has not begun, and say why."""
+    uow.destructions.withdraw(case_id)
+    detail = {"reason": reason[:500]}
+    uow.history.append(now_us, SYSTEM, Act.DESTRUCTION_WITHDRAWN, f"case:{case_id}", detail)
 
 
 def check_not_destroyed(uow: UnitOfWork, case_id: str) -> Case:

@@ -9,6 +9,7 @@ from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.basis import check_papers
 from orvault.custody.case import Case
+from orvault.custody.decided import content_of
 from orvault.custody.desks.base import not_found
 from orvault.custody.desks.consents import ConsentDesk, settle_basis
 from orvault.custody.desks.downloads import subject_of
@@ -224,7 +225,8 @@ def _check_image(uow: UnitOfWork, wish: Wish) -> None:
 def _submitted(uow: UnitOfWork, by: Account, request: ExportRequest) -> ExportRequest:
     """Told to history; with its basis satisfied already, if nothing is missing."""
     now, subject = request.requested_us, subject_of(request)
-    uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, subject, wish_detail(request.wish))
+    detail = wish_detail(request.wish) | {"content": content_of(request)}
+    uow.history.append(now, by.actor, Act.EXPORT_SUBMITTED, subject, detail)
     return settle_basis(uow, request, by.actor, now)
 
 

@@ -5,17 +5,31 @@ Asking for views and writing down what they showed is `viewing`'s and `results`'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from orvault.clock import US_PER_S
 from orvault.custody.account import Account
 from orvault.custody.case import CaseState
+from orvault.custody.decided import grant_stands
 from orvault.custody.desks.base import Desk
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.request import ExportRequest
 from orvault.custody.result_view import ResultState, decide_result, speaks_for
 from orvault.custody.rows import UnitOfWork
-from orvault.custody.viewing import Circumstances, Showing, View, ViewDecision, decide_view
+from orvault.custody.viewing import (
+    Circumstances,
+    Showing,
+    View,
+    ViewDecision,
+    ViewingGrant,
+    decide_view,
+)
 
+GRANT_SEEN_US = (
+    10 * US_PER_S
+)  # so long it is known of a grant whether history holds it: views are decided all the time
+_MOST_SEEN = 1000
 _IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
 
 
@@ -45,11 +59,25 @@ class ViewDecisions(Desk):
         room = shown.room if shown is not None else camera.room if camera is not None else ""
         return Circumstances(
             uow.masks.all(),
-            uow.viewing_requests.grants(account.account_id, view.camera_id),
+            self._grants(uow, account.account_id, view.camera_id),
             case.case_id if case is not None and case.state in _IN_OPERATION else "",
             self._viewing,
             self._place(room, view.camera_id),
         )
+
+    def _grants(self, uow: UnitOfWork, account_id: str, camera_id: str) -> Sequence[ViewingGrant]:
+        """What this account may see of the camera now, as far as history holds it: a row alone shows nothing."""
+        now = self._clock.now_us()
+        found = uow.viewing_requests.grants(account_id, camera_id)
+        return [each for each in found if now < each.until_us and self._stands(uow, each, now)]
+
+    def _stands(self, uow: UnitOfWork, grant: ViewingGrant, now: int) -> bool:
+        seen = self._grants_seen.get(grant)
+        if seen is None or not 0 <= now - seen[0] < GRANT_SEEN_US:
+            if len(self._grants_seen) >= _MOST_SEEN:
+                self._grants_seen.clear()
+            seen = self._grants_seen[grant] = now, grant_stands(uow, grant)
+        return seen[1]
 
     def _decided_result(self, uow: UnitOfWork, account: Account, view: View, now: int) -> ViewDecision:
         request = uow.requests.get(view.request_id or "")
