@@ -153,7 +153,8 @@ def main() -> int:
     )
     ok = ok and cast("int", fields["peak_mb"]) <= MOST_MB
     goal = ", ".join([*(f"{name} >= {goal:g}" for name, goal in goals.items()), f"peak_mb <= {MOST_MB}"])
-    libraries = ("av", "onnxruntime", "opencv-python-headless", "numpy")
+    runtime = "onnxruntime-gpu" if chosen.gpu else "onnxruntime"
+    libraries = ("av", runtime, "opencv-python-headless", "numpy")
     return report.finish(
         "export", fields, goal, ok, libraries=libraries, ran_on={"provider": provider, "batch": batch}
     )

