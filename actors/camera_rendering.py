@@ -172,7 +172,9 @@ class CameraRendering:
     def _render(self, number: int, plans: Sequence[Sequence[FramePlan]], before: _Pending | None) -> _Pending:
         sinks = [io.BytesIO() for _ in self._job.mark_keys]
         rendition = self._rendition(sinks, before)
-        looks = LooksAlong(self._tools.detection, self._job.policy, sinks[0], rendition.plans)
+        looks = LooksAlong(
+            self._tools.detection, self._job.policy, sinks[0], rendition.plans, rendition.marked
+        )
         tried = False
         opened = zip(self._opened(*self._spans[number]), plans, strict=True)
         for at, ((segment, fragment), planned) in enumerate(opened, self._spans[number][0]):

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from actors.render_tools import Detection, Looking
 from actors.second_looking import PART_BYTES, LookAnswer, LookOrder, TrialOrder, together
 from orvault.video.joining import Cutter, begins_90k
-from orvault.vision.mask import FramePlan, MaskPolicy
+from orvault.vision.mask import Box, FramePlan, MaskPolicy
 
 
 class LooksAlong:
     """Watches one piece come out: `output` is what was written of it, `plans` those of its pictures by their times.
 
-    Both grow while it is rendered. A part that is whole is asked about at once, and nothing is waited for before
-    `answer`. Errors: as for `Detection.look_again`; INTERNAL for an output that is no video.
+    Both grow while it is rendered; `marked` are the places of its visible watermark. A part that is whole is asked
+    about at once, and nothing is waited for before `answer`. Errors: as for `Detection.look_again`; INTERNAL for an
+    output that is no video.
     """
 
     def __init__(
-        self, detection: Detection, policy: MaskPolicy, output: io.BytesIO, plans: Mapping[int, FramePlan]
+        self,
+        detection: Detection,
+        policy: MaskPolicy,
+        output: io.BytesIO,
+        plans: Mapping[int, FramePlan],
+        marked: Sequence[Box] = (),
     ) -> None:
         self._detection = detection
         self._policy = policy
         self._output = output
         self._plans = plans
+        self._marked = tuple(marked)
         self._cutter = Cutter(PART_BYTES)
         self._seen = 0
         self._asked: list[Looking] = []
@@ -55,4 +62,6 @@ class LooksAlong:
         begin_90k = begins_90k(part)
         # Of its own, since a call may be sent off while these grow.
         plans = {at: plan for at, plan in self._plans.items() if at >= begin_90k}
-        self._asked.append(self._detection.look_again(LookOrder(part, plans, self._policy)))
+        self._asked.append(
+            self._detection.look_again(LookOrder(part, plans, self._policy, marked=self._marked))
+        )

@@ -9,7 +9,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, decode_fragment
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.detector import SOURCE_PERSON_TOP
-from orvault.vision.mask import FramePlan, MaskPolicy
+from orvault.vision.mask import Box, FramePlan, MaskPolicy
 from orvault.vision.second_look import Left, SecondLook, Trial
 
 PART_BYTES = 4 << 20  # a few seconds: the sooner a part is whole, the sooner it is looked at
@@ -28,7 +28,8 @@ class TrialOrder:
 
 @dataclass(frozen=True)
 class LookOrder:
-    """A part of the output (MP4) with the plans of its pictures by their times; or a trial.
+    """A part of the output (MP4) with the plans of its pictures by their times, and where (pixels) its visible
+    watermark is; or a trial.
 
     One or the other. A part has PART_BYTES at most, or one keyframe's pictures: what is clear travels inside the call
     (ADR 0004), and a call has room for no more than 64 MiB.
@@ -38,6 +39,7 @@ class LookOrder:
     plans: Mapping[int, FramePlan] = field(repr=False)
     policy: MaskPolicy
     trial: TrialOrder | None = None
+    marked: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class LookAnswer:
 def look_again(order: LookOrder, eyes: SecondLook) -> LookAnswer:
     """Carry an order out."""
     if order.trial is None:
-        pictures, left = eyes.review(order.output, order.plans, order.policy)
+        pictures, left = eyes.review(order.output, order.plans, order.policy, order.marked)
         return LookAnswer(pictures, tuple(left), Trial.NOBODY)
     trial = order.trial
     outcome = eyes.try_without(_picked(trial), order.policy, trial.crf, trial.preset)

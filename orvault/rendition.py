@@ -100,6 +100,10 @@ class Rendition:
             WatermarkPainter(marks, width, height) if marks else None
             for marks in (common, *(copy.watermark for copy in copies))
         )
+        # Where the first copy's pictures show a watermark.
+        self.marked = [
+            box for painter in (self._painter, self._painters[0]) if painter for box in painter.boxes
+        ]
         encoder = partial(
             Mp4Encoder, width=width, height=height, fps=fps, crf=crf, preset=preset, threads=threads
         )

@@ -3,7 +3,8 @@
 It looks at the encoded output, decoded again, and differs from the first pass in all that can be chosen: the
 pictures are mirrored, the models run at other sizes and with thresholds of their own, faces before bodies, and
 nothing is carried from picture to picture. The networks are the same: what none of them can see at any size, it
-misses too. It changes nothing; what follows from its findings is custody's decision.
+misses too. So it also looks, without a network, whether each mask that was planned is there (mask_seen.py). It
+changes nothing; what follows from its findings is custody's decision.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -24,14 +24,14 @@ from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.video.encoding import Mp4Encoder
 from orvault.vision import face, pose, small_face
 from orvault.vision.boxes import overlap
+from orvault.vision.covered import covered_pixels, pixels_of
 from orvault.vision.detection import Detection, Kind
 from orvault.vision.detector import head_of_face
 from orvault.vision.device_proof import prove_alike
-from orvault.vision.mask import SOLID_BGR, Box, FramePlan, MaskPolicy, MaskStyle
+from orvault.vision.mask import Box, FramePlan, MaskPolicy
 from orvault.vision.mask_planes import apply_mask_planes
 from orvault.vision.session import CPU, Session, open_session
 
-_NEAR = 40  # levels of a channel: what the encoder and an invisible mark change of a solid colour
 _DOUBLE_SIZES = 0.35  # of a head: so near lie the centres of two models' findings of it ...
 _DOUBLE_OVERLAP = 0.3  # ... or so much do their boxes share
 _BORDER = 0.2  # of a box's side
@@ -119,15 +119,21 @@ class SecondLook:
         found = [*map(head_of_face, faces), *(d for d in self._pose.detect(mirrored) if d.kind is Kind.HEAD)]
         return [_turned_back(d, bgr.shape[1]) for d in found if d.plausible and not d.faint]
 
-    def left(self, bgr: Image, plan: FramePlan, policy: MaskPolicy) -> list[Detection]:
-        """Those findings of one picture of the output that are neither masked in it nor left clear on purpose."""
-        covered = covered_pixels(bgr, plan, policy)
+    def left(
+        self, bgr: Image, plan: FramePlan, policy: MaskPolicy, marked: Sequence[Box] = ()
+    ) -> list[Detection]:
+        """Those findings of one picture of the output that are neither masked in it nor left clear on purpose, and
+        the masks that were planned and are not there.
+
+        `marked`: the places of a visible watermark, where a mask is not judged.
+        """
+        covered, missing = covered_pixels(bgr, plan, policy, marked)
         if plan.whole:
             good = covered.mean() >= _WHOLE_SHARE
             height, width = bgr.shape[:2]
             return [] if good else [Detection(Kind.HEAD, 0, 0, width, height, 1.0, "clear-picture")]
         bare = [d for d in self.find(bgr) if not self._is_covered(d, covered)]
-        return _without_chosen(bare, plan.clear)
+        return _without_chosen(bare, plan.clear) + [_not_there(box) for box in missing]
 
     def _is_covered(self, found: Detection, covered: npt.NDArray[np.bool_]) -> bool:
         # Whoever found it: what the pose model guesses beside the mask of a body's hidden head looks like a bare head
@@ -135,7 +141,11 @@ class SecondLook:
         return _share(_grown(found, -_BORDER), covered) >= self.rules.covered
 
     def review(
-        self, output: bytes, plans: Mapping[int, FramePlan], policy: MaskPolicy
+        self,
+        output: bytes,
+        plans: Mapping[int, FramePlan],
+        policy: MaskPolicy,
+        marked: Sequence[Box] = (),
     ) -> tuple[int, list[Left]]:
         """Look through a piece of the output (MP4): pictures looked at, and what is left in them.
 
@@ -149,25 +159,28 @@ class SecondLook:
                 message = "The output holds a picture that nobody planned."
                 raise OrvaultError(ErrorKind.INTERNAL, message, where="second look")
             looked += 1
-            found += [_left(d, frame.pts_90k) for d in self.left(frame.bgr, plan, policy)]
+            found += [_left(d, frame.pts_90k) for d in self.left(frame.bgr, plan, policy, marked)]
         return looked, found
 
     def try_without(
         self, pictures: Iterable[tuple[Frame, FramePlan, int]], policy: MaskPolicy, crf: int, preset: str
     ) -> Trial:
-        """The self-test: masks all but one region, encodes, and looks. SEEN as soon as it sees one of those.
+        """The self-test: masks all but one region, encodes, and looks. SEEN as soon as a head was seen where no mask
+        is, and a mask was missed where the plan has one.
 
         `pictures`: clear ones, each with its plan and the number of the box to leave out. Nothing of them is kept.
         """
-        outcome = Trial.NOBODY
+        head_seen = mask_missed = tried = False
         for frame, plan, number in pictures:
-            outcome = Trial.MISSED
+            tried = True
             rest = replace(plan, boxes=plan.boxes[:number] + plan.boxes[number + 1 :])
             shown = _as_put_out(frame, rest, policy, crf, preset)
-            region = _mask_of([plan.boxes[number]], shown.shape[:2])
-            if any(_share(d, region) > 0 for d in self.left(shown, rest, policy)):
+            region = pixels_of([plan.boxes[number]], shown.shape[:2])
+            head_seen |= any(_share(d, region) > 0 for d in self.left(shown, rest, policy))
+            mask_missed |= plan.boxes[number] in covered_pixels(shown, plan, policy)[1]
+            if head_seen and mask_missed:
                 return Trial.SEEN
-        return outcome
+        return Trial.MISSED if tried else Trial.NOBODY
 
 
 def _without_chosen(bare: Sequence[Detection], clear: Sequence[Box]) -> list[Detection]:
@@ -189,6 +202,11 @@ def _is_double(one: Detection, other: Detection) -> bool:
     return one.source != other.source and (near or overlap(boxes[0], boxes[1:])[0] >= _DOUBLE_OVERLAP)
 
 
+def _not_there(mask: Box) -> Detection:
+    x1, y1, x2, y2 = mask
+    return Detection(Kind.HEAD, x1, y1, x2, y2, 1.0, "clear-mask")
+
+
 def _middle(found: Detection) -> tuple[float, float]:
     return ((found.x1 + found.x2) / 2, (found.y1 + found.y2) / 2)
 
@@ -206,38 +224,6 @@ def _grown(found: Detection, share: float) -> Detection:
 def _left(found: Detection, pts_90k: int) -> Left:
     box = (round(found.x1), round(found.y1), round(found.x2), round(found.y2))
     return Left(pts_90k, box, round(float(found.score), 3), found.source)
-
-
-def covered_pixels(bgr: Image, plan: FramePlan, policy: MaskPolicy) -> npt.NDArray[np.bool_]:
-    """(h, w): which pixels are masked in a picture of the output.
-
-    Where a plan has a region; and, where the style has one colour, only if the picture really shows it there: a mask
-    that was planned and not painted covers nothing.
-    """
-    height, width = bgr.shape[:2]
-    if plan.whole:
-        planned = np.ones((height, width), bool)
-    else:
-        planned = _mask_of(plan.boxes, (height, width))
-        for corners in plan.polygons:
-            _fill_polygon(planned, corners)
-    if policy.style is MaskStyle.SOLID or plan.whole:
-        low, high = (np.clip(np.array(SOLID_BGR) + by, 0, 255) for by in (-_NEAR, _NEAR))
-        planned &= np.asarray(cv2.inRange(bgr, low, high), np.uint8) > 0
-    return planned
-
-
-def _mask_of(boxes: Sequence[tuple[int, int, int, int]], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    mask = np.zeros(shape, bool)
-    for x1, y1, x2, y2 in boxes:
-        mask[max(0, y1) : y2, max(0, x1) : x2] = True
-    return mask
-
-
-def _fill_polygon(mask: npt.NDArray[np.bool_], corners: Sequence[tuple[int, int]]) -> None:
-    filled = np.zeros(mask.shape, np.uint8)
-    cv2.fillPoly(filled, [np.array(corners, np.int32)], 1)
-    mask |= filled > 0
 
 
 def _share(found: Detection, mask: npt.NDArray[np.bool_]) -> float:

@@ -115,16 +115,16 @@ def _bad(message: str, advice: str) -> OrvaultError:
 class WatermarkPainter:
     """Blends marks, the first lowest, into pictures of one size.
 
-    `.box` holds them all: x1, y1, x2, y2, x2 and y2 exclusive. BAD_REQUEST if a text does not fit at 11 pixels, or
-    holds a character without a glyph. Text is white with a black rim, so that it reads on bright and dark alike.
+    `.box` holds all `.boxes`: x1, y1, x2, y2, x2 and y2 exclusive. BAD_REQUEST if a text does not fit at 11 pixels,
+    or holds a character without a glyph. Text is white with a black rim: it reads on bright and dark alike.
     """
 
     def __init__(self, marks: Mark | Sequence[Mark], width: int, height: int) -> None:
         several = [marks] if isinstance(marks, TextWatermark | ImageWatermark) else list(marks)
         self._placed = [_Placed(mark, width, height) for mark in several]
-        boxes = np.array([placed.box for placed in self._placed])
-        x1, y1 = boxes[:, :2].min(axis=0)
-        x2, y2 = boxes[:, 2:].max(axis=0)
+        self.boxes = tuple(box for placed in self._placed for box in placed.boxes)
+        x1, y1 = np.array(self.boxes)[:, :2].min(axis=0)
+        x2, y2 = np.array(self.boxes)[:, 2:].max(axis=0)
         self.box = (int(x1), int(y1), int(x2), int(y2))
 
     def paint(self, bgr: Image, taken_us: int | None = None) -> None:
@@ -208,8 +208,7 @@ class _Placed:
             self.spots = _tiles((width, height), (columns, rows), edge, gap)
         else:
             self.spots = [_place(mark, (width, height), (columns, rows), edge)]
-        xs, ys = zip(*self.spots, strict=True)
-        self.box = (min(xs), min(ys), max(xs) + columns, max(ys) + rows)
+        self.boxes = [(x, y, x + columns, y + rows) for x, y in self.spots]
 
 
 def _normal(text: str) -> str:
