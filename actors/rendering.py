@@ -184,53 +184,61 @@ class Rendering:
         )
 
     def _camera(self, builders: Sequence[PackageBuilder], footage: Footage) -> MediaInfo:
+        """Render one camera, and put its video into every copy."""
         footage.check_gaps()
-        track, wish = footage.track, self._job.request.wish
-        camera, choice = track.camera, wish.redaction.choice
         footage.open_keys(self._job.request.request_id)
-        request_id = self._job.request.request_id
-        copy_ids = [copy.package_id for copy in self._copies]
-        if self._job.for_participants:
-            copy_ids.append(request_id)  # the mark by which a leak of it is traced to those who looked
-        job = CameraJob(
-            track=track,
-            fps=footage.fps,
-            range_us=(wish.from_us, wish.to_us),
-            policy=self._tools.masking.policy(camera.camera_id, self._mode, self._style),
-            watermark=self._watermark,
-            watermarks=self._watermarks,
-            keys=footage.keys,
-            mark_keys=self._tools.keys.mark_keys(request_id, camera.camera_id, copy_ids),
-            result_of=request_id if self._job.for_participants else "",
-            clear=() if choice is None else choice.clear_of(camera.camera_id),
-            chosen_from="" if choice is None else choice.digest_of(camera.camera_id),
-            drawn=() if choice is None else keyed(choice.drawn_of(camera.camera_id), footage.sizes()[0]),
-        )
+        job = self._camera_job(footage)
         rendering = CameraRendering(
             job, footage.opened, self._tools, self._work, self._step, self._found_work
         )
         rendering.render()
-        self._looks.append((camera.camera_id, rendering))
-        frames = sum(piece.frames for piece in rendering.pieces)
-        if not frames:
+        camera_id = footage.track.camera.camera_id
+        self._looks.append((camera_id, rendering))
+        if not any(piece.frames for piece in rendering.pieces):
             raise empty_range()
         for number, builder in enumerate(builders):
-            with builder.media_sink(camera.camera_id) as sink:
+            with builder.media_sink(camera_id) as sink:
                 rendering.write(number, sink)
+        return self._media_info(footage, rendering)
+
+    def _camera_job(self, footage: Footage) -> CameraJob:
+        """What of this camera is rendered, and how; its keys are open."""
+        request_id, wish = self._job.request.request_id, self._job.request.wish
+        camera_id, choice = footage.track.camera.camera_id, wish.redaction.choice
+        copy_ids = [copy.package_id for copy in self._copies]
+        if self._job.for_participants:
+            copy_ids.append(request_id)  # the mark by which a leak of it is traced to those who looked
+        return CameraJob(
+            track=footage.track,
+            fps=footage.fps,
+            range_us=(wish.from_us, wish.to_us),
+            policy=self._tools.masking.policy(camera_id, self._mode, self._style),
+            watermark=self._watermark,
+            watermarks=self._watermarks,
+            keys=footage.keys,
+            mark_keys=self._tools.keys.mark_keys(request_id, camera_id, copy_ids),
+            result_of=request_id if self._job.for_participants else "",
+            clear=() if choice is None else choice.clear_of(camera_id),
+            chosen_from="" if choice is None else choice.digest_of(camera_id),
+            drawn=() if choice is None else keyed(choice.drawn_of(camera_id), footage.sizes()[0]),
+        )
+
+    def _media_info(self, footage: Footage, rendering: CameraRendering) -> MediaInfo:
+        """What the manifest says of the camera's video: its holes are those of the recording and of the rendering."""
+        track, wish, pieces = footage.track, self._job.request.wish, rendering.pieces
+        holes = [(gap.from_us, gap.to_us) for gap in track.gaps]
+        holes += [gap for piece in pieces for gap in piece.gaps]
         meta = track.segments[0].header.meta
-        told = [gap for piece in rendering.pieces for gap in piece.gaps]
         return MediaInfo(
-            camera_id=camera.camera_id,
-            title=camera.title,
+            camera_id=track.camera.camera_id,
+            title=track.camera.title,
             width=meta.width,
             height=meta.height,
             fps=round(footage.fps, 3),
-            frames=frames,
-            start_us=rendering.pieces[-1].start_us,
-            end_us=rendering.pieces[-1].end_us,
-            gaps=merged_within(
-                [*((gap.from_us, gap.to_us) for gap in track.gaps), *told], wish.from_us, wish.to_us
-            ),
+            frames=sum(piece.frames for piece in pieces),
+            start_us=pieces[-1].start_us,
+            end_us=pieces[-1].end_us,
+            gaps=merged_within(holes, wish.from_us, wish.to_us),
             sources=tuple(
                 {"segment_id": segment.header.meta.segment_id, "digest": segment.digest}
                 for segment in track.segments

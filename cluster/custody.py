@@ -9,17 +9,9 @@ from actors.facades import CamerasHandle, KeysHandle
 from actors.keys import read_secret
 from actors.workers import ExportHandle, ViewingHandle
 from orvault.clock import SystemClock
-from orvault.custody.access import AccessPolicy
-from orvault.custody.activation import NO_ACTIVATION, ActivationKey
-from orvault.custody.control import ControlPolicy
-from orvault.custody.evidence import Evidence
-from orvault.custody.export_policy import ExportPolicy
-from orvault.custody.patients import NO_PATIENTS, PatientKey
-from orvault.custody.retention import RetentionPolicy
-from orvault.custody.second_factor import NO_FACTORS, FactorKey
 from orvault.custody.service import CustodyService
+from orvault.custody.site import Rules, Secrets
 from orvault.custody.terms import Redaction
-from orvault.custody.viewing import ViewPolicy
 from orvault.ledger.engine import open_ledger, with_password
 
 
@@ -39,34 +31,16 @@ class LedgerAddress:
         )
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What a site decides for custody: how signals count, who views and reaches what, how long recordings are kept,
-    what requests may ask for, and what history is held against.
-    """
-
-    control: ControlPolicy
-    viewing: ViewPolicy
-    retention: RetentionPolicy = field(default_factory=RetentionPolicy)
-    exports: ExportPolicy = field(default_factory=ExportPolicy)
-    evidence: Evidence | None = None
-    access: AccessPolicy = field(default_factory=AccessPolicy)
-
-
 def open_custody(
     address: LedgerAddress,
     camera_ids: tuple[str, ...],
     rules: Rules | None = None,
     hospital: str = "",
-    patients: PatientKey = NO_PATIENTS,
-    factors: FactorKey = NO_FACTORS,
-    activation: ActivationKey = NO_ACTIVATION,
+    secrets: Secrets | None = None,
 ) -> CustodyService:
     """Custody over its own connection to the ledger; it reaches cameras, keys and export by their actors' names.
 
-    `hospital` goes into watermarks: only who takes requests in needs it. `patients`:
-    who plans and finds cases alone. `factors`: who signs people in. `activation`: who makes
-    packages, and who is asked for their activation.
+    `hospital` goes into watermarks: only who takes requests in needs it.
     """
     ledger = open_ledger(address.resolve())
     cameras = CamerasHandle(camera_ids)
@@ -76,18 +50,11 @@ def open_custody(
         cameras,
         KeysHandle(),
         ExportHandle(),
-        control=None if rules is None else rules.control,
-        check_watermark=_check_watermark,
-        hospital=hospital,
-        viewing=None if rules is None else rules.viewing,
         viewers=ViewingHandle(),
-        retention=None if rules is None else rules.retention,
-        exports=None if rules is None else rules.exports,
-        evidence=None if rules is None else rules.evidence,
-        patients=patients,
-        access=None if rules is None else rules.access,
-        factors=factors,
-        activation=activation,
+        check_watermark=_check_watermark,
+        rules=rules or Rules(),
+        secrets=secrets or Secrets(),
+        hospital=hospital,
     )
 
 

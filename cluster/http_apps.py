@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from api.directory.place import ProviderPlace
 from api.security import LinkSigner, TokenSigner
-from cluster.custody import LedgerAddress, Rules, open_custody
+from cluster.custody import LedgerAddress, open_custody
 from cluster.services import PACKAGES, ByteServer
 from cluster.site_secrets import LINK_SECRET, TOKEN_SECRET, activation_key, factor_key, patient_key, secret
 from orvault import __version__
 from orvault.clock import SystemClock
+from orvault.custody.site import Rules, Secrets
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -35,11 +36,10 @@ def build_api(
     from api.services import Services
 
     tokens = secret(data, TOKEN_SECRET)
+    secrets = Secrets(patient_key(data), factor_key(data), activation_key(data))
     return build_app(
         Services(
-            custody=open_custody(
-                address, cameras, rules, hospital, patient_key(data), factor_key(data), activation_key(data)
-            ),
+            custody=open_custody(address, cameras, rules, hospital, secrets),
             links=_link_signer(data),
             tokens=TokenSigner(tokens, SystemClock()),
             media_url=media.url,

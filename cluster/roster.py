@@ -26,7 +26,7 @@ from actors.trigger import TriggerActor
 from actors.viewing import ViewingActor
 from actors.witnessing import WitnessingActor
 from cluster import http_apps, services
-from cluster.custody import LedgerAddress, Rules, open_custody
+from cluster.custody import LedgerAddress, open_custody
 from cluster.destruction import start_retention
 from cluster.feeds import SEGMENTS, camera_feed, live_feed, trigger_plan
 from cluster.placement import NodeFacts, Place, for_detection, on_node, on_server
@@ -34,6 +34,7 @@ from cluster.settings import Settings
 from cluster.site_secrets import activation_key
 from orvault.clock import SystemClock
 from orvault.container.enrolment import WatchedEnrolment
+from orvault.custody.site import Rules, Secrets
 
 FRAGMENT_THREADS = (
     4  # of an encryption actor: what one camera waits for on the disk does not keep the others waiting
@@ -92,6 +93,7 @@ def start_actors(settings: Settings, facts: list[NodeFacts]) -> list[Starting]:
     return [
         *_start_detection(settings, facts),
         *_start_custody(settings, _placed(on_server(facts))),
+        *_start_handing_out(settings, _placed(on_server(facts))),
         *_start_recording(settings, facts),
         *_start_triggers(settings, facts),
         *_start_notices(settings, _placed(on_server(facts))),
@@ -107,52 +109,28 @@ def custody_at(settings: Settings) -> tuple[LedgerAddress, tuple[str, ...], Rule
 
 
 def _start_custody(settings: Settings, server: Placed) -> list[Starting]:
-    """Keys, index, export and downloads: what works on the ledger, on the export server."""
-    data, api = settings.data, settings.api
+    """Keys, index and control: what opens, indexes and orders recordings, on the export server."""
     custody = partial(open_custody, *custody_at(settings))
-    media = partial(http_apps.build_media, *custody_at(settings), data)
-    (data / services.PACKAGES).mkdir(parents=True, exist_ok=True, mode=0o700)
+    place, secret = services.store_place(settings), services.secret_file(settings)
+    segments, nodes = facades.SegmentsHandle(), WatchedEnrolment(services.enrolment_files(settings))
+    cameras, anchor_s = services.camera_infos(settings), 60.0 * settings.ledger.anchor_minutes
     return [
-        handles.start(
-            facades.KEYS,
-            KeyActor,
-            server,
-            1,
-            services.store_place(settings),
-            services.secret_file(settings),
-            custody,
-            facades.SegmentsHandle(),
-            settings.keys.kem,
-        ),
-        handles.start(
-            facades.INDEX,
-            IndexActor,
-            server,
-            1,
-            custody,
-            services.camera_infos(settings),
-            WatchedEnrolment(services.enrolment_files(settings)),
-            60.0 * settings.ledger.anchor_minutes,
-        ),
+        handles.start(facades.KEYS, KeyActor, server, 1, place, secret, custody, segments, settings.keys.kem),
+        handles.start(facades.INDEX, IndexActor, server, 1, custody, cameras, nodes, anchor_s),
         handles.start(facades.CONTROL, ControlActor, server, SIGNAL_THREADS, custody, _triggers(settings)),
-        handles.start(
-            facades.EXPORT,
-            ExportActor,
-            server,
-            2,
-            partial(custody, activation=activation_key(data)),
-            _render_tools(settings),
-        ),
-        handles.start(
-            facades.MEDIA,
-            MediaActor,
-            server,
-            2,
-            media,
-            api.host,
-            api.media_port,
-            services.tls_files(settings),
-        ),
+    ]
+
+
+def _start_handing_out(settings: Settings, server: Placed) -> list[Starting]:
+    """Export and downloads: what makes packages and gives them out, on the export server."""
+    data, api, tls = settings.data, settings.api, services.tls_files(settings)
+    (data / services.PACKAGES).mkdir(parents=True, exist_ok=True, mode=0o700)
+    secrets = Secrets(activation=activation_key(data))
+    custody = partial(open_custody, *custody_at(settings), secrets=secrets)
+    media = partial(http_apps.build_media, *custody_at(settings), data)
+    return [
+        handles.start(facades.EXPORT, ExportActor, server, 2, custody, _render_tools(settings)),
+        handles.start(facades.MEDIA, MediaActor, server, 2, media, api.host, api.media_port, tls),
     ]
 
 

@@ -11,12 +11,13 @@ from actors.witnessing import SignerFiles
 from actors.workers import MediaHandle, ViewingHandle
 from api.directory.place import ProviderPlace
 from api.paths import DIRECTORY_CALLBACK, PREFIX
-from cluster.custody import LedgerAddress, Rules
+from cluster.custody import LedgerAddress
 from cluster.settings import Settings
 from orvault.container.enrolment import EnrolmentFiles
 from orvault.custody.access import AccessPolicy
 from orvault.custody.evidence import Evidence
 from orvault.custody.ports import CameraInfo
+from orvault.custody.site import Rules
 from orvault.errors import ErrorKind, OrvaultError
 
 PACKAGES = "packages"  # a folder below data

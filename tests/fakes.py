@@ -24,6 +24,7 @@ from orvault.custody.scope import Scope as AccountScope
 from orvault.custody.second_factor import FactorKey
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.service import CustodyService, RenderJob
+from orvault.custody.site import Secrets
 from orvault.custody.steps import RequestState
 from orvault.custody.terms import Masking, Redaction, Style
 from orvault.custody.viewing import MINUTE_US, Showing, ViewKind
@@ -243,9 +244,9 @@ def world_as_begun(ledger: Ledger, accounts: Mapping[Role, Account]) -> World:
         renderers,
         cheap_passwords(),
         hospital="서울병원",
-        patients=PatientKey(lambda: b"p" * 32),
-        factors=FactorKey(lambda: b"f" * 32),
-        activation=ActivationKey(lambda: b"a" * 32),
+        secrets=Secrets(
+            PatientKey(lambda: b"p" * 32), FactorKey(lambda: b"f" * 32), ActivationKey(lambda: b"a" * 32)
+        ),
     )
     return World(clock, ledger, recorders, keys, renderers, custody, dict(accounts))
 

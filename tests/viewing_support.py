@@ -25,6 +25,7 @@ from orvault.custody.account import Account, Role
 from orvault.custody.case import Case
 from orvault.custody.ids import new_id
 from orvault.custody.service import CustodyService, OpenedView
+from orvault.custody.site import Rules
 from orvault.custody.steps import RequestState
 from orvault.custody.viewing import MINUTE_US, Showing, ViewKind, ViewPolicy
 from orvault.custody.viewing_request import ViewingRequest
@@ -154,7 +155,7 @@ def cinema(
     site = make_site(folder)
     parts = (site.world.recorders, site.keys, site.world.renderers, cheap_passwords())
     custody = CustodyService(
-        site.world.ledger.uow, clock, *parts, viewing=policy or ViewPolicy(), viewers=told
+        site.world.ledger.uow, clock, *parts, viewers=told, rules=Rules(viewing=policy or ViewPolicy())
     )
     keys = KeyActor(folder / "keys", folder / "passphrase", lambda: custody)
     detector = TestDetector()

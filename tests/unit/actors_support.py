@@ -32,6 +32,7 @@ from orvault.custody.case import Case
 from orvault.custody.ports import StartOrder
 from orvault.custody.request import ExportRequest
 from orvault.custody.service import CustodyService
+from orvault.custody.site import Secrets
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.gaps import GapStore
 from orvault.recording.recorder import Recorder, RecordingOrder
@@ -533,7 +534,7 @@ def make_site(folder: Path) -> Site:
         keys,
         world.renderers,
         cheap_passwords(),
-        activation=ActivationKey(lambda: b"a" * 32),
+        secrets=Secrets(activation=ActivationKey(lambda: b"a" * 32)),
     )
     world = replace(world, custody=custody)
     node = make_node(folder / "node-1")

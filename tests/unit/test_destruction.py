@@ -29,6 +29,7 @@ from orvault.custody.history import Entry
 from orvault.custody.request import RequestState
 from orvault.custody.retention import DAY_US, RetentionPolicy
 from orvault.custody.service import CustodyService
+from orvault.custody.site import Rules
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from orvault.recording.destroying import DestroyedCases, Erased
@@ -262,7 +263,12 @@ def test_nothing_is_destroyed_without_a_yes(dead: Dead) -> None:
 def automatic(dead: Dead) -> CustodyService:
     world = dead.site.world
     return CustodyService(
-        world.ledger.uow, world.clock, world.recorders, dead.site.keys, world.renderers, retention=AUTOMATIC
+        world.ledger.uow,
+        world.clock,
+        world.recorders,
+        dead.site.keys,
+        world.renderers,
+        rules=Rules(retention=AUTOMATIC),
     )
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from actors.checkpoint_places import FolderPlace
 from cluster.cli import app
-from cluster.custody import Rules, open_custody
+from cluster.custody import open_custody
 from cluster.services import evidence, ledger_address
 from cluster.settings import load_settings
 from orvault.container.checkpoint import log_key, origin_of
@@ -19,6 +19,7 @@ from orvault.custody.account import Role
 from orvault.custody.checkpoints import LogSigner
 from orvault.custody.control import ControlPolicy
 from orvault.custody.service import HistoryVerdict
+from orvault.custody.site import Rules
 from orvault.custody.viewing import ViewPolicy
 from tests.fakes import World, make_world
 from tests.unit.api_support import is_problem, make_api

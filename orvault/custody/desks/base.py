@@ -6,32 +6,27 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from orvault.clock import Clock
-from orvault.custody.access import AccessPolicy, Right, may
+from orvault.custody.access import Right, may
 from orvault.custody.account import Account
-from orvault.custody.activation import NO_ACTIVATION, ActivationKey
 from orvault.custody.case import Case
-from orvault.custody.control import ControlPolicy
-from orvault.custody.evidence import Evidence
-from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.history import Entry
 from orvault.custody.participants import find
 from orvault.custody.passwords import Passwords
-from orvault.custody.patients import NO_PATIENTS, PatientKey
 from orvault.custody.ports import CameraInfo, CaseKeys, NoViewers, Recorders, Renderers, Viewers
 from orvault.custody.request import ExportRequest
 from orvault.custody.result_view import speaks_for
-from orvault.custody.retention import RetentionPolicy
 from orvault.custody.rows import UnitOfWork, UnitsOfWork
 from orvault.custody.scope import Place, Reach, reach_of
-from orvault.custody.second_factor import NO_FACTORS, FactorKey
+from orvault.custody.site import Rules, Secrets
 from orvault.custody.terms import Redaction
-from orvault.custody.viewing import ViewingGrant, ViewPolicy
+from orvault.custody.viewing import ViewingGrant
 from orvault.errors import ErrorKind, OrvaultError
 
 CONSOLE = "console"  # a person with a shell on the server, e.g. who makes the first account
 SYSTEM = "system"
 NOBODY = "anonymous"  # whoever it is that did not prove who they are
 LONGEST_PAGE = 200
+_NO_RULES, _NO_SECRETS = Rules(), Secrets()
 _HISTORY_PAGE = 1000
 
 
@@ -58,37 +53,22 @@ class Desk:
         case_keys: CaseKeys,
         renderers: Renderers,
         passwords: Passwords | None = None,
-        control: ControlPolicy | None = None,
-        check_watermark: WatermarkCheck = _any_watermark,
-        viewing: ViewPolicy | None = None,
+        *,
         viewers: Viewers | None = None,
+        check_watermark: WatermarkCheck = _any_watermark,
+        rules: Rules = _NO_RULES,
+        secrets: Secrets = _NO_SECRETS,
         hospital: str = "",
-        retention: RetentionPolicy | None = None,
-        exports: ExportPolicy | None = None,
-        evidence: Evidence | None = None,
-        patients: PatientKey = NO_PATIENTS,
-        access: AccessPolicy | None = None,
-        factors: FactorKey = NO_FACTORS,
-        activation: ActivationKey = NO_ACTIVATION,
     ) -> None:
-        self._uow = uow
-        self._clock = clock
-        self._recorders = recorders
-        self._case_keys = case_keys
-        self._renderers = renderers
+        self._uow, self._clock = uow, clock
+        self._recorders, self._case_keys, self._renderers = recorders, case_keys, renderers
         self._passwords = passwords or Passwords()
-        self._control = control or ControlPolicy()
-        self._check_watermark = check_watermark
-        self._hospital = hospital
-        self._exports = exports or ExportPolicy()
-        self._patients = patients
-        self._viewing = viewing or ViewPolicy()
         self._viewers = viewers or NoViewers()
-        self._retention = retention or RetentionPolicy()
-        self._evidence = evidence
-        self._access = access or AccessPolicy()
-        self._factors = factors
-        self._activation = activation
+        self._check_watermark, self._hospital = check_watermark, hospital
+        self._control, self._viewing, self._retention = rules.control, rules.viewing, rules.retention
+        self._exports, self._evidence, self._access = rules.exports, rules.evidence, rules.access
+        self._patients, self._factors = secrets.patients, secrets.factors
+        self._activation = secrets.activation
         self._grants_seen: dict[ViewingGrant, tuple[int, bool]] = {}  # when, and whether history holds it
         self._key_uses: dict[
             tuple[str, str], int
