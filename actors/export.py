@@ -93,6 +93,7 @@ class ExportActor:
         """
         self._custody.expire_due()
         self._custody.remind_due()
+        self._custody.remind_answers()
         self._custody.expire_viewings()
         for request in self._custody.spent_exports():
             if remove_files(self._tools.packages, request):

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from orvault.custody.account import Role
 from orvault.custody.activation import ActivationPolicy
-from orvault.custody.request import Approval, ExportRequest, Wish
+from orvault.custody.request import Approval, Wish
 from orvault.custody.terms import DAY_US, MAX_RECIPIENTS, Masking, Style, Validity
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -102,11 +102,11 @@ class ExportPolicy:
         """Requests due until then may be reminded of now."""
         return now_us + max((0, *self.reminder_days)) * DAY_US
 
-    def reminders_due(self, request: ExportRequest, now_us: int) -> int:
-        """How many reminders of a request's due date should have been given by now."""
-        if request.due_us is None:
+    def reminders_due(self, due_us: int | None, now_us: int) -> int:
+        """How many reminders of a due date should have been given by now."""
+        if due_us is None:
             return 0
-        return sum(now_us >= request.due_us - days * DAY_US for days in {*self.reminder_days, 0})
+        return sum(now_us >= due_us - days * DAY_US for days in {*self.reminder_days, 0})
 
     def check_choice(self, role: Role, wish: Wish, validity: Validity) -> None:
         """FORBIDDEN, naming each rule that the wish breaks and what it allows."""

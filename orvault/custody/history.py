@@ -98,6 +98,7 @@ class Act(StrEnum):
     RENDER_HELD = "render-held"
     PARTICIPANTS_NAMED = "participants-named"
     ANSWERS_AWAITED = "answers-awaited"
+    ANSWERS_DUE = "answers-due"
     RESULT_SHOWN = "result-shown"
     RESULT_ANSWERED = "result-answered"
     ANSWER_WAIVED = "answer-waived"

@@ -54,6 +54,11 @@ MAILED: Mapping[Act, tuple[frozenset[Audience], str, str]] = MappingProxyType(
             "가린 영상이 참여자의 확인을 기다립니다",
             "A masked result waits for its participants to look at it and answer",
         ),
+        Act.ANSWERS_DUE: (
+            _OFFICERS | _MANAGERS,
+            "참여자의 확인 기한이 다가왔거나 지났습니다",
+            "A masked result's answers are due soon, or overdue",
+        ),
         Act.RENDER_FINISHED: (_MANAGERS, "영상을 내려받을 수 있습니다", "A package is ready"),
         Act.RENDER_FAILED: (_MANAGERS, "영상 제작에 실패했습니다", "A package could not be made"),
         Act.EXPORT_REFUSED: (_MANAGERS, "요청이 거부되었습니다", "A request was refused"),

@@ -30,6 +30,7 @@ _ACTS: dict[str, tuple[str, str]] = {
     "approval-given": ("승인자 의견", "One approval given"),
     "participants-named": ("참여자 확인 요청", "Participant asked to look"),
     "answers-awaited": ("참여자 확인 대기", "Participants' answers awaited"),
+    "answers-due": ("참여자 확인 기한 알림", "Reminder: participants' answers due"),
     "result-shown": ("참여자 열람", "Result shown to a participant"),
     "result-answered": ("참여자 확인", "Participant's answer"),
     "answer-waived": ("참여자 확인 생략", "Participant's answer waived"),

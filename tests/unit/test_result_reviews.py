@@ -12,6 +12,7 @@ from orvault.custody.account import Account, Role
 from orvault.custody.consents import Subject
 from orvault.custody.export_policy import ExportPolicy
 from orvault.custody.history import Act, make_entry
+from orvault.custody.mails import Audience
 from orvault.custody.request import ExportRequest
 from orvault.custody.scope import SITE, Scope, ScopeKind
 from orvault.custody.second_look import SecondLook, Trial
@@ -88,6 +89,32 @@ def test_who_is_asked_for_one_request_alone_is_waited_for(world: World) -> None:
     assert _last(world, "answers-awaited") == {"participants": ["Lee"], "due_us": request.answers_due_us}
     world.custody.answer_result(_staff(world, "Lee"), request.request_id, "Lee", agrees=True)
     assert _now(world, request).state is RequestState.READY
+
+
+def test_who_has_not_answered_is_reminded_of_once_at_each_distance(world: World) -> None:
+    request = _asked(world, "Lee", "Park")
+    world.custody.answer_result(_staff(world, "Lee"), request.request_id, "Lee", agrees=False)
+    told = []
+    for _ in range(12):
+        told.append(world.custody.remind_answers())
+        assert world.custody.remind_answers() == 0
+        world.clock.us += DAY_US
+    assert [day for day, noted in enumerate(told) if noted] == [7, 9, 10]
+    due = {"participants": ["Park"], "due_us": request.answers_due_us, "overdue": True}
+    assert _last(world, "answers-due") == due
+    mails = [mail for mail in world.custody.mails_from(0).mails if "due" in mail.subject]
+    assert [mail.to for mail in mails] == [("Park@hospital.test",)] * 3
+    assert all(mail.audiences == set(Audience) and "Park" not in mail.body for mail in mails)
+
+
+def test_who_answered_or_was_waived_is_not_reminded(world: World) -> None:
+    request = _asked(world, "Lee", "Park")
+    world.custody.answer_result(_staff(world, "Lee"), request.request_id, "Lee", agrees=True)
+    world.clock.us += 8 * DAY_US
+    assert world.custody.remind_answers() == 1
+    world.custody.waive_answer(world.officer, request.request_id, "Park", "On leave.")
+    world.clock.us += 8 * DAY_US
+    assert world.custody.remind_answers() == 0
 
 
 def test_where_nobody_is_asked_nothing_waits(world: World) -> None:

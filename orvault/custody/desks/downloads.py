@@ -104,7 +104,7 @@ class DownloadDesk(WatermarkDesk):
         with self._uow() as uow:
             noted = 0
             for request in uow.requests.due(self._exports.remind_until_us(now)):
-                stage = self._exports.reminders_due(request, now)
+                stage = self._exports.reminders_due(request.due_us, now)
                 if stage <= request.reminders:
                     continue
                 uow.requests.put_state(replace(request, reminders=stage))

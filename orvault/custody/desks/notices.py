@@ -85,7 +85,7 @@ class NoticeDesk(Desk):
 def _participants(uow: UnitOfWork, entry: Entry) -> tuple[str, ...]:
     """Where those read mail whose answer is awaited: history names the people, the request their addresses."""
     request = uow.requests.get(entry.subject.removeprefix("export:"))
-    if entry.act != Act.ANSWERS_AWAITED or request is None:
+    if entry.act not in {Act.ANSWERS_AWAITED, Act.ANSWERS_DUE} or request is None:
         return ()
     asked = (find(request.asked, name) for name in json.loads(entry.detail)["participants"])
     return tuple(each.mail for each in asked if each is not None and each.mail)

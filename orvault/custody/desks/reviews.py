@@ -12,13 +12,14 @@ from dataclasses import replace
 
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account, Role, clean_name
-from orvault.custody.desks.base import all_about, not_found
+from orvault.custody.desks.base import LONGEST_PAGE, SYSTEM, all_about, not_found
 from orvault.custody.desks.downloads import subject_of
 from orvault.custody.desks.submitting import SubmitDesk
 from orvault.custody.history import Act
 from orvault.custody.participants import Answer, Asked, find, outstanding, put_in, same
 from orvault.custody.request import ExportRequest
 from orvault.custody.rows import UnitOfWork
+from orvault.custody.scope import EVERYTHING
 from orvault.custody.steps import RequestState
 from orvault.custody.text import clean_text
 from orvault.custody.viewing import Showing
@@ -86,6 +87,36 @@ class ReviewDesk(SubmitDesk):
             uow.commit()
         self._renderers.wake()  # who removes what was kept for them
         return request
+
+    def remind_answers(self) -> int:
+        """Note in history whose answers to a result come due, once at each of the site's distances and once when the
+        time is over; the number of requests. Called by workers at intervals.
+
+        Who has answered is not reminded, no more than who was waived. What was noted, history itself remembers.
+        """
+        now = self._clock.now_us()
+        with self._uow(read_only=True) as uow:
+            if not any(self._exports.reminders_due(one.answers_due_us, now) for one in _in_review(uow)):
+                return 0
+        with self._uow() as uow:
+            noted = 0
+            for request in _in_review(uow):
+                stage = self._exports.reminders_due(request.answers_due_us, now)
+                silent = self._silent(uow, request) if stage else ()
+                if not silent or stage <= _reminders(uow, request):
+                    continue
+                detail: dict[str, object] = {"participants": list(silent), "due_us": request.answers_due_us}
+                detail["overdue"] = now >= (request.answers_due_us or 0)
+                uow.history.append(now, SYSTEM, Act.ANSWERS_DUE, subject_of(request), detail)
+                noted += 1
+            if noted:
+                uow.commit()
+        return noted
+
+    def _silent(self, uow: UnitOfWork, request: ExportRequest) -> tuple[str, ...]:
+        """Those who are waited for and have said nothing yet."""
+        waiting = self._unasked(uow, request)
+        return tuple(n for n in waiting if not any(same(n, said.participant) for said in request.answers))
 
     def _check_outstanding(self, uow: UnitOfWork, request: ExportRequest, name: str) -> None:
         """CONFLICT unless the result is there and waits for this participant, who has not said no to it."""
@@ -179,6 +210,21 @@ def second_look_done(request: ExportRequest) -> bool:
     """Whether no reviewer has to decide about what a second look found; where none was had, one has to."""
     looked = request.second_look
     return (looked is not None and not looked.waits) or request.reviewed_by is not None
+
+
+def _in_review(uow: UnitOfWork) -> Iterator[ExportRequest]:
+    before = ""
+    while page := uow.requests.page(EVERYTHING, RequestState.REVIEW, None, None, LONGEST_PAGE, before):
+        yield from page
+        before = page[-1].request_id
+
+
+def _reminders(uow: UnitOfWork, request: ExportRequest) -> int:
+    """How many were given for the result that is there: another one is due at another time."""
+    given = uow.history.page(
+        None, LONGEST_PAGE, subject=subject_of(request), actor=None, act=Act.ANSWERS_DUE.value
+    )
+    return sum(json.loads(entry.detail)["due_us"] == request.answers_due_us for entry in given)
 
 
 def looks_at(uow: UnitOfWork, request: ExportRequest) -> Iterator[dict[str, object]]:
