@@ -12,6 +12,7 @@ from api.models_scans import ChoiceOut
 from api.models_watermarks import WatermarkOut
 from api.models_wishes import ActivationIn, Digest, MaskingIn
 from api.types import Model, TimeOut
+from orvault.container.happened import Happened
 from orvault.custody.activation import PackageShare
 from orvault.custody.participants import Answer, Asked
 from orvault.custody.request import Approval, ExportRequest
@@ -159,6 +160,20 @@ class SecondLookOut(Model):
             for f in look.findings
         ]
         return cls(pictures=look.pictures, left=look.left, trial=look.trial, findings=findings)
+
+
+class ToldEventOut(Model):
+    """An event that a package tells of."""
+
+    at: TimeOut
+    kind: str
+    camera_id: str | None = Field(description="Null: of the room.")
+    by: str | None = Field(description="By which means: gesture, pedal or account; never by whom.")
+
+    @classmethod
+    def of(cls, event: Happened) -> ToldEventOut:
+        """From custody's."""
+        return cls(at=event.at_us, kind=str(event.kind), camera_id=event.camera_id, by=event.by)
 
 
 class ReleaseIn(Model):

@@ -14,6 +14,7 @@ from api.models_exports import (
     ReasonIn,
     RefuseIn,
     ReleaseIn,
+    ToldEventOut,
 )
 from api.routes.guard import guarded
 from api.services import CallerHere, ServicesHere
@@ -25,6 +26,16 @@ router = APIRouter(prefix="/exports", tags=["Exports"])
 Number = Annotated[int, Path(ge=0, le=1000, description="The consent's number.")]
 
 _DECIDING = (ErrorKind.NOT_FOUND, ErrorKind.CONFLICT)
+
+
+@router.get(
+    "/{request_id}/events",
+    summary="List what its package tells of the room",
+    **guarded(Right.EXPORT_DECIDE, ErrorKind.NOT_FOUND),
+)
+def list_told_events(services: ServicesHere, caller: CallerHere, request_id: ObjectId) -> list[ToldEventOut]:
+    """The events that leave with the pictures, as history has them now, for who decides whether they may."""
+    return [ToldEventOut.of(event) for event in services.custody.package_events(caller.account, request_id)]
 
 
 @router.post(

@@ -77,6 +77,19 @@ def test_what_happened_in_the_room_is_told_without_anybodys_name(world: World) -
 # --- in the papers ---
 
 
+def test_who_decides_sees_what_a_package_would_tell_and_nobody_else(world: World) -> None:
+    case = world.recorded_case()
+    request = world.custody.submit_export(world.manager, world.wish(case))
+    shown = world.custody.package_events(world.officer, request.request_id)
+    with world.ledger.uow(read_only=True) as uow:
+        assert shown == events_for(uow, request.wish) and EventKind.CASE_CLOSED in {
+            each.kind for each in shown
+        }
+    with pytest.raises(OrvaultError) as caught:
+        world.custody.package_events(world.manager, request.request_id)
+    assert caught.value.kind is ErrorKind.FORBIDDEN
+
+
 def _read(events: object) -> tuple[Happened, ...]:
     return read_events(Fields({"events": events}, "manifest"), "events")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from orvault.container.happened import Happened
 from orvault.custody.access import Right, require, sees_only_own
 from orvault.custody.account import Account
 from orvault.custody.activation import drop_shares
@@ -23,6 +24,7 @@ from orvault.custody.request import Approval, ExportRequest, check_step
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.steps import UNDECIDED, RequestState
 from orvault.custody.text import clean_text
+from orvault.custody.told_events import events_for
 from orvault.errors import ErrorKind, OrvaultError
 
 
@@ -48,6 +50,15 @@ class ExportDesk(ReviewDesk):
         require(by, Right.EXPORT_VIEW)
         with self._uow(read_only=True) as uow:
             return self._visible(uow, by, request_id)
+
+    def package_events(self, by: Account, request_id: str) -> Sequence[Happened]:
+        """What a package of this request would tell of the room's events, as history is now, for who decides on it.
+
+        Damaged pictures are known, and told besides, once it is rendered. Errors: FORBIDDEN, NOT_FOUND.
+        """
+        require(by, Right.EXPORT_DECIDE)
+        with self._uow(read_only=True) as uow:
+            return events_for(uow, self._visible(uow, by, request_id).wish)
 
     def approve_export(self, by: Account, request_id: str) -> ExportRequest:
         """Approve a request whose basis is satisfied; rendered once as many accounts did as the site's rules say.
