@@ -20,9 +20,10 @@ from orvault.video.encoding import Mp4Encoder
 MEDIA = Path(__file__).resolve().parents[1] / "tests" / "media"
 CLIPS = ("crossing", "still_patient", "raise_left", "both_up")
 WIDTH, HEIGHT, FPS = 1920, 1080, 30
-SEGMENT_PICTURES = 2 * FPS  # as recordings are cut
+SEGMENT_S = 2  # as recordings are cut, each with one keyframe
+SEGMENT_PICTURES = SEGMENT_S * FPS
 SMALL_FPS = 15
-SMALL_PICTURES = 2 * SMALL_FPS
+SMALL_PICTURES = SEGMENT_S * SMALL_FPS
 NOISE = 2.0  # levels: a scaled rendering alone is smoother than any camera, and costs an encoder nothing
 START_US = 1_800_000_000 * US_PER_S
 
@@ -33,7 +34,7 @@ def fragments(seconds: int) -> list[bytes]:
     shown = _shown()
     for _ in range(seconds * FPS // SEGMENT_PICTURES):
         sink = io.BytesIO()
-        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=20, preset="superfast")
+        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=20, preset="superfast", keyframe_s=SEGMENT_S)
         for number in range(SEGMENT_PICTURES):
             encoder.write(next(shown), number * 3000)
         encoder.close()
@@ -86,7 +87,7 @@ def small_fragments(clip: str, width: int, height: int) -> list[bytes]:
     pictures = list(decode_fragment((MEDIA / f"{clip}.mp4").read_bytes()))
     for first in range(0, len(pictures) - SMALL_PICTURES + 1, SMALL_PICTURES):
         sink = io.BytesIO()
-        encoder = Mp4Encoder(sink, width, height, SMALL_FPS, crf=23, preset="superfast")
+        encoder = Mp4Encoder(sink, width, height, SMALL_FPS, crf=23, preset="superfast", keyframe_s=SEGMENT_S)
         for number, frame in enumerate(pictures[first : first + SMALL_PICTURES]):
             small = np.asarray(cv2.resize(frame.bgr, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
             encoder.write(small, number * 90_000 // SMALL_FPS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.export_footage import FPS, HEIGHT, WIDTH
+from benchmarks.export_footage import FPS, HEIGHT, SEGMENT_S, WIDTH
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import decode_fragment
 from orvault.video.encoding import Mp4Encoder
@@ -77,7 +77,7 @@ def _written(clip: list[bytes], path: Path, most: int | None) -> int:
     """The fragments as one file; at most so many pictures. Their number."""
     count = 0
     with path.open("wb") as sink:
-        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=18, preset="superfast")
+        encoder = Mp4Encoder(sink, WIDTH, HEIGHT, FPS, crf=18, preset="superfast", keyframe_s=SEGMENT_S)
         for fragment in clip:
             for frame in decode_fragment(fragment):
                 if most is not None and count >= most:

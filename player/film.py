@@ -20,7 +20,7 @@ _WALK_BYTES = 4 << 20  # nearer than this, fragments are followed one by one: lo
 _GUESSES = 4  # in a row, before every other look halves what is left
 STRETCH_PICTURES = 3_000  # for one decoder, which keeps a row for each of them as long as it lives
 _CANDIDATES = 64  # looked at in a window: those letters are rare in what was not made to hold them
-_REMEMBERED = 4_096  # fragments' places; over two hours of a usual camera
+_REMEMBERED = 4_096  # fragments' places; over an hour of a usual camera
 _UNREADABLE = (ErrorKind.DAMAGED, ErrorKind.ALTERED)
 
 

@@ -29,7 +29,9 @@ from orvault.video.codec import (
     check_size,
 )
 
-KEYFRAME_INTERVAL_S = 2.0
+# As often as the second look looks, which then decodes nothing but keyframes. A player that seeks decodes half of
+# this, and damage spoils no more.
+KEYFRAME_INTERVAL_S = 1.0
 # Pictures that are coded side by side, on any machine: the same pictures give the same bytes whatever its cores, and
 # each copy of an export holds so many.
 THREADS = 4
@@ -59,9 +61,9 @@ class LumaPainter(Protocol):
 class Mp4Encoder:
     """H.264 in fragmented MP4, written forwards only into `sink`; time stamps are kept to 1/90000 s.
 
-    `crf` is x264's quality (lower is better, 18 to 28 are usual), `preset` its speed. A keyframe, and with it
-    a new MP4 fragment, comes about every 2 s, so that the file can be played from any of them before its end
-    is there. `mark` is drawn into the luma of each picture as it is written. `threads` is how many pictures are coded
+    `crf` is x264's quality (lower is better, 18 to 28 are usual), `preset` its speed. A keyframe, and with it a new
+    MP4 fragment, comes about every `keyframe_s`, so that the file can be played from any of them before its end is
+    there. `mark` is drawn into the luma of each picture as it is written. `threads` is how many pictures are coded
     side by side; other numbers give other bytes, as good.
     """
 
@@ -77,6 +79,7 @@ class Mp4Encoder:
         threads: int = THREADS,
         bt709: bool = False,
         mark: LumaPainter | None = None,
+        keyframe_s: float = KEYFRAME_INTERVAL_S,
     ) -> None:
         _check_encoder(width, height, fps, crf)
         self.width, self.height = width, height
@@ -88,6 +91,7 @@ class Mp4Encoder:
             cast(Any, WriteOnly(sink)), mode="w", format="mp4", options=FRAGMENTED
         )
         self._stream = self._open_stream(fps, crf, preset, threads)
+        self._stream.codec_context.gop_size = max(1, round(fps * keyframe_s))
 
     def _open_stream(self, fps: float, crf: int, preset: str, threads: int) -> VideoStream:
         stream = self._container.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001))
@@ -95,7 +99,6 @@ class Mp4Encoder:
         context.width, context.height, context.pix_fmt = self.width, self.height, "yuv420p"
         context.time_base = Fraction(1, CLOCK_90K)
         stream.time_base = Fraction(1, CLOCK_90K)
-        context.gop_size = max(1, round(fps * KEYFRAME_INTERVAL_S))
         context.max_b_frames = (
             0  # decode order = display order: the first picture's time is the track's start
         )

@@ -13,8 +13,9 @@ import pytest
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
 from orvault.video.codec import Image, decode_fragment
-from orvault.video.encoding import Mp4Encoder
+from orvault.video.encoding import KEYFRAME_INTERVAL_S, Mp4Encoder
 from orvault.video.nal import nal_type, split
+from orvault.vision.second_look import SecondLookRules
 from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, encoded, noise, pictures, psnr
 
 
@@ -77,8 +78,8 @@ def test_pictures_come_one_at_a_time_and_may_be_painted_on() -> None:
 
 @pytest.mark.parametrize("every_s", [0.05, 0.3, 1.0, 2.0, 60.0])
 def test_now_and_then_gives_the_same_pictures_as_looking_at_all(every_s: float) -> None:
-    images = [np.roll(noise(160, 96), n, axis=1) for n in range(75)]  # 5 s: three keyframes
-    for data in (encoded(images), with_b_frames(images)):
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(75)]  # 5 s
+    for data in (encoded(images), encoded(images, keyframe_s=1), with_b_frames(images)):
         wanted, due_90k = [], 0.0
         for frame in decode_fragment(data):
             if frame.pts_90k >= due_90k:
@@ -90,10 +91,20 @@ def test_now_and_then_gives_the_same_pictures_as_looking_at_all(every_s: float) 
 
 
 def test_now_and_then_does_not_decode_what_comes_after_the_last_wanted_picture() -> None:
-    with av.open(io.BytesIO(encoded([np.roll(noise(160, 96), n, axis=1) for n in range(60)]))) as container:
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(60)]
+    with av.open(io.BytesIO(encoded(images))) as container:
         packets = list(needed(container.demux(video=0), 1.0, set()))
     assert [packet.pts is None for packet in packets].count(True) == 1  # the end
     assert len(packets) == 2 * 16 + 1  # two groups of 2 s, in each the first second's end is the last
+
+
+def test_once_a_second_of_what_the_encoder_writes_is_nothing_but_keyframes() -> None:
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(60)]
+    with av.open(io.BytesIO(encoded(images, keyframe_s=KEYFRAME_INTERVAL_S))) as container:
+        packets = list(needed(container.demux(video=0), SecondLookRules().every_s, set()))
+    assert [(packet.pts, packet.is_keyframe) for packet in packets[:-1]] == [
+        (second * 90_000, True) for second in range(4)
+    ]
 
 
 def with_b_frames(images: Sequence[Image]) -> bytes:
@@ -129,16 +140,16 @@ def test_encoding_keeps_pictures_gaps_and_uneven_times_through_a_narrow_pipe() -
     assert min(psnr(f.bgr, image) for f, image in zip(back, images, strict=True)) > 36
 
 
-def test_output_is_fragmented_mp4_with_one_h264_track_and_a_keyframe_every_two_seconds() -> None:
+def test_output_is_fragmented_mp4_with_one_h264_track_and_a_keyframe_every_second() -> None:
     image = noise(160, 96)
-    data = encoded([np.roll(image, i, axis=1) for i in range(100)])
+    data = encoded([np.roll(image, i, axis=1) for i in range(100)], keyframe_s=KEYFRAME_INTERVAL_S)
     with av.open(io.BytesIO(data)) as container:
         assert [(s.type, s.codec_context.name) for s in container.streams] == [("video", "h264")]
         video = container.streams.video[0]
         assert (video.codec_context.pix_fmt, video.time_base) == ("yuv420p", Fraction(1, 90_000))
         keys = [p.pts for p in container.demux(video) if p.is_keyframe]
     assert keys[0] == 0
-    assert max(b - a for a, b in itertools.pairwise(keys)) <= 180_000
+    assert max(b - a for a, b in itertools.pairwise(keys)) <= 90_000
     assert data.index(b"moov") < data.index(b"moof") < data.index(b"mdat")
     assert data.count(b"moof") == len(keys)
 

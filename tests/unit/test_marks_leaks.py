@@ -119,7 +119,7 @@ def test_a_video_that_was_cut_off_is_traced_by_what_is_left(tmp_path: Path) -> N
 
 
 def test_two_pictures_a_second_are_looked_at_from_where_it_is_asked(tmp_path: Path) -> None:
-    path = leaked(tmp_path, coded([*room(30), *room(30)], None))  # 4 s, keyframes every 2
+    path = leaked(tmp_path, coded([*room(30), *room(30)], None))  # 4 s, a keyframe each
     assert leak.residue_of(path).count == 8
     assert leak.residue_of(path, 2.1).count == 4
 

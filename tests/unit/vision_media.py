@@ -50,11 +50,19 @@ def pictures(name: str, first: int, count: int, step: int = 1) -> tuple[Image, .
     return tuple(found)
 
 
-def encoded(images: tuple[Image, ...] | list[Image], *, step_90k: int = STEP_90K, crf: int = 12) -> bytes:
-    """The pictures as one fragment, nearly unchanged."""
+def encoded(
+    images: tuple[Image, ...] | list[Image],
+    *,
+    step_90k: int = STEP_90K,
+    crf: int = 12,
+    keyframe_s: float = 2.0,
+) -> bytes:
+    """The pictures as one fragment, nearly unchanged, with keyframes as a camera sends them."""
     sink = io.BytesIO()
     height, width = images[0].shape[:2]
-    encoder = Mp4Encoder(sink, width, height, 90_000 / step_90k, crf=crf, preset="ultrafast")
+    encoder = Mp4Encoder(
+        sink, width, height, 90_000 / step_90k, crf=crf, preset="ultrafast", keyframe_s=keyframe_s
+    )
     for index, image in enumerate(images):
         encoder.write(image, index * step_90k)
     encoder.close()
