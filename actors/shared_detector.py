@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Image
 from orvault.vision.detection import Detection
 from orvault.vision.detector import Detector, DetectorProfile, EnsembleDetector
@@ -29,6 +30,9 @@ class SharedDetector:
         self._plan = plan
         self._lock = threading.Lock()
         self._detector: EnsembleDetector | None = None
+        self._refused: OrvaultError | None = (
+            None  # a card; asked at every picture, it would be tried at every one
+        )
 
     def opened(self) -> Detector:
         """Itself, ready. Errors: BAD_MODEL, PROVIDER_MISSING."""
@@ -36,9 +40,16 @@ class SharedDetector:
             if self._detector is None:
                 plan = self._plan
                 profile = DetectorProfile(objects=tuple(sorted(plan.masking.objects)))
-                self._detector = EnsembleDetector(
-                    plan.models, plan.provider, profile=profile, threads=plan.threads
-                )
+                if self._refused is not None:
+                    raise self._refused.with_traceback(None)  # else it would grow with each raise
+                try:
+                    self._detector = EnsembleDetector(
+                        plan.models, plan.provider, profile=profile, threads=plan.threads
+                    )
+                except OrvaultError as error:
+                    if error.kind is ErrorKind.PROVIDER_MISSING:
+                        self._refused = error
+                    raise
         return self
 
     def detect(self, bgr: Image) -> list[Detection]:

@@ -6,7 +6,7 @@ be made to err as cards do. All that is held against each other, and how, is the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -16,8 +16,9 @@ import numpy.typing as npt
 import onnxruntime as ort
 import pytest
 
+from actors import shared_detector
 from orvault.errors import EXIT_CODES, ErrorKind, OrvaultError
-from orvault.video.codec import decode_fragment
+from orvault.video.codec import Image, decode_fragment
 from orvault.vision.detection import SKIPPED, Detection, Kind
 from orvault.vision.detector import DetectorProfile, EnsembleDetector
 from orvault.vision.device_proof import differences, prove_alike, reference_pictures
@@ -133,11 +134,27 @@ def test_a_model_that_is_in_part_on_the_processor_is_refused(card: Callable[...,
     assert error.where == "yunet_2023mar_dyn.onnx" and f"2 of 53 steps fell back to {CPU}" in error.message
 
 
+@pytest.mark.skipif(CUDA in ort.get_available_providers(), reason="this machine has one")
+def test_live_views_try_a_card_that_was_refused_no_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = shared_detector.SharedDetector(shared_detector.VisionPlan(MODELS, "cuda", 1))
+    first = refused(shared.opened)
+    monkeypatch.setattr(shared_detector, "EnsembleDetector", lambda *_, **__: pytest.fail("tried again"))
+    assert refused(shared.opened) is first
+
+
 def test_what_counts_as_fallen_back() -> None:
     small = [(CPU, "Shape"), (CPU, "Gather")]  # onnxruntime leaves those to the processor on purpose
     assert fallen_back([(CUDA, "Conv"), *small], CUDA) == ""
     assert fallen_back([(CUDA, "Conv"), (CPU, "MatMul")], CUDA).startswith("1 of 2 steps")
     assert "does not say" in fallen_back(small, CUDA)
+
+
+def test_answers_that_cannot_be_read_are_a_card_that_failed() -> None:
+    def unreadable(pictures: Sequence[Image]) -> list[list[Detection]]:
+        return [[HEAD] for _ in np.zeros(3).reshape(len(pictures), 2)]  # three do not go into rows of two
+
+    error = refused(lambda: prove_alike("x", 2, unreadable, lambda _: [[HEAD], [HEAD]]))
+    assert "it failed on the reference pictures: cannot reshape" in error.message
 
 
 def test_a_reference_in_which_nobody_is_found_proves_nothing() -> None:
