@@ -149,7 +149,7 @@ class EnsembleDetector:
         self.batch = max(session.batch for session in sessions)
         if used != {CPU}:
             by_cpu = EnsembleDetector(models_folder, "cpu", profile=profile, threads=threads)
-            prove_alike("detection", max(2, self.batch), self.trial, by_cpu.trial)
+            prove_alike("detection", max(2, self.batch), self.proof, by_cpu.proof)
 
     def detect(self, bgr: Image) -> list[Detection]:
         """All findings of one picture (h, w, 3) uint8; UNAVAILABLE if a model fails."""
@@ -175,7 +175,7 @@ class EnsembleDetector:
         seen = zip(looks, persons, faces, strict=True)
         return [self._together(bgr, *found) for (bgr, _), *found in seen]
 
-    def trial(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+    def proof(self, pictures: Sequence[Image]) -> list[list[Detection]]:
         """What is compared before a card is used: a look at each of these, and slow looks at the first two."""
         slow = [self.detect_thoroughly(bgr) for bgr in pictures[:2]]
         return [*slow, *self.look_each([(bgr, 0) for bgr in pictures])]

@@ -30,10 +30,10 @@ _SHIFT = 32  # pixels
 # What a model's wild answers come to while they are read, besides a run that fails.
 _FAILURES = (OrvaultError, ValueError, ArithmeticError, LookupError, MemoryError)
 
-Trial = Callable[[Sequence[Image]], list[list[Detection]]]
+Proof = Callable[[Sequence[Image]], list[list[Detection]]]
 
 
-def prove_alike(what: str, count: int, on_device: Trial, on_cpu: Trial) -> None:
+def prove_alike(what: str, count: int, on_device: Proof, on_cpu: Proof) -> None:
     """Nothing, if both find the same in `count` pictures.
 
     PROVIDER_MISSING: they do not, the device fails, or the processor finds nothing that could be compared.

@@ -89,7 +89,6 @@ class SecondLook:
         threads: int = 1,
     ) -> None:
         self.rules = use = rules or SecondLookRules()
-
         used: set[str] = set()
 
         def session(file: str) -> Session:
@@ -106,9 +105,9 @@ class SecondLook:
         )
         if used != {CPU}:
             by_cpu = SecondLook(models_folder, "cpu", rules=rules, threads=threads)
-            prove_alike("second look", 2, self.trial, by_cpu.trial)
+            prove_alike("second look", 2, self.proof, by_cpu.proof)
 
-    def trial(self, pictures: Sequence[Image]) -> list[list[Detection]]:
+    def proof(self, pictures: Sequence[Image]) -> list[list[Detection]]:
         """What is compared before a card is used."""
         return [self.find(bgr) for bgr in pictures]
 

@@ -91,7 +91,7 @@ def refused(open_it: Callable[[], object]) -> OrvaultError:
 
 
 def test_every_model_finds_somebody_in_the_reference_pictures() -> None:
-    found = EnsembleDetector(MODELS, "cpu", profile=CHEAP).trial(reference_pictures(2))
+    found = EnsembleDetector(MODELS, "cpu", profile=CHEAP).proof(reference_pictures(2))
     sure = [{each.source for each in findings if not each.faint} for findings in found[:2]]
     assert all({"nanodet", "movenet", "yunet", "centerface", "yunet-turned"} <= sources for sources in sure)
 
@@ -105,7 +105,7 @@ def test_a_card_that_finds_the_same_is_used_with_batches(card: Callable[..., Non
     assert open_session(MODELS / OPENED[0], "cuda").batch == 8
     detector = EnsembleDetector(MODELS, "cuda", profile=CHEAP, batch=3)
     assert (detector.provider, detector.batch) == (CUDA, 3)
-    assert SecondLook(MODELS, "cuda").trial(reference_pictures(1))[0]
+    assert SecondLook(MODELS, "cuda").proof(reference_pictures(1))[0]
 
 
 @pytest.mark.parametrize("model", OUTPUTS)
