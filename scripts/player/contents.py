@@ -39,6 +39,9 @@ _ORPHANS = re.compile(
     r"|gmodule-2\.0|gobject-2\.0|graphite2|gssapi_krb5|harfbuzz|jpeg|k5crypto|keyutils|krb5(support)?|mount"
     r"|pango\w*-1\.0|pixman-1|selinux|thai)\.so[\d.]*"
 )
+# Qt's own words in other languages than the window's (player/window/qt_words.py).
+_WORDS = re.compile(r"(?:^|/)translations/(?P<name>[\w-]+)\.qm$")
+_KNOWN_WORDS = "qtbase_ko"
 # The system's libraries that are passed on; notices.py names those under the LGPL. On Windows there are none.
 _KNOWN_LIBRARIES = re.compile(
     r"lib(X11|X11-xcb|Xau|Xdmcp|brotli(common|dec)|bsd|bz2|cap|crypto|dbus-1|expat|ffi|fontconfig|freetype|gcc_s|gcrypt"
@@ -60,6 +63,9 @@ def is_left_out(name: str) -> bool:
     plugin = _PLUGIN.search(place)
     if plugin is not None:
         return _KNOWN_PLUGINS.fullmatch(f"{plugin['kind']}/{plugin['name']}") is None
+    words = _WORDS.search(place)
+    if words is not None:
+        return words["name"] != _KNOWN_WORDS
     return _ORPHANS.fullmatch(place) is not None
 
 

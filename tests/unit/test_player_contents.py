@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from player.window import qt_words
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts" / "player"
 LGPL = b"configuration: --enable-shared\0libavcodec license: LGPL version 2.1 or later\0"
 
@@ -94,6 +96,13 @@ def test_what_serves_the_screen_or_brings_gtk_stays_out(name: str) -> None:
     assert contents.is_left_out(name)
     with pytest.raises(SystemExit, match="look at what it does"):
         contents.check_names([name])
+
+
+def test_of_qts_own_words_only_those_that_the_window_speaks_are_carried() -> None:
+    for folder in ("PySide6/Qt/translations/", "PySide6\\translations\\"):
+        assert not contents.is_left_out(f"{folder}{qt_words._FILE}.qm")
+        for name in ("qtbase_de", "qt_ko", "qt_help_ko", "assistant_zh_TW", "qtbase_ko_KR"):
+            assert contents.is_left_out(f"{folder}{name}.qm")
 
 
 def test_what_a_window_needs_stays() -> None:
