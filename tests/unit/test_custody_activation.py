@@ -23,6 +23,7 @@ from orvault.custody.activation import (
 from orvault.custody.desks import activating
 from orvault.custody.destruction import Destruction, Step
 from orvault.custody.gate import Gate
+from orvault.custody.history import Act
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import NOTHING_LEFT, PASSWORD, World, consents_of, make_world, sqlite_url
 from tests.unit.activation_support import Held, allow, handed_out
@@ -248,6 +249,7 @@ def test_the_destruction_of_its_case_ends_a_package_that_asks(world: World) -> N
     case_id, now = held.request.wish.case_id, world.clock.now_us()
     with world.ledger.uow() as uow:
         uow.destructions.add(Destruction(case_id, Step.BEGUN, now, "a rule", now, begun_us=now))
+        uow.history.append(now, "system", Act.DESTRUCTION_BEGUN, f"case:{case_id}", {})
         uow.commit()
     assert _refused(held).kind is ErrorKind.DESTROYED
     world.custody.key_destroyed(case_id, world.custody.take_up(case_id).epoch)
