@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import httpx
 
+from actors.http_answer import ask, why_not
+from actors.tls import client_context
 from orvault.clock import Clock
 from orvault.custody.control import Action, Signal, SignalKind
 from orvault.custody.desks.control import SignalOutcome
@@ -87,13 +89,11 @@ class HttpLamp:
     def send(self, word: str) -> None:
         """One request. Errors: UNAVAILABLE."""
         try:
-            with (
-                httpx.Client(timeout=HTTP_S, trust_env=False) as client,
-                client.stream(self.method, self.url.replace(PLACE, quote(word, safe="=&"))) as answer,
-            ):
-                status = answer.status_code
+            url, trust = self.url.replace(PLACE, quote(word, safe="=&")), client_context(None)
+            answer = ask(self.method, url, trust=trust, timeout_s=HTTP_S, max_bytes=None, headers={})
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise _lamp_error(f"does not answer ({type(error).__name__})") from None
+            raise _lamp_error(why_not(error)) from None
+        status = answer.status_code
         if not 200 <= status <= 299:
             raise _lamp_error(f"answered {status}")
 

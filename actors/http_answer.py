@@ -22,13 +22,14 @@ def ask(
     *,
     trust: ssl.SSLContext,
     timeout_s: float,
-    max_bytes: int,
+    max_bytes: int | None,
     headers: Mapping[str, str],
     params: Mapping[str, str] | None = None,
     content: bytes | None = None,
 ) -> httpx.Response:
     """The answer, with its status, content type and body; `timeout_s` is for each step, twice that for all of it.
 
+    Without `max_bytes` the body is not read: who only wants to know whether it was taken need not care what is said.
     Redirects are not followed and no proxy of the environment is used: the address is meant as it stands in the
     settings. Errors: httpx.HTTPError (UnboundedError: the whole is, or takes, too long), httpx.InvalidURL.
     """
@@ -48,16 +49,16 @@ def ask(
                     extensions={"trace": limit.trace},
                 ) as answer,
             ):
-                for piece in answer.iter_raw():
+                for piece in () if max_bytes is None else answer.iter_raw():
                     body += piece
-                    if len(body) > max_bytes:
+                    if max_bytes is not None and len(body) > max_bytes:
                         raise UnboundedError(f"more than {max_bytes} bytes")
         except httpx.HTTPError:
             limit.check()
             raise
         limit.check()  # an answer without a length ends where its connection does
     kept = {name: value for name, value in answer.headers.items() if name == "content-type"}
-    return httpx.Response(answer.status_code, headers=kept, content=bytes(body))
+    return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
 
 
 class UnboundedError(httpx.HTTPError):

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import httpx
 
+from actors.http_answer import ask, why_not
 from actors.keys import read_secret
 from actors.tls import client_context
 from orvault.clock import US_PER_S, Clock
@@ -88,15 +89,19 @@ class Webhook(Peer):
         headers["content-type"] = "application/json"
         trust = client_context(self.ca_file)
         try:
-            # No proxy of the environment: the address is meant as it stands in the settings.
-            with (
-                httpx.Client(verify=trust, timeout=self.timeout_s, trust_env=False) as client,
-                client.stream("POST", self.url, content=body, headers=headers) as answer,
-            ):
-                status = answer.status_code
+            answer = ask(
+                "POST",
+                self.url,
+                trust=trust,
+                timeout_s=self.timeout_s,
+                max_bytes=None,
+                headers=headers,
+                content=body,
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not the error's text: it may hold the URL, and that a token.
-            raise self.failed(f"did not answer ({type(error).__name__})") from None
+            raise self.failed(why_not(error)) from None
+        status = answer.status_code
         if not 200 <= status <= 299:
             raise self.failed(f"answered {status}")
 

@@ -7,7 +7,6 @@ is meant as it stands there.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from actors.http_answer import ask, why_not
 from actors.tls import client_context
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -65,23 +65,16 @@ class Wire:
         return answer
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> httpx.Response:
-        deadline = time.monotonic() + 2 * self.timeout_s
-        # Nothing packed: a few bytes could unpack to more than any limit between two looks at it.
-        plain = {**headers, "accept-encoding": "identity"}
-        trust = client_context(self.ca_file)
         try:
-            with (
-                httpx.Client(verify=trust, timeout=self.timeout_s, trust_env=False) as client,
-                client.stream(method, url, headers=plain, content=body) as answer,
-            ):
-                content = bytearray()
-                for piece in answer.iter_raw():
-                    content += piece
-                    if len(content) > MAX_ANSWER_BYTES:
-                        raise away(f"answered more than {MAX_ANSWER_BYTES} bytes")
-                    if time.monotonic() > deadline:
-                        raise away(f"took more than {2 * self.timeout_s:g} s for an answer")
+            return ask(
+                method,
+                url,
+                trust=client_context(self.ca_file),
+                timeout_s=self.timeout_s,
+                max_bytes=MAX_ANSWER_BYTES,
+                headers=headers,
+                content=body,
+            )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             # Not the error's text: it may hold the URL, and that a secret.
-            raise away(f"did not answer ({type(error).__name__})") from None
-        return httpx.Response(answer.status_code, content=bytes(content), request=answer.request)
+            raise away(why_not(error)) from None
