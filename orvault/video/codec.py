@@ -6,7 +6,6 @@ written.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +20,7 @@ from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
+from orvault.video.opening import open_fragment
 from orvault.video.wholeness import Judged, Wholeness
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue green red
@@ -160,9 +160,7 @@ def decode_fragment(
     """
     count = 0
     try:
-        # The format is named: left to guess, FFmpeg would take a playlist and open what the playlist points
-        # to.
-        with av.open(io.BytesIO(data), mode="r", format="mp4") as container:
+        with open_fragment(data) as container:
             stream = _video_stream(container, max_pixels, threads)
             packets: Iterable[Packet[VideoStream]] = container.demux(stream)
             wanted: set[int] = set()

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.video import codec
 from orvault.video.choosing import needed
 from orvault.video.codec import Image, decode_fragment
 from orvault.video.encoding import KEYFRAME_INTERVAL_S, Mp4Encoder
 from orvault.video.nal import nal_type, split
+from orvault.video.opening import open_fragment
 from orvault.vision.second_look import SecondLookRules
 from tests.unit.vision_media import FPS, STEP_90K, clip_bytes, encoded, noise, pictures, psnr
 
@@ -257,3 +259,50 @@ def test_a_failing_sink_is_not_swallowed() -> None:
         for index in range(90):
             encoder.write(noise(160, 96, index), index * STEP_90K)
         encoder.close()
+
+
+def test_opening_a_fragment_decodes_nothing_where_no_picture_is_out_of_order() -> None:
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(30)]
+    for data, asked in ((encoded(images), False), (with_b_frames(images), True)):
+        with open_fragment(data) as container:
+            context = container.streams.video[0].codec_context
+            assert (context.pix_fmt is not None) is asked  # which only a decoded picture tells
+            assert (context.width, context.height) == (160, 96)
+
+
+@pytest.mark.parametrize("patient", [False, True])
+def test_fragments_are_decoded_alike_however_they_are_opened(
+    monkeypatch: pytest.MonkeyPatch, patient: bool
+) -> None:
+    images = [np.roll(noise(160, 96), n, axis=1) for n in range(40)]
+    whole = [
+        encoded(images),
+        with_b_frames(images),
+        other_media("libx264"),
+        other_media("libx265"),
+        sound_only(),
+    ]
+    changes = random.Random(7)
+    for data in [*whole, *(spoilt(data, changes) for data in whole for _ in range(8))]:
+        now = all_told(data, patient)
+        with monkeypatch.context() as patched:
+            patched.setattr(codec, "open_fragment", lambda data: av.open(io.BytesIO(data), format="mp4"))
+            assert all_told(data, patient) == now
+
+
+def spoilt(data: bytes, by: random.Random) -> bytes:
+    changed = bytearray(data)
+    for _ in range(by.randrange(1, 6)):
+        changed[by.randrange(len(changed))] = by.randrange(256)
+    return bytes(changed)
+
+
+def all_told(data: bytes, patient: bool) -> list[object]:
+    """All that decoding says of a fragment."""
+    told: list[object] = []
+    try:
+        for frame in decode_fragment(data, black_for_damaged=patient):
+            told.append((frame.pts_90k, frame.bt709, frame.damaged, frame.bgr.tobytes()))
+    except OrvaultError as error:
+        told.append(str(error))
+    return told
