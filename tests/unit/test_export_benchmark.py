@@ -49,8 +49,13 @@ def test_it_masks_with_the_configuration_that_benchmarks_masking_judges(
     assert export.configuration() != masking.configuration(judged), "what a worker really looks with counts"
 
 
-def test_the_footage_is_1080p_at_30_pictures_a_second() -> None:
-    (fragment,) = fragments(2)
+@pytest.fixture(scope="module")
+def footage() -> list[bytes]:
+    return fragments(2)
+
+
+def test_the_footage_is_1080p_at_30_pictures_a_second(footage: list[bytes]) -> None:
+    (fragment,) = footage
     frames = list(decode_fragment(fragment))
     assert len(frames) == SEGMENT_PICTURES == 2 * FPS
     assert {frame.size for frame in frames} == {(WIDTH, HEIGHT)}
@@ -69,12 +74,12 @@ def test_another_peer_than_the_stated_one_is_no_peer(tmp_path: Path) -> None:
     assert told["vs_deface"] is None and "0.0.1, not 1.5.0" in str(told["deface_missing"])
 
 
-def test_a_peer_that_fails_is_told_and_gives_no_comparison(tmp_path: Path) -> None:
+def test_a_peer_that_fails_is_told_and_gives_no_comparison(footage: list[bytes], tmp_path: Path) -> None:
     program = tmp_path / "bin/deface"
     program.parent.mkdir()
     program.write_text(
         "#!/bin/sh\n[ $1 = --version ] && echo deface 1.5.0 && exit\necho broken >&2; exit 3\n"
     )
     program.chmod(0o755)
-    told = export._beside_deface(fragments(2), tmp_path, tmp_path, 30.0)
+    told = export._beside_deface(footage, tmp_path, tmp_path, 30.0)
     assert told["vs_deface"] is None and "ended with 3: broken" in str(told["deface_missing"])

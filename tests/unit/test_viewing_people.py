@@ -168,7 +168,7 @@ def test_a_flood_of_faces_that_lie_covers_more_and_more_and_is_remembered_in_few
     chance = np.random.default_rng(7)
     looks = Looks()
     told = []
-    for x, y in chance.uniform((0, 0), (600, 320), (150, 2)).tolist():
+    for x, y in chance.uniform((0, 0), (600, 320), (90, 2)).tolist():
         told.append((x, y, x + 40, y + 40))
         looks.take([head(x, y, source="yunet-turned")])
         looks.take([head(x, y, source="yunet-turned")])
