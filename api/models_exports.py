@@ -135,7 +135,10 @@ class FindingOut(Model):
     at: TimeOut
     box: list[int] = Field(description="x1, y1, x2, y2 in pixels.")
     score: float
-    source: str
+    source: str = Field(
+        description="The model's name; clear-mask: a mask that was planned and cannot be seen in the picture; "
+        "clear-picture: one that was to be masked whole."
+    )
 
 
 class SecondLookOut(Model):

@@ -102,7 +102,7 @@ class Rendition:
         )
         # Where the first copy's pictures show a watermark.
         self.marked = [
-            box for painter in (self._painter, self._painters[0]) if painter for box in painter.boxes
+            box for painter in (self._painter, *self._painters[:1]) if painter for box in painter.boxes
         ]
         encoder = partial(
             Mp4Encoder, width=width, height=height, fps=fps, crf=crf, preset=preset, threads=threads
