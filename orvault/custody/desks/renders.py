@@ -5,10 +5,8 @@ A worker that was replaced may go on for a second; whatever it says carries an o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 
 from orvault.container.happened import Happened
 from orvault.custody.anchors import anchors_of
@@ -16,6 +14,7 @@ from orvault.custody.case import Case
 from orvault.custody.decided import not_as_approved
 from orvault.custody.desks.base import SYSTEM, not_found
 from orvault.custody.desks.exports import ExportDesk
+from orvault.custody.desks.made_packages import check_copies, checked_path, told_of
 from orvault.custody.desks.reviews import second_look_done
 from orvault.custody.desks.watermarks import watermark_png
 from orvault.custody.history import Act
@@ -31,7 +30,6 @@ from orvault.custody.told_events import events_for
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_OPENINGS = 20_000
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +108,12 @@ class RenderDesk(ExportDesk):
         path or digest that is none, when it is not one package per recipient, or when one that is to be activated has
         no share here.
         """
-        path = _checked_path(package_path, size, sha256)
+        path = checked_path(package_path, size, sha256)
         for each in further:
-            _checked_path(each.path, each.bytes, each.sha256)
+            checked_path(each.path, each.bytes, each.sha256)
         with self._uow() as uow:
             request = held(uow, request_id, epoch)
-            _check_copies(uow, request, further)
+            check_copies(uow, request, further)
             assert request.package_id is not None, "given at the approval"
             package = PackageFile(request.package_id, path.as_posix(), size, sha256)
             looked = replace(
@@ -148,7 +146,7 @@ class RenderDesk(ExportDesk):
         uow.requests.put_copies(made)
         uow.requests.put_asked(made)
         act, subject = Act.RENDER_HELD if waits else Act.RENDER_FINISHED, f"export:{made.request_id}"
-        uow.history.append(now, actor_of(looked), act, subject, _told_of(made) | {"epoch": epoch})
+        uow.history.append(now, actor_of(looked), act, subject, told_of(made) | {"epoch": epoch})
         if outstanding:
             asked = {"participants": list(outstanding), "due_us": made.answers_due_us}
             uow.history.append(now, SYSTEM, Act.ANSWERS_AWAITED, subject, asked)
@@ -261,51 +259,6 @@ class RenderDesk(ExportDesk):
         uow.requests.put_state(failed)
         detail = {"reason": reason[:500], "epoch": request.worker_epoch}
         uow.history.append(now, actor_of(request), Act.RENDER_FAILED, f"export:{request.request_id}", detail)
-
-
-def _checked_path(package_path: str, size: int, sha256: str) -> PurePosixPath:
-    path = PurePosixPath(package_path)
-    if path.is_absolute() or ".." in path.parts or not path.parts or "\\" in package_path:
-        message = "The package's path does not lie below the packages folder."
-        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="package_path")
-    if not _SHA256.fullmatch(sha256) or size <= 0:
-        message = "The package's size or SHA-256 is not usable."
-        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="sha256, size")
-    return path
-
-
-def _told_of(made: ExportRequest) -> dict[str, object]:
-    """What history says of packages that were made."""
-    package, look = made.package, made.second_look
-    assert package is not None and look is not None, "put in before"
-    detail: dict[str, object] = {
-        "package": package.package_id,
-        "bytes": package.bytes,
-        "sha256": package.sha256,
-        "second_look": look.summary(),
-    }
-    if made.further:
-        detail["further"] = {each.package_id: each.sha256 for each in made.further}
-    return detail
-
-
-def _check_copies(uow: UnitOfWork, request: ExportRequest, further: Sequence[PackageFile]) -> None:
-    """BAD_REQUEST unless there is one package for each recipient, and each can be opened."""
-    if tuple(each.package_id for each in further) != request.further_ids:
-        message = "These are not the packages of this request's recipients."
-        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="further")
-    _check_shares(uow, request)
-
-
-def _check_shares(uow: UnitOfWork, request: ExportRequest) -> None:
-    """BAD_REQUEST unless every copy that is to be activated can be: nobody hands out what nobody can open."""
-    if not request.wish.activation.wanted:
-        return
-    kept = {each.package_id for each in uow.activations.of_request(request.request_id) if each.sealed}
-    lacking = len({copy.package_id for copy in request.copies} - kept)
-    if lacking:
-        message = f"The hospital's half of the key was not kept for {lacking} of the copies."
-        raise OrvaultError(ErrorKind.BAD_REQUEST, message, where="activation")
 
 
 def held(uow: UnitOfWork, request_id: str, epoch: int) -> ExportRequest:
