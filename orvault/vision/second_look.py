@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -113,7 +114,7 @@ class SecondLook:
 
     def find(self, bgr: Image) -> list[Detection]:
         """Faces, enlarged to heads, and heads in one picture (h, w, 3); UNAVAILABLE if a model fails."""
-        mirrored = np.ascontiguousarray(bgr[:, ::-1])
+        mirrored = np.asarray(cv2.flip(bgr, 1), np.uint8)
         faces = [*self._small_face.detect(mirrored), *self._face.detect(mirrored)]
         found = [*map(head_of_face, faces), *(d for d in self._pose.detect(mirrored) if d.kind is Kind.HEAD)]
         return [_turned_back(d, bgr.shape[1]) for d in found if d.plausible and not d.faint]

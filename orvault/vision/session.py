@@ -121,6 +121,8 @@ def open_session(
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Pictures come in many sizes: memory planned for each of them would be taken, cleared and given back each time.
+    options.enable_mem_pattern = wanted[0] == CUDA
     # Threads that spin while they wait take the core from the actor beside this one.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
