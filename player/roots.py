@@ -136,6 +136,7 @@ def remove(prefix: str) -> str:
         raise OrvaultError(
             ErrorKind.NOT_FOUND,
             f"There is not exactly one pinned root whose fingerprint begins with {prefix!r}.",
+            advice=f"Give {MIN_PREFIX} or more of its digits; `orvault-player trust list` shows them.",
         )
     ((path, name),) = found.items()
     try:

@@ -81,7 +81,10 @@ def load_pem(data: bytes, where: Path) -> list[x509.Certificate]:
         certificates = x509.load_pem_x509_certificates(data)
     except MALFORMED as error:
         raise OrvaultError(
-            ErrorKind.BAD_SETTINGS, "This is not a certificate in PEM form.", where=str(where)
+            ErrorKind.BAD_SETTINGS,
+            "This is not a certificate in PEM form.",
+            where=str(where),
+            advice="It is a text that begins with -----BEGIN CERTIFICATE-----.",
         ) from error
     if len(certificates) > MAX_CHAIN:
         raise OrvaultError(ErrorKind.BAD_SETTINGS, "There are too many certificates in it.", where=str(where))

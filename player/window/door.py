@@ -66,8 +66,9 @@ class Door:
         """Unlock with a key file."""
         try:
             key = read_private_key(path)
-        except OrvaultError as error:
-            self._window.unlock.refuse(printable(str(error)), self._window.language)
+        except OrvaultError:
+            named = w.NO_KEY_FILE.filled(file=printable(path.name))
+            self._window.unlock.refuse(named, self._window.language)
             return
         self.try_secret(key)
 

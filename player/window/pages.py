@@ -138,7 +138,7 @@ class Unlock(_Column):
             self.column.addWidget(each)
         self.column.addLayout(buttons)
         self._by_password, self._asks = True, ""
-        self._problem: w.Text | str | None = None
+        self._problem: w.Text | None = None
 
     def begin(self, by_password: bool, language: Language, asks: str = "") -> None:
         """Another package; `by_password`: somebody opens it so; `asks`: the hospital's address, if it is asked."""
@@ -161,7 +161,7 @@ class Unlock(_Column):
         if not on:
             (self.password if self._by_password else self.key).setFocus()
 
-    def refuse(self, problem: w.Text | str, language: Language) -> None:
+    def refuse(self, problem: w.Text, language: Language) -> None:
         """Say what was wrong with the secret, and take another."""
         self._problem = problem
         self.forget()
@@ -180,7 +180,7 @@ class Unlock(_Column):
         self.unlock.setText(w.UNLOCK_DO.of(language))
         self.key.setText(w.USE_KEY.of(language))
         problem = self._problem
-        told = problem.of(language) if isinstance(problem, w.Text) else problem or ""
+        told = "" if problem is None else problem.of(language)
         self.wrong.setText(told)
         self.wrong.setAccessibleName(told)
         self.wrong.setVisible(bool(told))

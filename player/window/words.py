@@ -33,6 +33,10 @@ class Text:
         chosen = self.ko if language is Language.KOREAN else self.en
         return chosen.format(**fields) if fields else chosen
 
+    def filled(self, **fields: object) -> Text:
+        """With its fields filled in, in both languages."""
+        return Text(self.ko.format(**fields), self.en.format(**fields))
+
 
 TITLE = Text("OR Vault 플레이어", "OR Vault Player")
 # opening
@@ -76,6 +80,10 @@ WRONG_PASSWORD = Text(
 NOT_FOR_YOU = Text(
     "이 키 파일로는 열 수 없습니다. 패키지가 다른 키의 소유자에게 발급되었습니다. 다른 키 파일을 고르십시오.",
     "This key file does not open it: the package was made for another key. Choose another one.",
+)
+NO_KEY_FILE = Text(
+    "{file}: 키 파일로 읽을 수 없습니다. 'orvault-player keygen'으로 만든 개인 키를 고르십시오 (.pub 아님).",
+    "{file} cannot be read as a key file. Choose the private one that `orvault-player keygen` made, not .pub.",
 )
 # terms
 TERMS = Text("이용 조건", "Terms of use")

@@ -500,6 +500,11 @@ def test_a_key_file_opens_it_and_a_foreign_one_does_not(desk: Desk, tmp_path: Pa
     desk.window.door.try_key_file(foreign)
     desk.wait(lambda: "made for another key" in desk.window.unlock.wrong.text())
     desk.shot("11-key-file")
+    desk.window.door.try_key_file(tmp_path / "mine.key.pub")
+    told = desk.window.unlock.wrong.text()
+    desk.window.speak(Language.KOREAN)
+    korean = desk.window.unlock.wrong.text()
+    assert told.startswith("mine.key.pub cannot") and korean.startswith("mine.key.pub: 키") and told != korean
     desk.window.door.try_key_file(mine)
     desk.wait(lambda: desk.window.pages.currentWidget() is desk.window.terms)
     assert desk.window.opened is not None and f"key {public.thumbprint[:8].upper()}" in desk.window.opened.who
