@@ -23,7 +23,7 @@ from orvault.vision.modes import MaskStyle
 from orvault.vision.planning import Box, FramePlan, Polygon
 
 # Levels of luma: with more a region was not masked so. Both populations of each style: docs/perf/2026-11-masking.md.
-FINEST = {MaskStyle.SOLID: 11.0, MaskStyle.MOSAIC: 5.5, MaskStyle.FROST: 4.5}
+FINEST = {MaskStyle.SOLID: 11.0, MaskStyle.MOSAIC: 6.0, MaskStyle.FROST: 4.5}
 SOLID_LUMA = 36.0  # of the one colour, as the other styles' cells are told here once more
 LEAST_CELL_PX, MOST_ACROSS = (
     16,
