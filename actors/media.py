@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from actors.bounded_http import MOST_CONNECTIONS, MOST_HEAD_BYTES, BoundedHttp
 from orvault.errors import ErrorKind, OrvaultError
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class MediaActor:
             log_level="warning",
             access_log=False,
             server_header=False,
+            http=BoundedHttp,
+            h11_max_incomplete_event_size=MOST_HEAD_BYTES,
+            limit_concurrency=MOST_CONNECTIONS,
             log_config=None,
             ws="websockets-sansio",
             ws_max_size=MOST_HEARD_BYTES,

@@ -37,6 +37,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
     - a node that is told to end does so at once: its actors are bound to it, nobody could take them over meanwhile;
     - Serve looks after its proxy every second: it replaces one after three looks in vain, and if left alone looks
       every ten seconds, which has the API away for half a minute;
+    - the API's connections are bounded as the byte servers' are: Serve has no setting for it, but calls this;
     - TLS 1.3 at the least: Serve, which starts the API's server, has no setting for it. A machine that has an OpenSSL
       configuration of its own (FIPS) keeps that.
     """
@@ -53,6 +54,7 @@ def ray_environment(token_file: Path, several_nodes: bool) -> Mapping[str, str]:
         "RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S": "0",
         "RAY_DEDUP_LOGS": "0",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "1",
+        "RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": "api.serving:bound_serve",
         "PYTHONDONTWRITEBYTECODE": "",
         "MALLOC_PERTURB_": FREED,
         "GLIBC_TUNABLES": NO_THREAD_CACHE,

@@ -57,7 +57,12 @@ def list_history(
     return _told(services, entries)
 
 
-@router.get("/history/verdict", tags=["History"], summary="Check history", **guarded(Right.HISTORY_VIEW))
+@router.get(
+    "/history/verdict",
+    tags=["History"],
+    summary="Check history",
+    **guarded(Right.HISTORY_VIEW, ErrorKind.TOO_MANY_ATTEMPTS),
+)
 def verify_history(services: ServicesHere, caller: CallerHere) -> HistoryVerdictOut:
     """Every entry's place and hash are computed anew: whether one was changed, removed or put in between."""
     return HistoryVerdictOut.of(services.custody.history_verdict(caller.account))

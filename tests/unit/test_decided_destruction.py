@@ -11,6 +11,7 @@ from orvault.custody.case import Case
 from orvault.custody.desks.destroying import DestroyingDesk
 from orvault.custody.destruction import Step
 from orvault.custody.retention import DAY_US, RetentionPolicy
+from orvault.custody.site import Rules
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import World, make_world, sqlite_url
 
@@ -115,5 +116,10 @@ def test_what_goes_by_itself_goes_no_earlier_for_a_row(world: World, case: Case)
 def automatic(world: World) -> DestroyingDesk:
     """Custody of a site that asks for nobody's yes."""
     return DestroyingDesk(
-        world.ledger.uow, world.clock, world.recorders, world.case_keys, world.renderers, retention=AUTOMATIC
+        world.ledger.uow,
+        world.clock,
+        world.recorders,
+        world.case_keys,
+        world.renderers,
+        rules=Rules(retention=AUTOMATIC),
     )

@@ -9,6 +9,7 @@ from orvault.clock import Clock
 from orvault.custody.access import Right, may
 from orvault.custody.account import Account
 from orvault.custody.case import Case
+from orvault.custody.gate import Gate
 from orvault.custody.history import Entry
 from orvault.custody.participants import find
 from orvault.custody.passwords import Passwords
@@ -69,6 +70,7 @@ class Desk:
         self._exports, self._evidence, self._access = rules.exports, rules.evidence, rules.access
         self._patients, self._factors = secrets.patients, secrets.factors
         self._activation = secrets.activation
+        self._checks = Gate(1, 0, "History is being checked already, which takes as long as it is.")
         self._grants_seen: dict[ViewingGrant, tuple[int, bool]] = {}  # when, and whether history holds it
         self._key_uses: dict[
             tuple[str, str], int

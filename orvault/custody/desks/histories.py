@@ -86,12 +86,16 @@ class HistoryDesk(Desk):
             return uow.checkpoints.chains()
 
     def history_verdict(self, by: Account) -> HistoryVerdict:
-        """`verify_history` for an account that may read history, against what the site keeps outside the ledger."""
+        """`verify_history` for an account that may read history, against what the site keeps outside the ledger.
+
+        TOO_MANY_ATTEMPTS while another is under way: it reads all of history, and others wait for the same threads.
+        """
         require(by, Right.HISTORY_VIEW, place=self._place())
         evidence = self._evidence
-        if evidence is None:
-            return self.verify_history()
-        return self.verify_history([evidence.kept()], evidence.trust(), evidence.stamps())
+        with self._checks.place():
+            if evidence is None:
+                return self.verify_history()
+            return self.verify_history([evidence.kept()], evidence.trust(), evidence.stamps())
 
     def checkpoint_state(self, by: Account) -> tuple[StoredCheckpoint, Sequence[Receipt]]:
         """The newest checkpoint, and which places outside have taken it. NOT_FOUND before the first."""
