@@ -23,7 +23,9 @@ from api.viewing import build_viewing_app
 from orvault.clock import SystemClock
 from orvault.custody.account import Account, Role
 from orvault.custody.case import Case
+from orvault.custody.history import Act
 from orvault.custody.ids import new_id
+from orvault.custody.rows import UnitOfWork
 from orvault.custody.service import CustodyService, OpenedView
 from orvault.custody.site import Rules
 from orvault.custody.steps import RequestState
@@ -106,11 +108,25 @@ class Cinema:
         changes: dict[str, object] = {"viewer_id": viewer, "until_us": now + 60 * MINUTE_US, "kind": kind}
         changes |= {"from_us": begin, "to_us": end}
         wish = self.world.viewing_wish(shown, **changes)
-        asked, decided, *_ = (a.account_id for r, a in self.world.accounts.items() if r is not role)
+        asked, first, decided, *_ = (a.account_id for r, a in self.world.accounts.items() if r is not role)
         request = ViewingRequest(new_id(self.clock), wish, RequestState.APPROVED, asked, now)
         with self.world.ledger.uow() as uow:
             uow.viewing_requests.add(replace(request, decided_by=decided, decided_us=now))
+            self._tell_grant(uow, request, asked, (first, decided), now)
             uow.commit()
+
+    def _tell_grant(
+        self, uow: UnitOfWork, request: ViewingRequest, asked: str, approvers: tuple[str, str], now: int
+    ) -> None:
+        """What history would hold of it: a grant is none by its row alone."""
+        wish, (first, last) = request.wish, approvers
+        told: dict[str, object] = {"viewer": wish.viewer_id, "kind": wish.kind.value, "case": wish.case_id}
+        told |= {"cameras": list(wish.camera_ids), "showing": wish.showing.value, "until_us": wish.until_us}
+        told |= {"from_us": wish.from_us, "to_us": wish.to_us}
+        uow.history.append(now, f"account:{asked}", Act.VIEWING_ASKED, request.subject, told)
+        uow.history.append(now, f"account:{first}", Act.APPROVAL_GIVEN, request.subject, {})
+        given = {"viewer": wish.viewer_id, "approvals": list(approvers), "until_us": wish.until_us}
+        uow.history.append(now, f"account:{last}", Act.VIEWING_GRANTED, request.subject, given)
 
     def lift(self, minutes: int = 5) -> None:
         self.custody.lift_mask(self.account(Role.PRIVACY_OFFICER), None, minutes, "the test looks")
