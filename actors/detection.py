@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,9 +42,9 @@ class DetectionActor:
         """A digest of the models that were there when it started."""
         return self._models
 
-    def detect(self, fragment: bytes) -> list[FrameDetections]:
-        """Per frame of a clear fragment its detections, or None where detection failed."""
-        return detect_fragment(fragment, self._detector)
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> list[FrameDetections]:
+        """Per frame of a clear fragment its detections, or None where detection failed; see `detect_fragment`."""
+        return detect_fragment(fragment, self._detector, thorough_s=thorough_s)
 
     def look_again(self, order: LookOrder) -> LookAnswer:
         """The second look at a piece of what will leave."""

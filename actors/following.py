@@ -28,6 +28,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import decode_fragment
 from orvault.vision.detection import SKIPPED, FrameDetections
 from orvault.vision.following import find_tracks
+from orvault.vision.looking import thorough_times
 from orvault.vision.mask import MaskMode, MaskPolicy
 from orvault.vision.numbering import Numbering
 from orvault.vision.parts import Spans, TrackPart, chosen, parts_of
@@ -77,6 +78,8 @@ class Finder:
 
     def __post_init__(self) -> None:
         self._spans = spans_of(self.track.segments, 1)
+        metas = [segment.header.meta for segment in self.track.segments]
+        self._thorough_s = thorough_times([(meta.end_us - meta.start_us) / US_PER_S for meta in metas])
         self._read_last: tuple[int, Found | None] = (-1, None)
 
     def found(self) -> Iterator[list[FrameDetections]]:
@@ -124,8 +127,8 @@ class Finder:
             return
         window = WINDOW_PER_ACTOR * self.detection.width()
         under_way: deque[Answer] = deque()
-        for _, fragment in self.opened(begin, end):
-            under_way.append(self.detection.detect(fragment))
+        for number, (_, fragment) in enumerate(self.opened(begin, end), begin):
+            under_way.append(self.detection.detect(fragment, self._thorough_s[number]))
             if len(under_way) >= window:
                 yield self._answered(under_way)
         while under_way:

@@ -68,8 +68,8 @@ class Detection(Protocol):
         """What tells their models from others: a digest of them. UNAVAILABLE: one of the actors is away."""
         ...
 
-    def detect(self, fragment: bytes) -> Answer:
-        """Begin detecting in one clear fragment."""
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> Answer:
+        """Begin detecting in one clear fragment; `thorough_s` as for `orvault.vision.looking.detect_fragment`."""
         ...
 
     def look_again(self, order: LookOrder) -> Looking:

@@ -5,6 +5,7 @@ As `facades`: plain, picklable objects that find their actor by name at each cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -68,11 +69,11 @@ class DetectionHandle:
         names = [detection_name(index) for index in range(self._count)]
         return ",".join(sorted({str(call(name, "models", timeout_s=DETECT_S)) for name in names}))
 
-    def detect(self, fragment: bytes) -> Answer:
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> Answer:
         """Begin detecting in one clear fragment, on the next actor."""
         name = detection_name(self._turn % self._count)
         self._turn += 1
-        return _DetectionAnswer(name, submit(name, "detect", fragment))
+        return _DetectionAnswer(name, submit(name, "detect", fragment, thorough_s))
 
     def look_again(self, order: LookOrder) -> Looking:
         """Begin the second look at a piece of the output, on the next actor."""

@@ -32,7 +32,7 @@ import secrets
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import active_children, get_context
@@ -79,8 +79,8 @@ def _load(provider: str) -> None:
     )
 
 
-def _detect(fragment: bytes) -> list[FrameDetections]:
-    return detect_fragment(fragment, _worker[0])
+def _detect(fragment: bytes, thorough_s: Sequence[float]) -> list[FrameDetections]:
+    return detect_fragment(fragment, _worker[0], thorough_s=thorough_s)
 
 
 def _look(order: LookOrder) -> LookAnswer:
@@ -107,9 +107,9 @@ class Workers:
         """Nothing is taken from an earlier run's work."""
         return ""
 
-    def detect(self, fragment: bytes) -> Future[list[FrameDetections]]:
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> Future[list[FrameDetections]]:
         """As a detection actor."""
-        return self.pool.submit(_detect, fragment)
+        return self.pool.submit(_detect, fragment, thorough_s)
 
     def look_again(self, order: LookOrder) -> Future[LookAnswer]:
         """As a detection actor."""
@@ -210,7 +210,7 @@ def _export(clip: list[bytes], folder: Path, provider: str) -> dict[str, object]
     cores = cast("int", report.machine()["cores"])
     with ProcessPoolExecutor(cores, get_context("spawn"), _load, (provider,)) as pool:
         # As many calls as processes, each long enough that every one of them has to load.
-        for answer in [pool.submit(_detect, clip[0]) for _ in range(cores)]:
+        for answer in [pool.submit(_detect, clip[0], ()) for _ in range(cores)]:
             answer.result()
         masks_with = pool.submit(configuration).result()
         assert masks_with == masking.configuration(EnsembleDetector(MODELS, provider)), (

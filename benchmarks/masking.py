@@ -1,8 +1,9 @@
 """python -m benchmarks.masking [FOLDER] [--variations] [--sheet FOLDER] [--work FOLDER]: are all people covered.
 
 Every clip with an exact truth (a JSON of its name, as in tests/media) goes through detection and planning as in an
-export: looked at in stretches of two seconds, planned over the whole clip, mode `head`, no site regions. The
-figures with a site's region (the head of the operating table, SITE_REGIONS) stand beside them.
+export of it alone: looked at in stretches of two seconds, a short clip three times thoroughly, planned over the whole
+clip, mode `head`, no site regions. The figures with a site's region (the head of the operating table, SITE_REGIONS)
+stand beside them.
 
 A head counts where more than half of it is visible, and is covered where at least 90 % of its visible box is
 masked.
@@ -26,6 +27,7 @@ goes on where it was, and one over other rules of following looks at nothing aga
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -41,7 +43,7 @@ from benchmarks.masking_score import Score, share_of
 from orvault.video.codec import CLOCK_90K, Frame
 from orvault.vision.configuration import configuration_digest
 from orvault.vision.detector import EnsembleDetector
-from orvault.vision.looking import detect_frames
+from orvault.vision.looking import detect_frames, thorough_times
 from orvault.vision.mask import (
     FixedRegion,
     FrameDetections,
@@ -155,10 +157,14 @@ def detected(
     found: list[FrameDetections] = []
     size, spent_s = (0, 0), detector.spent_s
     stretch: list[Frame] = []
+    thorough = iter(thorough_times(_lengths_s(clip)))
 
     def look() -> None:
         nonlocal stretch
-        found.extend(detect_frames(stretch, detector, detector.profile, first_look=_seed(stretch)))
+        seed = _seed(stretch)
+        found.extend(
+            detect_frames(stretch, detector, detector.profile, first_look=seed, thorough_s=next(thorough))
+        )
         stretch = []
 
     for frame in pictures(clip.path, variation):
@@ -169,6 +175,13 @@ def detected(
     if stretch:
         look()
     return found, detector.spent_s - spent_s, size, clip.fps * variation.repeat
+
+
+def _lengths_s(clip: Clip) -> list[float]:
+    """Of the clip's stretches."""
+    each_s = STRETCH_90K / CLOCK_90K
+    whole = math.ceil(clip.seconds / each_s)
+    return [min(each_s, clip.seconds - number * each_s) for number in range(whole)]
 
 
 def _seed(stretch: Sequence[Frame]) -> int:

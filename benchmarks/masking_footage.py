@@ -33,11 +33,12 @@ class Person:
 
 @dataclass(frozen=True)
 class Clip:
-    """One file; `truth` is the JSON of the same name, None without one."""
+    """One file; `truth` is the JSON of the same name, None without one; `seconds` is its length."""
 
     path: Path
     truth: dict[str, Any] | None
     fps: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,9 @@ def _clip(path: Path) -> Clip:
     described = path.with_suffix(".json")
     truth = json.loads(described.read_text(encoding="utf-8")) if described.exists() else None
     with av.open(str(path)) as container:
-        rate = container.streams.video[0].average_rate
-    return Clip(path, truth, float(rate or 15))
+        fps = float(container.streams.video[0].average_rate or 15)
+        shown = sum(1 for packet in container.demux(video=0) if packet.size)
+    return Clip(path, truth, fps, shown / fps)
 
 
 def pictures(path: Path, variation: Variation) -> Iterator[Frame]:

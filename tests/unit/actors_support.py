@@ -360,6 +360,7 @@ class FakeDetection:
     raises: list[OrvaultError] = field(default_factory=list)
     during: Callable[[], None] = lambda: None
     asked: int = 0
+    thorough_s: list[tuple[float, ...]] = field(default_factory=list)
 
     def width(self) -> int:
         return 2
@@ -391,8 +392,9 @@ class FakeDetection:
         def result(self) -> LookAnswer:
             return self.answer
 
-    def detect(self, fragment: bytes) -> FakeDetection._Answer:
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> FakeDetection._Answer:
         self.asked += 1
+        self.thorough_s.append(tuple(thorough_s))
         return FakeDetection._Answer(self, fragment)
 
     @dataclass

@@ -67,6 +67,7 @@ def test_a_killed_workers_successor_goes_on_from_the_last_finished_piece(
     request = site.approved(site.record(count=SEGMENTS))
     killed_at(site, monkeypatch, SEGMENTS)
     assert site.detection.asked == SEGMENTS and site.detection.outputs == SEGMENTS - 1
+    assert sum(map(len, site.detection.thorough_s)) == 3, "it is short"
     finished = [path.name for path in work_files(site) if path.name.endswith("piece")]
     assert len(finished) == SEGMENTS - 2  # the last one's second look was still under way
     site.worker().work_off()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -49,7 +49,7 @@ class Asked:
     def models(self) -> str:
         return ""
 
-    def detect(self, _fragment: bytes) -> SimpleNamespace:
+    def detect(self, _fragment: bytes, _thorough_s: Sequence[float] = ()) -> SimpleNamespace:
         self.detected += 1
         at = 8.0 * self.detected
         found: list[FrameDetections] = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -60,9 +60,9 @@ class RealDetection:
     def models(self) -> str:
         return ""
 
-    def detect(self, fragment: bytes) -> _Now[list[FrameDetections]]:
+    def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> _Now[list[FrameDetections]]:
         self.detected += 1
-        return _Now(lambda: detect_fragment(fragment, _detector()))
+        return _Now(lambda: detect_fragment(fragment, _detector(), thorough_s=thorough_s))
 
     def look_again(self, order: LookOrder) -> _Now[LookAnswer]:
         return _Now(lambda: look_again(order, _eyes()))
