@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.vision import turned
 from orvault.vision.boxes import overlap
 from orvault.vision.detector import (
     Detection,
@@ -21,7 +22,9 @@ from orvault.vision.detector import (
     head_of_face,
     head_of_person,
 )
+from orvault.vision.face import FaceDetector
 from orvault.vision.pose import Pose, head_of
+from orvault.vision.session import open_session
 from tests.unit.vision_media import MODELS, heads, pictures, truth
 
 # Clips from the front, from behind, from the side, and with people who cross.
@@ -142,8 +145,18 @@ def test_looks_take_turns_and_together_show_everything() -> None:
     assert all("movenet" in found for found in sources)
     assert [("nanodet" in found) for found in sources] == [True, False, True, False]
     assert [("yunet" in found or "centerface" in found) for found in sources] == [True, False, False, False]
-    turned = {d.source for number in (3, 7) for d in ensemble().look(image, number)}
-    assert "yunet-turned" in turned
+    slow = {d.source for number in (3, 7) for d in ensemble().look(image, number)}
+    assert "yunet-turned" in slow
+
+
+def test_a_turned_find_that_a_closer_look_does_not_see_is_faint() -> None:
+    image = pictures("still_patient", 2, 1)[0]
+    face = FaceDetector(open_session(MODELS / "yunet_2023mar_dyn.onnx", "cpu"), 0, 0.5)
+    patient = turned.detect_turned(face, image, (90,), 1920)
+    floor = Detection(Kind.FACE, 200, 600, 240, 640, 0.6, turned.SOURCE)
+    outside = replace(floor, x1=-200.0, x2=-160.0)
+    seen = turned.confirmed(face, image, 90, 1920, [*patient, floor, outside])
+    assert patient and seen == [*patient, replace(floor, faint=True), outside]
 
 
 def test_the_head_of_a_face_contains_the_face_whichever_way_it_lies() -> None:
