@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import threading
 import traceback
 from collections.abc import Callable
@@ -39,6 +38,7 @@ from tests.fakes import (
     make_world,
     sqlite_url,
 )
+from tests.processes import ready_made
 
 
 def test_whole_story_is_kept_and_read_back(world: World) -> None:
@@ -332,7 +332,7 @@ def test_processes_share_one_sqlite_file(tmp_path: Path) -> None:
     view = world.custody.start_recording(world.manager, case.case_id).view
     runs = {run.camera_id: (run.run_id, case.case_id) for run in view.runs}
     before = world.custody.check_ledger()
-    context = multiprocessing.get_context("spawn")
+    context = ready_made()
     processes = [context.Process(target=_process, args=(sqlite_url(tmp_path), n, runs)) for n in range(3)]
     for process in processes:
         process.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from orvault.custody.mails import Audience, Mail
 from orvault.custody.terms import DAY_US
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fakes import NOTHING_LEFT, World, consents_of, make_world, sqlite_url
+from tests.processes import ready_made
 from tests.unit.actors_support import CalmClock, eventually
 
 OFFICER, MANAGER = "officer@hospital.test", "records@hospital.test"
@@ -67,9 +67,9 @@ def _serve(folder: Path, port: int, refused: str, told: Connection) -> None:
 def _server(folder: Path, port: int = 0, refused: str = "") -> Iterator[int]:
     """A mail server in a process of its own, killed at the end; its port."""
     folder.mkdir(exist_ok=True)
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe()
-    process = spawn.Process(target=_serve, args=(folder, port, refused, theirs), daemon=True)
+    context = ready_made()
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(folder, port, refused, theirs), daemon=True)
     process.start()
     try:
         assert ours.poll(60)

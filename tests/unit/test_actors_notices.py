@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import multiprocessing
 import os
 import signal
 import threading
@@ -25,6 +24,7 @@ from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
 from tests.fake_parts import FakeCaseKeys, FakeRecorders, FakeRenderers
 from tests.fakes import World, cheap_passwords, make_world, sqlite_url
+from tests.processes import ready_made
 from tests.unit.actors_support import CalmClock, eventually
 from tests.unit.listeners import HttpRecorder, TcpRecorder, UdpRecorder
 
@@ -277,9 +277,10 @@ def test_a_sender_that_is_killed_goes_on_where_it_was(
     recorder.start()
     world.custody.follow_notices(["vms"])
     ids = record(world, 6)
-    spawn = multiprocessing.get_context("spawn")
     for killed_after in (2, 7, len(ids)):
-        process = spawn.Process(target=_run_actor, args=(sqlite_url(tmp_path), recorder.port), daemon=True)
+        process = ready_made().Process(
+            target=_run_actor, args=(sqlite_url(tmp_path), recorder.port), daemon=True
+        )
         process.start()
         try:
             eventually(lambda least=killed_after: len(set(recorder.lines)) >= least, f"{killed_after} events")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ from orvault.container.kek import KekSource, PassphraseKek
 from orvault.container.keys import Kem, PublicKey, generate_private_key
 from orvault.container.keystore import KeyStore, default_anchors
 from orvault.errors import ErrorKind, OrvaultError
+from tests.processes import ready_made
 from tests.unit.container_support import CHEAP
 
 PASSPHRASE = "a long passphrase"
@@ -193,10 +193,8 @@ def work_until_killed(folder: str, what: str, at: int, module: str, configuratio
 
 def killed(folder: Path, what: str, at: int, module: str = "") -> bool:
     """Do it in a process that dies before its act number `at`; whether it died."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])  # loading all anew would be most of the work
     arguments = (str(folder), what, at, module, os.environ.get("SOFTHSM2_CONF", ""))
-    child = context.Process(target=work_until_killed, args=arguments)
+    child = ready_made().Process(target=work_until_killed, args=arguments)
     child.start()
     child.join(120)
     assert child.exitcode in (0, -signal.SIGKILL)

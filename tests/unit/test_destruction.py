@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -36,6 +35,7 @@ from orvault.recording.destroying import DestroyedCases, Erased
 from orvault.recording.store import SegmentStore
 from tests.fake_parts import FakeRecorders, FakeRenderers
 from tests.fakes import NOTHING_LEFT, cheap_passwords, sqlite_url
+from tests.processes import ready_made
 from tests.unit.actors_support import PASSPHRASE, START_US, Site, away, make_site
 from tests.unit.container_support import hospital
 from tests.unit.fsck_support import Recorded, named
@@ -573,15 +573,13 @@ def test_a_kill_between_any_two_steps_is_finished_at_the_next_start(dead: Dead, 
     dead.approve()
     us, case_id = dead.site.world.clock.now_us(), dead.case.case_id
     dead.site.world.ledger.close()
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
     for at in range(1, 4 * len(STEPS)):
         folder = tmp_path / "copies" / str(at)
         for name in ("keys", "keys.anchor", "packages", "server", "node-1"):
             shutil.copytree(dead.site.folder / name, folder / name)
         for name in ("ledger.sqlite", "passphrase"):
             shutil.copy2(dead.site.folder / name, folder / name)
-        child = context.Process(target=work_until_killed, args=(str(folder), us, at))
+        child = ready_made().Process(target=work_until_killed, args=(str(folder), us, at))
         child.start()
         child.join(120)
         assert child.exitcode in (0, -signal.SIGKILL)
