@@ -13,12 +13,13 @@ import pytest
 from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.case import Case, CasePlan
+from orvault.custody.ports import CameraInfo
 from orvault.custody.recorded import StoredGap
 from orvault.custody.search import EventKind, Page, Wanted, place_text
 from orvault.errors import ErrorKind, OrvaultError
 from tests.contract.conftest import Worlds
 from tests.contract.test_ledger_search import SEGMENT_US, offer, started
-from tests.fakes import World
+from tests.fakes import CAMERAS, World
 
 HOUR_US = 3600 * US_PER_S
 ROOMS = ("OR 1", "OR 2", "OR 3")
@@ -40,6 +41,7 @@ class Told:
 def planned(worlds: Worlds) -> Told:
     """30 cases, one an hour, in three rooms by turns, numbered by day."""
     world = worlds()
+    world.custody.register_cameras((*CAMERAS, CameraInfo("or3-wall", "OR 3 wall", "OR 3", "node-3")))
     start = world.clock.now_us()
     return Told(
         world,

@@ -13,6 +13,7 @@ from cluster.custody import open_custody
 from cluster.services import ledger_address
 from cluster.settings import load_settings
 from orvault.custody.second_factor import FactorKey
+from orvault.custody.site import Secrets
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.migrate import migrate
 
@@ -67,7 +68,9 @@ def test_a_second_factor_is_reset_at_the_server(config: Path) -> None:
     password = "Long-enough-pw-1\n"
     assert run(config, "account", "kim.jiwon", "auditor", typed=password * 2)[0] == 0
     settings = load_settings(config)
-    custody = open_custody(ledger_address(settings), (), factors=FactorKey(lambda: b"f" * 32))
+    custody = open_custody(
+        ledger_address(settings), (), secrets=Secrets(factors=FactorKey(lambda: b"f" * 32))
+    )
     account = custody.account_named("kim.jiwon")
     secret = custody.begin_second_factor(account, password.strip()).secret
     custody.confirm_second_factor(account, pyotp.TOTP(secret).now())

@@ -130,7 +130,7 @@ STEPS = {
     "draft": "submitted revoked expired",
     "submitted": f"satisfied {CUT_OFF}",
     "satisfied": f"submitted approved {CUT_OFF}",
-    "approved": f"submitted rendering {CUT_OFF}",
+    "approved": f"submitted rendering failed {CUT_OFF}",  # failed: not what history says was approved
     "rendering": f"submitted rendering approved review ready failed {CUT_OFF}",
     "review": f"submitted ready {CUT_OFF}",
     "ready": "submitted delivered revoked expired",

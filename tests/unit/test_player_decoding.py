@@ -19,6 +19,7 @@ from .reel_support import FRAME_90K, Footage, footage, number_seen
 from .test_reel import Counted
 
 COUNT = 200
+GOP = 25  # pictures from keyframe to keyframe: a second
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_a_decoder_is_renewed_before_it_keeps_too_much(
 def test_small_pictures_share_a_decoder_of_their_own(made: Footage) -> None:
     with made.opened() as session, Reel(session, made.info) as reel:
         for number in (180, 20, 120):
-            assert reel.thumbnail(made.at_us[number], 32).at_us == made.at_us[number // 50 * 50]
+            assert reel.thumbnail(made.at_us[number], 32).at_us == made.at_us[number // GOP * GOP]
         assert reel._thumbs is not None and reel._thumbs[1]._file._fragments >= 3
 
 
@@ -83,7 +84,7 @@ def test_a_place_is_found_whatever_length_is_claimed(
         for number in range(0, COUNT, 7):
             stream = session.reader.media("or1")
             entry, shown_90k = Film(stream, span_90k).find(number * FRAME_90K + 5)
-            assert entry.first_90k == number // 50 * 50 * FRAME_90K
+            assert entry.first_90k == number // GOP * GOP * FRAME_90K
             assert shown_90k == number * FRAME_90K
 
 
