@@ -13,10 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import OrvaultError
 from orvault.video.codec import Image
 from orvault.vision.boxes import overlap
 from orvault.vision.detection import Detection
+from orvault.vision.session import no_cuda
 
 # What is the same finding: a box that shares so much with the other, of a score so near. A box that shares 0.9 lies
 # off by a twentieth of its size; a mask is larger by more than the double of that on every side. Other ways to reckon
@@ -43,14 +44,14 @@ def prove_alike(what: str, count: int, on_device: Proof, on_cpu: Proof) -> None:
     try:
         found = on_device(pictures)
     except _FAILURES as error:
-        raise _not_proven(what, f"it failed on the reference pictures: {error}") from error
+        raise no_cuda(what, f"it failed on the reference pictures: {error}") from error
     if not any(_sure(each) for each in expected):
-        raise _not_proven(what, "the processor finds nobody in the reference pictures either")
+        raise no_cuda(what, "the processor finds nobody in the reference pictures either")
     told = [] if len(found) == len(expected) else [f"{len(found)} answers in place of {len(expected)}"]
     for one, other in zip(expected, found, strict=False):
         told += differences(one, other)
     if told:
-        raise _not_proven(
+        raise no_cuda(
             what, f"it does not find what the processor finds ({len(told)} times; first: {told[0]})"
         )
 
@@ -91,12 +92,3 @@ def _is_among(wanted: Detection, others: Sequence[Detection]) -> bool:
 def _words(found: Detection) -> str:
     x1, y1, x2, y2 = found.box
     return f"{found.kind} of {found.source} at {x1:.0f}, {y1:.0f} to {x2:.0f}, {y2:.0f} ({found.score:.3f})"
-
-
-def _not_proven(what: str, why: str) -> OrvaultError:
-    return OrvaultError(
-        ErrorKind.PROVIDER_MISSING,
-        f"The card is not used: {why}.",
-        where=what,
-        advice='Read "Using a GPU" in docs/OPERATIONS.md, or set vision.provider to "cpu".',
-    )

@@ -107,7 +107,7 @@ def put_together(
     scene = replace(scene, usual_px=_usual_px(chains, rules))
     tracks = [
         embodied(complete(chain, looks, scene, rules.hold, rules.links, double=double), chain)
-        for chain, double in zip(chains, _doubles(chains, looks, rules), strict=True)
+        for chain, double in zip(chains, _doubles(chains, rules), strict=True)
     ]
     left = [
         replace(place, boxes=scene.as_usual(place.boxes, rules.hold))
@@ -137,7 +137,7 @@ def _mean_px(chain: Piece) -> float:
     return chain.once(_mean_px, worked_out)
 
 
-def _doubles(chains: Sequence[Piece], looks: Ints, rules: FollowRules) -> list[tuple[bool, bool]]:
+def _doubles(chains: Sequence[Piece], rules: FollowRules) -> list[tuple[bool, bool]]:
     """For each chain whether another one was at its place for some looks as it began, and as it ended."""
     arrays = [chain.once(Piece.arrays, chain.arrays) for chain in chains]
     firsts = np.array([c.first for c in chains], np.int64)

@@ -25,10 +25,8 @@ from orvault.vision.planning import Box, FramePlan, Polygon
 # Levels of luma: with more a region was not masked so. Both populations of each style: docs/perf/2026-11-masking.md.
 FINEST = {MaskStyle.SOLID: 11.0, MaskStyle.MOSAIC: 6.0, MaskStyle.FROST: 4.5}
 SOLID_LUMA = 36.0  # of the one colour, as the other styles' cells are told here once more
-LEAST_CELL_PX, MOST_ACROSS = (
-    16,
-    4,
-)  # a cell's side is a power of two, so that so many fill a region's short side
+# A cell's side is a power of two, so that no more than MOST_ACROSS fill a region's short side.
+LEAST_CELL_PX, MOST_ACROSS = 16, 4
 _SIDE = 8  # samples along a cell's side: of a larger one not every pixel is looked at
 _LEAST_SAMPLES = 32  # fewer are the rim of a region that lies under others
 _LEAST_SHARE = 0.1  # of what a region shows: a visible watermark may lie on the rest

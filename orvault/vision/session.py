@@ -158,7 +158,7 @@ def _providers(provider: str, model: str) -> list[str]:
         )
     offered = CUDA in ort.get_available_providers()
     if provider == "cuda" and not offered:
-        raise _no_cuda(model, "the installed onnxruntime has no CUDA provider")
+        raise no_cuda(model, "the installed onnxruntime has no CUDA provider")
     return [CUDA, CPU] if offered and provider != "cpu" else [CPU]
 
 
@@ -166,18 +166,19 @@ def _check_obtained(session: Session, provider: str, wanted: Sequence[str]) -> N
     # onnxruntime-gpu falls back to the CPU without a word where driver, CUDA or cuDNN are missing.
     if session.provider != wanted[0]:
         if provider == "cuda":
-            raise _no_cuda(session.name, f"onnxruntime fell back to {session.provider}")
+            raise no_cuda(session.name, f"onnxruntime fell back to {session.provider}")
         _log.warning("%s: CUDA is installed but did not start; running on %s", session.name, session.provider)
     elif session.provider == CUDA and (why := fallen_back(session.placed(), CUDA)):
-        raise _no_cuda(session.name, why)
+        raise no_cuda(session.name, why)
 
 
-def _no_cuda(model: str, why: str) -> OrvaultError:
+def no_cuda(where: str, why: str) -> OrvaultError:
+    """The card cannot be used, or may not: PROVIDER_MISSING. `where`: the model, or what was tried."""
     return OrvaultError(
         ErrorKind.PROVIDER_MISSING,
         f'The provider "cuda" cannot be used: {why}.',
-        where=model,
-        advice='Read "Using a GPU" in docs/OPERATIONS.md, or set the provider to "cpu".',
+        where=where,
+        advice='Read "Using a GPU" in docs/OPERATIONS.md, or set vision.provider to "cpu".',
     )
 
 

@@ -10,15 +10,14 @@ from collections.abc import Callable
 
 from orvault.errors import OrvaultError
 from player.session import Session
-
-JOIN_S = 5.0
+from player.window.own_thread import OwnThread
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: the window was closed
     """Ends `verify_all` from within its progress."""
 
 
-class Checker:
+class Checker(OwnThread):
     """`progress(share)` from 0 to 1, then `done(error or None)`; both are called in its thread."""
 
     def __init__(
@@ -27,21 +26,11 @@ class Checker:
         self._session, self._progress, self._done = session, progress, done
         self._closed = threading.Event()
         self._told = -1
-        self._thread = threading.Thread(target=self._run, name="verification", daemon=True)
-        self._thread.start()
+        self._start("verification")
 
     def leave(self) -> None:
         """Stop, and do not wait for it; an outcome that was just found may still be told."""
         self._closed.set()
-
-    def wait(self) -> None:
-        """Until the thread has ended."""
-        self._thread.join(JOIN_S)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the thread has ended."""
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

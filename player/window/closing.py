@@ -5,11 +5,10 @@ A decoder can take long over its last picture, and a file on a share over its la
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-LONGEST_WAIT_S = 5.0
+from player.window.own_thread import OwnThread
 
 
 class Leaving(Protocol):
@@ -25,22 +24,12 @@ class Leaving(Protocol):
         ...
 
 
-class Closing:
+class Closing(OwnThread):
     """Waits in a thread of its own for those that leave, then calls `close`: none reads what is closed."""
 
     def __init__(self, leaving: Sequence[Leaving], close: Callable[[], None]) -> None:
         self._leaving, self._close = leaving, close
-        self._thread = threading.Thread(target=self._run, name="closing", daemon=True)
-        self._thread.start()
-
-    def wait(self) -> None:
-        """Until all is closed, or seconds have passed."""
-        self._thread.join(LONGEST_WAIT_S)
-
-    @property
-    def gone(self) -> bool:
-        """Whether all is closed."""
-        return not self._thread.is_alive()
+        self._start("closing")
 
     def _run(self) -> None:
         for each in self._leaving:

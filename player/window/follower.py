@@ -15,11 +15,11 @@ from orvault.errors import OrvaultError
 from player.reel import Picture
 from player.window.clockwork import PlayClock
 from player.window.closing import Leaving
+from player.window.own_thread import OwnThread
 
 LATE_US = 1_500_000  # further behind, jumping costs less than decoding what nobody will see
 MOST_LEFT_OUT = 8  # then a late picture is shown rather than none
 LONGEST_WAIT_S = 0.25
-JOIN_S = 5.0
 
 
 class Pictures(Protocol):
@@ -101,7 +101,7 @@ class _Wish:
     forward: bool = True
 
 
-class Follower:
+class Follower(OwnThread):
     """Runs a `Cursor` along the clock. `show(picture, stepped)` and `failed(error)` are called in its thread.
 
     It opens its decoder when those `after` which it comes are gone: what is shown next takes no memory beside them.
@@ -121,8 +121,7 @@ class Follower:
         self._wake = threading.Condition()
         self._wish: _Wish | None = _Wish(clock.position_us)
         self._nudged = self._closed = False
-        self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
-        self._thread.start()
+        self._start(f"camera {name}")
 
     def seek(self, at_us: int) -> None:
         """Jump; of several wishes the last one counts."""
@@ -143,15 +142,6 @@ class Follower:
         with self._wake:
             self._closed = True
             self._wake.notify()
-
-    def wait(self) -> None:
-        """Until the thread has ended: afterwards nothing is read and nothing shown."""
-        self._thread.join(JOIN_S)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the thread has ended."""
-        return not self._thread.is_alive()
 
     def _tell(self, wish: _Wish) -> None:
         with self._wake:

@@ -8,8 +8,7 @@ from typing import Protocol
 
 from orvault.errors import OrvaultError
 from player.reel import Picture
-
-JOIN_S = 5.0
+from player.window.own_thread import OwnThread
 
 
 class SmallPictures(Protocol):
@@ -24,7 +23,7 @@ class SmallPictures(Protocol):
         ...
 
 
-class ThumbnailMaker:
+class ThumbnailMaker(OwnThread):
     """`ready(asked_us, picture)` and, at most once and at the end, `failed(error)` are called in its thread."""
 
     def __init__(
@@ -38,8 +37,7 @@ class ThumbnailMaker:
         self._wake = threading.Condition()
         self._wanted: int | None = None
         self._closed = False
-        self._thread = threading.Thread(target=self._run, name="thumbnails", daemon=True)
-        self._thread.start()
+        self._start("thumbnails")
 
     def ask(self, at_us: int) -> None:
         """The picture at this time is wanted."""
@@ -52,15 +50,6 @@ class ThumbnailMaker:
         with self._wake:
             self._closed = True
             self._wake.notify()
-
-    def wait(self) -> None:
-        """Until the thread has ended."""
-        self._thread.join(JOIN_S)
-
-    @property
-    def gone(self) -> bool:
-        """Whether the thread has ended."""
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         reel: SmallPictures | None = None

@@ -26,9 +26,8 @@ from orvault.custody.viewing import (
     decide_view,
 )
 
-GRANT_SEEN_US = (
-    10 * US_PER_S
-)  # so long it is known of a grant whether history holds it: views are decided all the time
+# So long it is known of a grant whether history holds it: views are decided all the time.
+GRANT_SEEN_US = 10 * US_PER_S
 _MOST_SEEN = 1000
 _IN_OPERATION = frozenset({CaseState.ARMED, CaseState.RECORDING})
 
