@@ -14,6 +14,7 @@ from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
 
 _MOST = 1000  # holds and extensions of one case that are looked through
+_KEPT_BY = (Act.HOLD_PUT, Act.HOLD_LIFTED, Act.RETENTION_EXTENDED)
 
 
 def history_against(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now_us: int) -> str:
@@ -25,13 +26,15 @@ def history_against(uow: UnitOfWork, case_id: str, policy: RetentionPolicy, now_
     subject = f"case:{case_id}"
     if against := _not_agreed(uow, subject, policy, now_us):
         return against
+    told = {act: entries(uow, subject, act, _MOST) for act in _KEPT_BY}
+    if any(len(each) == _MOST for each in told.values()):
+        return f"history holds {_MOST} holds or extensions and more, and not all of them are looked through"
     put, lifted = (
-        {str(each.detail.get("hold")) for each in entries(uow, subject, act, _MOST)}
-        for act in (Act.HOLD_PUT, Act.HOLD_LIFTED)
+        {str(each.detail.get("hold")) for each in told[act]} for act in (Act.HOLD_PUT, Act.HOLD_LIFTED)
     )
     if put - lifted:
         return f"history holds {len(put - lifted)} legal holds that nobody lifted"
-    for each in entries(uow, subject, Act.RETENTION_EXTENDED, _MOST):
+    for each in told[Act.RETENTION_EXTENDED]:
         until = each.detail.get("until_us")
         if not isinstance(until, int) or now_us < until:
             return "history holds an extension that is not over"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from orvault.custody import decided_destruction
 from orvault.custody.case import Case
 from orvault.custody.desks.destroying import DestroyingDesk
 from orvault.custody.destruction import Step
@@ -90,6 +91,18 @@ def test_a_hold_or_an_extension_that_vanished_from_its_table_still_stops_it(worl
         sql(world, f"DELETE FROM {table}")
     _approve(world)
     assert world.custody.begin_due() == [] and world.custody.destruction_of(case.case_id) is None
+
+
+@pytest.mark.parametrize("most", [1000, 1])
+def test_more_holds_and_extensions_than_are_looked_through_stop_it(
+    world: World, case: Case, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(decided_destruction, "_MOST", most)
+    world.clock.us += 31 * DAY_US
+    world.custody.extend_retention(world.manager, case.case_id, world.clock.us + DAY_US, "asked", "form 3")
+    world.clock.us += 2 * DAY_US
+    _approve(world)
+    assert world.custody.begin_due() == ([case.case_id] if most > 1 else []), "the one that is known is over"
 
 
 def test_what_goes_by_itself_goes_no_earlier_for_a_row(world: World, case: Case) -> None:
