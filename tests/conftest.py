@@ -12,16 +12,12 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 # Whole sites wait more than they work, but each takes a core when it comes up: so two at a time, and tests of parts
-# beside them. One process has the site that most end-to-end tests share, another has the rest, one after the other.
+# beside them. Two processes have sites, one after the other; the last of the one is that which most tests share.
 SITES, NO_SITES = ("tests/cluster/", "tests/e2e/"), ("tests/e2e/test_rtsp_",)
-SITES_OF_THEIR_OWN = (
+OF_TWO_NODES = (
     "tests/cluster/",
     "tests/e2e/test_day_in_the_life.py",
     "tests/e2e/test_every_process_killed.py",
-    "tests/e2e/test_no_plaintext.py",
-    "tests/e2e/test_stolen_client.py",
-    "tests/e2e/test_tls.py",
-    "tests/e2e/test_triggers.py",
 )
 
 # xdist tells its processes how wide the terminal is, and whoever prints a table then believes it for good.
@@ -50,4 +46,4 @@ def together(file: str) -> str:
     """Whatever has the same name runs in the same process."""
     if not file.startswith(SITES) or file.startswith(NO_SITES):
         return file
-    return "sites of their own" if file.startswith(SITES_OF_THEIR_OWN) else "the shared site"
+    return "sites of two nodes" if file.startswith(OF_TWO_NODES) else "sites of one, the shared one last"

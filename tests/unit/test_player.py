@@ -30,6 +30,7 @@ from orvault.text import grouped, printable
 from player import roots
 from player.verdict import of_error, of_issuer
 from player.window.launch import open_window
+from tests.processes import run_player
 
 from .container_support import CLIP as CLIP_1
 from .container_support import (
@@ -50,6 +51,7 @@ TIMES = {"issued_us": NOW_US - DAY_US, "not_before_us": NOW_US - DAY_US, "not_af
 START_US = 1_700_000_100 * US_PER_S  # long ago, yet within the life of the certificates
 LONG_AGO = {"issued_us": START_US, "not_before_us": START_US, "not_after_us": START_US + DAY_US}
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT_S = 120.0
 
 
 @dataclass
@@ -59,27 +61,32 @@ class Player:
     folder: Path
     made: Made
 
-    def run(self, *arguments: object, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        env = os.environ | {
-            "ORVAULT_PLAYER_HOME": str(self.folder / "home"),
-            "COLUMNS": "80",
-            "PYTHONPATH": str(ROOT),
-        }
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """With all it needs loaded already."""
+        return _told(run_player(list(map(str, arguments)), self.folder, self._environment(), LIMIT_S))
+
+    def start(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """From nothing: every command once, what depends on how Python starts, and all that decodes.
+
+        A process of tests has loaded the server's decoder too, and the player's own does not work beside it.
+        """
         command = [sys.executable, "-m", "player", *map(str, arguments)]
-        result = subprocess.run(
-            command,
-            env=env,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=self.folder,
-            check=False,
+        environment = self._environment() | {"PYTHONPATH": str(ROOT)}
+        return _told(
+            subprocess.run(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
+                cwd=self.folder,
+                check=False,
+            )
         )
-        for told in (result.stdout, result.stderr):
-            assert "Traceback" not in told, told
-            assert PASSWORD not in told
-        return result
+
+    def _environment(self) -> dict[str, str]:
+        return os.environ | {"ORVAULT_PLAYER_HOME": str(self.folder / "home"), "COLUMNS": "80"}
 
     def password(self, text: str = PASSWORD + "\n") -> list[str]:
         path = self.folder / "password.txt"
@@ -93,6 +100,13 @@ class Player:
 
     def verify(self, path: Path, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
         return self.run("verify", path, *self.root(), *self.password(password))
+
+
+def _told(result: subprocess.CompletedProcess[str]) -> subprocess.CompletedProcess[str]:
+    for told in (result.stdout, result.stderr):
+        assert "Traceback" not in told, told
+        assert PASSWORD not in told
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +132,7 @@ def _flip(data: bytearray, at: int) -> None:
 
 
 def test_a_genuine_package(player: Player) -> None:
-    result = player.verify(player.made.path)
+    result = player.start("verify", player.made.path, *player.root(), *player.password())
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1].startswith("Genuine: issued by Seoul Hospital export")
     for word in ("pkg-1", "case-1", "Kim 김", "court", "head, solid", "Destroy it afterwards."):
@@ -126,7 +140,7 @@ def test_a_genuine_package(player: Player) -> None:
 
 
 def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -> None:
-    result = player.run(
+    result = player.start(
         "play", player.made.path, "--headless", "--accept-terms", *player.root(), *player.password()
     )
     assert result.returncode == 0, result.stderr
@@ -136,7 +150,7 @@ def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -
     assert any(line.startswith(f"Played:       or2: {clip_frames(CLIP_2)[0]} frames") for line in lines)
     assert lines[-1].startswith("Genuine")
     assert "Playing or1" in result.stderr and "100%" in result.stderr
-    only = player.run(
+    only = player.start(
         "play",
         player.made.path,
         "--headless",
@@ -153,7 +167,9 @@ def test_playing_decodes_every_frame_and_ends_with_the_verdict(player: Player) -
 
 def test_nothing_is_played_before_the_terms_are_accepted(player: Player) -> None:
     for more in ((), ("--json",)):
-        result = player.run("play", player.made.path, "--headless", *player.root(), *player.password(), *more)
+        result = player.start(
+            "play", player.made.path, "--headless", *player.root(), *player.password(), *more
+        )
         told = result.stdout + result.stderr
         assert result.returncode != 0 and "terms of use were not accepted" in " ".join(told.split())
         assert "Played" not in told and '"played"' not in told
@@ -164,7 +180,7 @@ def test_a_verdict_goes_to_a_file_whatever_the_code_page(
 ) -> None:
     """Redirected on Windows it would be written in cp1252, which has no Hangul."""
     monkeypatch.setenv("PYTHONIOENCODING", "cp1252")
-    result = player.verify(player.made.path)
+    result = player.start("verify", player.made.path, *player.root(), *player.password())
     assert result.returncode == 0 and "Kim 김" in result.stdout
 
 
@@ -181,7 +197,7 @@ def test_a_crash_leaves_no_core_file_and_hands_none_over() -> None:
 
 
 def test_json_is_one_line_for_programs(player: Player) -> None:
-    result = player.run(
+    result = player.start(
         "play", player.made.path, "--headless", "--accept-terms", "--json", *player.root(), *player.password()
     )
     told = json.loads(result.stdout)
@@ -291,13 +307,13 @@ def test_exit_codes_differ() -> None:
 
 def test_an_alteration_stops_the_playing_of_that_camera(player: Player) -> None:
     altered = _changed(player, lambda data: _flip(data, len(data) - 5000))
-    result = player.run("play", altered, "--headless", "--accept-terms", *player.root(), *player.password())
+    result = player.start("play", altered, "--headless", "--accept-terms", *player.root(), *player.password())
     assert result.returncode == 10 and "media/or2.mp4.enc" in result.stderr
     assert "Genuine" not in result.stdout
 
 
 def test_a_foreign_key_and_ones_own(player: Player) -> None:
-    made_key = player.run("keygen", "mine.key")
+    made_key = player.start("keygen", "mine.key")
     assert made_key.returncode == 0
     private = player.folder / "mine.key"
     assert stat.S_IMODE(private.stat().st_mode) == 0o600
@@ -315,7 +331,7 @@ def test_a_foreign_key_and_ones_own(player: Player) -> None:
 def test_a_pinned_root_is_remembered_shown_and_removed(player: Player) -> None:
     root = hospital()[0]
     _, pem = player.root()
-    added = player.run("trust", "add", pem)
+    added = player.start("trust", "add", pem)
     assert added.returncode == 0 and grouped(root.fingerprint) in added.stdout
     assert grouped(root.fingerprint) in player.run("trust", "list").stdout
     assert player.run("verify", player.made.path, *player.password()).returncode == 0
@@ -345,7 +361,7 @@ def test_a_root_whose_name_cannot_be_shown_is_not_pinned(player: Player) -> None
 
 
 def test_info_asks_nothing_and_tells_no_secret(player: Player) -> None:
-    result = player.run("info", player.made.path, *player.root())
+    result = player.start("info", player.made.path, *player.root())
     assert (
         result.returncode == 0
         and "pkg-1" in result.stdout
@@ -386,7 +402,7 @@ def test_the_command_line_remembers_when_it_looked(player: Player, command: str)
 
 def test_a_manifest_that_promises_other_frames_is_found_out(player: Player) -> None:
     lying = make_package(player.folder, infos={"or1": {"frames": 9}}, **TIMES)  # type: ignore[arg-type]
-    result = player.run(
+    result = player.start(
         "play", lying.path, "--headless", "--accept-terms", *player.root(), *player.password()
     )
     assert result.returncode == 11 and "the manifest has 9" in result.stderr
@@ -402,7 +418,7 @@ def test_what_is_no_video_is_said_to_be_none(player: Player, tmp_path: Path) -> 
             sink.write(noise.read_bytes())
         path = player.folder / "noise.orvault"
         builder.finish(path, [media_info("or1", CLIP_1, **info)], [password_person()])
-    result = player.run("play", path, "--headless", "--accept-terms", *player.root(), *player.password())
+    result = player.start("play", path, "--headless", "--accept-terms", *player.root(), *player.password())
     assert result.returncode == 1 and "does not begin as a fragmented MP4 does" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("Cannot be played: ")
 
