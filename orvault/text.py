@@ -9,6 +9,8 @@ import unicodedata
 
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _UNSEEN = {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+# Letters and a symbol that are blanks by what they stand for: a name made of them would be none.
+_BLANKS = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}
 
 
 def is_unseen(character: str, *, formats: bool = False) -> bool:
@@ -18,7 +20,7 @@ def is_unseen(character: str, *, formats: bool = False) -> bool:
     """
     category = unicodedata.category(character)
     turning = unicodedata.bidirectional(character) in _TURNING
-    return turning or category in _UNSEEN or (formats and category == "Cf")
+    return turning or category in _UNSEEN or character in _BLANKS or (formats and category == "Cf")
 
 
 def is_name(text: str) -> bool:

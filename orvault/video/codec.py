@@ -15,7 +15,7 @@ import numpy.typing as npt
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
@@ -136,6 +136,9 @@ def _in_420(native: VideoFrame, bt709: bool) -> VideoFrame:
         format="yuv420p",
         dst_colorspace=Colorspace.ITU709 if bt709 else Colorspace.ITU601,
         dst_color_range=ColorRange.MPEG,
+        # Each sample of colour is the mean of those of its own four pixels. FFmpeg's other ways reach further, and
+        # colours of who is about to be covered would stand beside the mask.
+        interpolation=Interpolation.AREA,
     )
 
 

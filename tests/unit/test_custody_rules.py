@@ -222,7 +222,21 @@ def test_spans_cover_the_pieces_and_nothing_but_small_holes(pieces: list[tuple[i
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "x" * 11, "a\nb", "a\x00", "a\x7f", "a\u202eb", "a\u2028b", "\u2066a", "\ud800"]
+    "text",
+    [
+        "",
+        "  ",
+        "x" * 11,
+        "a\nb",
+        "a\x00",
+        "a\x7f",
+        "a\u202eb",
+        "a\u2028b",
+        "\u2066a",
+        "\ud800",
+        "\u3164\u3164",
+        "\u2800",
+    ],
 )
 def test_texts_that_are_refused(text: str) -> None:
     with pytest.raises(OrvaultError) as caught:

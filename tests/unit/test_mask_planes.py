@@ -5,6 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
 
 from orvault.video.codec import Frame, Image
 from orvault.vision.mask import FramePlan, MaskMode, MaskPolicy, MaskStyle, apply_mask
@@ -56,3 +58,27 @@ def test_a_mask_has_the_same_colour_by_either_matrix() -> None:
         values.append([int(plane[0, 0]) for plane in planes])
         assert all((plane == plane[0, 0]).all() for plane in planes)
     assert values[0][0] == pytest.approx(values[1][0], abs=2)
+
+
+@pytest.mark.parametrize("plan", [PLANS["boxes"], PLANS["polygon"]], ids=["boxes", "polygon"])
+@pytest.mark.parametrize(
+    "form", ["yuv420p", "yuvj420p", "yuv420p10le", "yuv422p", "yuv422p10le", "yuv444p", "gbrp"]
+)
+def test_nothing_of_what_is_covered_is_left_beside_the_mask(form: str, plan: FramePlan) -> None:
+    """Two pictures that differ only under the mask are the same afterwards, however a camera codes colours."""
+    hidden = np.zeros((H, W, 3), np.uint8)
+    apply_mask(hidden, plan, MaskPolicy(MaskMode.HEAD))
+    rng, base = np.random.default_rng(1), noise(W, H)
+    covered = []
+    for _ in range(2):
+        # Noise in each plane, so that colours differ from pixel to pixel, put into the camera's own planes.
+        planes = VideoFrame.from_ndarray(base, format="bgr24").reformat(format="yuv444p").to_ndarray()
+        other = rng.integers(0, 256, planes.shape, np.uint8)
+        planes = np.where(hidden.any(axis=2), other, planes)
+        native = VideoFrame.from_ndarray(planes, format="yuv444p")
+        native = native.reformat(format=form, interpolation=Interpolation.POINT)
+        picture = Frame(None, 0, native=native).planes()
+        apply_mask_planes(picture, plan, MaskPolicy(MaskMode.HEAD))
+        covered.append(picture)
+    for one, two in zip(*covered, strict=True):
+        assert np.array_equal(one, two)
