@@ -20,7 +20,9 @@ from av.video.stream import VideoStream
 
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.choosing import needed
+from orvault.video.continuity import Continuity
 from orvault.video.opening import open_fragment
+from orvault.video.packet import StreamInfo
 from orvault.video.wholeness import Judged, Wholeness
 
 Image = npt.NDArray[np.uint8]  # (height, width, 3), blue green red
@@ -224,15 +226,21 @@ def _decoded(
     no evidence, nor is what was predicted from that, up to the next keyframe: better none than an invented picture.
     """
     judging = Wholeness[VideoFrame]()
+    context, lacking = stream.codec_context, set[int]()
+    extradata = bytes(context.extradata or b"")
+    continuity = Continuity(StreamInfo(context.name, context.width, context.height, 0.0, extradata))
     for packet in packets:
         if packet.is_corrupt:
             raise bad_media("The fragment is cut off.")
         if packet.pts is not None:
-            judging.sent(packet.pts, keyframe=packet.is_keyframe)
+            coded = continuity.see(bytes(packet), keyframe=packet.is_keyframe)
+            judging.sent(packet.pts, keyframe=coded.begins)
+            if coded.missing:
+                lacking.add(packet.pts)
         for frame in _pictures(packet, patient):
             if frame.pts is None or frame.time_base is None:
                 raise bad_media("A picture of the fragment has no time stamp.")
-            for judged in judging.came(frame.pts, frame, corrupt=frame.is_corrupt):
+            for judged in judging.came(frame.pts, frame, corrupt=frame.is_corrupt or frame.pts in lacking):
                 yield _shown(judged, stream)
     for judged in judging.end():
         yield _shown(judged, stream)
