@@ -61,7 +61,6 @@ class Cinema:
     site: Site
     custody: CustodyService
     viewing: Viewing
-    detector: TestDetector
     links: LinkSigner
     base: str
     clock: SystemClock = field(default_factory=SystemClock)
@@ -188,7 +187,7 @@ def cinema(
     looking = threading.Thread(target=_look, args=(viewing, over))
     looking.start()
     try:
-        yield Cinema(site, custody, viewing, detector, links, f"http://{server.address()}")
+        yield Cinema(site, custody, viewing, links, f"http://{server.address()}")
     finally:
         over.set()
         looking.join()

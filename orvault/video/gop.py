@@ -43,7 +43,6 @@ class Fragment:
     codec: str
     width: int
     height: int
-    keyframe_first: bool = True
     holes: tuple[tuple[int, int], ...] = ()
     lost: str = ""
 

@@ -113,7 +113,7 @@ def test_the_player_calls_it_genuine_with_the_pinned_root(site: Site, handed: Ha
     assert min(counted.values()) >= 60
 
 
-def test_without_the_pin_it_is_intact_and_unknown(site: Site, handed: Handed, tmp_path: Path) -> None:
+def test_without_the_pin_it_is_intact_and_unknown(site: Site, handed: Handed) -> None:
     verdict = player("verify", handed.package, "--password-file", site.recipient_password_file)
     assert verdict.returncode == 16
     assert "issuer unknown" in verdict.stdout

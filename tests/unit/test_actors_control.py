@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,8 @@ from orvault.custody.control import Action, Signal, SignalKind, SignalSource
 from orvault.custody.desks.alarms import AlarmKind
 from orvault.custody.ports import ArmOrder, TriggerReport, Trouble, TroubleKind
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
 from tests.unit.actors_support import eventually
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 @pytest.fixture(autouse=True)

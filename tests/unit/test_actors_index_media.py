@@ -7,7 +7,6 @@ import json
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,14 +21,9 @@ from orvault.custody.ports import CameraInfo
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.unconfirmed import Landmark
 from tests.fake_parts import AnyNode, make_segment
-from tests.fakes import CAMERAS, World, make_world, sqlite_url
+from tests.fakes import CAMERAS, World
 from tests.unit.actors_support import Enrolled, eventually
 from tests.unit.container_support import hospital
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 @dataclass

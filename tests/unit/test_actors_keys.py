@@ -18,6 +18,7 @@ from orvault.custody.case import Case
 from orvault.custody.request import RequestState
 from orvault.custody.service import CustodyService, RenderJob
 from orvault.errors import ErrorKind, OrvaultError
+from tests.refusals import refusal
 from tests.unit.actors_support import PASSPHRASE, Site, fragments, make_site
 
 
@@ -43,12 +44,6 @@ def unwraps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def rendering(site: Site, case: Case) -> RenderJob:
     site.approved(case)
     return site.world.claimed()
-
-
-def refusal(act: object, *args: object) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act(*args)  # type: ignore[operator]
-    return caught.value
 
 
 def test_a_key_actor_without_its_passphrase_is_locked(site: Site) -> None:

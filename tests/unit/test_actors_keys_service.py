@@ -22,9 +22,10 @@ from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import RequestState
 from orvault.custody.retention import DAY_US
 from orvault.custody.service import CustodyService
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from orvault.recording.store import SegmentStore
 from tests.fakes import World, cheap_passwords
+from tests.refusals import refusal
 from tests.unit.actors_support import (
     PASSPHRASE,
     START_US,
@@ -77,12 +78,6 @@ def segments(site: Site, case: Case) -> Sequence[StoredSegment]:
 
 def sidecar(site: Site, segment: StoredSegment) -> tuple[KeySlot, ...]:
     return SegmentStore(site.node.root).record(segment.path).slots
-
-
-def refusal(act: object, *args: object) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act(*args)  # type: ignore[operator]
-    return caught.value
 
 
 def recorded_locked(site: Site, number: str = "2026-1") -> tuple[Case, PublicKey]:

@@ -21,7 +21,7 @@ from actors.notices import MailCourier, NoticeActor
 from orvault.custody.mails import Audience, Mail
 from orvault.custody.terms import DAY_US
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import NOTHING_LEFT, World, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, consents_of
 from tests.processes import ready_made
 from tests.unit.actors_support import CalmClock, eventually
 
@@ -88,11 +88,6 @@ def _post(port: int, *officers: str) -> Post:
 def _mails(folder: Path) -> list[EmailMessage]:
     files = sorted(folder.glob("*.eml"))
     return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]  # type: ignore[misc]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 @pytest.fixture

@@ -34,11 +34,6 @@ LINE = LineTemplate("{id}")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-@pytest.fixture
 def secret(tmp_path: Path) -> Path:
     path = tmp_path / "secret"
     path.touch(mode=0o600)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -198,5 +197,5 @@ def test_whoever_reaches_the_site_finds_what_the_role_may(busy: Busy, role: Role
     assert expected <= found
 
 
-def test_samples_are_what_they_say(busy: Busy, tmp_path: Path) -> None:
+def test_samples_are_what_they_say(busy: Busy) -> None:
     assert all(busy.samples.values()) and len(set(busy.samples.values())) == len(busy.samples)

@@ -18,19 +18,14 @@ from orvault.container import vaultkey
 from orvault.container.kek import KekSource, PassphraseKek
 from orvault.container.keys import Kem, PublicKey, generate_private_key
 from orvault.container.keystore import KeyStore, default_anchors
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from tests.processes import ready_made
+from tests.refusals import refusal
 from tests.unit.container_support import CHEAP
 
 PASSPHRASE = "a long passphrase"
 PIN = "4711-4711"
 MODULES = [Path("/usr/lib/softhsm/libsofthsm2.so"), Path("/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so")]
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 def make(folder: Path) -> KeyStore:

@@ -144,7 +144,7 @@ def test_the_order_of_steps_is_enforced(made: Made) -> None:
         assert caught.value.kind is ErrorKind.NOT_FOUND and "or1, or2" in str(caught.value)
 
 
-def test_any_zip_tool_lists_it(made: Made, tmp_path: Path) -> None:
+def test_any_zip_tool_lists_it(made: Made) -> None:
     with zipfile.ZipFile(made.path) as archive:
         assert archive.testzip() is None
         infos = archive.infolist()

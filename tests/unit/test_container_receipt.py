@@ -23,7 +23,8 @@ from orvault.container.receipt import (
     verify_receipt,
 )
 from orvault.container.trust import issue
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
+from tests.refusals import refusal
 from tests.unit.container_support import CLOCK, DAY_US, NOW_US, hospital
 
 ROOT, SERVER, NODE = hospital()
@@ -46,12 +47,6 @@ RECEIPT = Receipt(
     files=(RemovedFiles("node-1", NOW_US - 6, 7, 5000), RemovedFiles("node-2", 0, 0, 0)),
     issued_us=NOW_US,
 )
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 def check(data: bytes) -> Receipt:

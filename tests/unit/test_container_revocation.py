@@ -27,8 +27,9 @@ from orvault.container.revocation import (
 )
 from orvault.container.segment import SegmentHeader
 from orvault.container.trust import Identity, create_root, issue
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from player.__main__ import app
+from tests.refusals import refusal
 from tests.unit.container_support import (
     CLIP,
     CLOCK,
@@ -51,12 +52,6 @@ def entry(identity: Identity, since_us: int = NOW_US, reason: Reason = Reason.KE
 
 def listed(*entries: Revoked, number: int = 1, root: Identity = ROOT) -> RevocationList:
     return issue_list(root, entries, number, CLOCK)
-
-
-def refusal(act: object, *args: object) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act(*args)  # type: ignore[operator]
-    return caught.value
 
 
 def test_a_list_says_what_was_put_into_it_as_pem_and_as_der() -> None:

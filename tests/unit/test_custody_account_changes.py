@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +11,10 @@ from orvault.custody.access import Right, may
 from orvault.custody.account import Role
 from orvault.custody.throttle import ThrottledError
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, kind_of_sign_in, make_world, sqlite_url
+from tests.fakes import PASSWORD, World, kind_of_sign_in
 
 ADMINISTRATOR = Role.SYSTEM_ADMINISTRATOR
 OWN = "A-sentence-of-my-own-9"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def _session_of(world: World, name: str, password: str = PASSWORD) -> tuple[str, str]:

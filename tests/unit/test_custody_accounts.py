@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
@@ -13,12 +12,7 @@ from orvault.clock import US_PER_S
 from orvault.custody.account import Role, check_name
 from orvault.custody.passwords import Passwords
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, cheap_passwords, kind_of_sign_in, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
+from tests.fakes import PASSWORD, World, cheap_passwords, kind_of_sign_in
 
 
 def test_passwords_are_argon2id_with_a_salt_of_their_own() -> None:

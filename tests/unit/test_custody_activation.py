@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -25,16 +24,11 @@ from orvault.custody.destruction import Destruction, Step
 from orvault.custody.gate import Gate
 from orvault.custody.history import Act
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import NOTHING_LEFT, PASSWORD, World, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, PASSWORD, World, consents_of
 from tests.unit.activation_support import Held, allow, handed_out
 
 HOUR_US = 3600 * US_PER_S
 _OTHER_KEY = ActivationKey(lambda: b"b" * 32)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def _refused(

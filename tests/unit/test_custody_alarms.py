@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from orvault.clock import US_PER_S
 from orvault.custody.desks.alarms import AlarmKind
 from orvault.custody.ports import TriggerReport, Trouble, TroubleKind
-from tests.fakes import World, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
+from tests.fakes import World
 
 
 def lost(kind: TroubleKind, since_us: int, detail: str = "It is not plugged in.") -> TriggerReport:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -27,7 +25,7 @@ from orvault.custody.terms import (
 from orvault.custody.watermark import TEMPLATE_CHARACTERS, Position
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.vision.watermark import TextWatermark
-from tests.fakes import World, cheap_passwords, make_world, sqlite_url
+from tests.fakes import World, cheap_passwords
 
 KEY = generate_private_key(Kem.X25519).public()
 ODD = "\u200d\u200c\u00ad\u2066\u202e\u0301\ufeff\U000e0041\u1100\u1161\uac00\u0958\ufdfa\U0001f468"
@@ -125,11 +123,6 @@ def test_more_recipients_by_password_than_a_package_holds_are_refused_at_submit(
         check_recipients(people)
     assert caught.value.kind is ErrorKind.BAD_REQUEST and caught.value.where == "recipients"
     assert len(check_recipients([*people[1:], person("by key")])) == 17
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 @pytest.mark.parametrize("text", ["W" * 64, "\U0001f600", "a\u200db"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from orvault.clock import US_PER_S
@@ -11,16 +9,8 @@ from orvault.custody.account import Account, Role
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.request import RequestState
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import NOTHING_LEFT, World, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.RaisesExc(OrvaultError, check=lambda error: error.kind is kind)
+from tests.fakes import NOTHING_LEFT, World
+from tests.refusals import raises
 
 
 def _state(world: World, request_id: str) -> RequestState:
@@ -31,14 +21,14 @@ def _state(world: World, request_id: str) -> RequestState:
 def test_only_those_whose_role_says_so_submit_or_decide(world: World, role: Role) -> None:
     account: Account = world.accounts[role]
     wish = world.wish(world.recorded_case())
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         world.custody.submit_export(account, wish)
     request = world.custody.submit_export(world.manager, wish)
     for decide in (
         lambda: world.custody.approve_export(account, request.request_id),
         lambda: world.custody.refuse_export(account, request.request_id, "no"),
     ):
-        with _raises(ErrorKind.FORBIDDEN):
+        with raises(ErrorKind.FORBIDDEN):
             decide()
     assert _state(world, request.request_id) is RequestState.SATISFIED
 
@@ -46,13 +36,13 @@ def test_only_those_whose_role_says_so_submit_or_decide(world: World, role: Role
 def test_failed_submit_leaves_nothing(world: World) -> None:
     case = world.recorded_case()
     before = world.custody.check_ledger()
-    with _raises(ErrorKind.BASIS_MISSING):
+    with raises(ErrorKind.BASIS_MISSING):
         world.custody.submit_export(world.manager, world.wish(case, basis=LegalBasis(BasisKind.COURT)))
-    with _raises(ErrorKind.EMPTY_RANGE):
+    with raises(ErrorKind.EMPTY_RANGE):
         world.custody.submit_export(world.manager, world.wish(case, from_us=1, to_us=2))
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         world.custody.submit_export(world.manager, world.wish(case, case_id="unknown"))
-    with _raises(ErrorKind.EMPTY_RANGE):  # a camera of another room: it recorded nothing under this case
+    with raises(ErrorKind.EMPTY_RANGE):  # a camera of another room: it recorded nothing under this case
         world.custody.submit_export(world.manager, world.wish(case, camera_ids=("or1-wall", "or2-wall")))
     assert world.custody.exports(world.manager) == [] and world.custody.check_ledger() == before
 
@@ -61,7 +51,7 @@ def test_own_request_is_never_approved_by_its_requester(world: World) -> None:
     case = world.recorded_case()
     for account in (world.manager, world.officer):
         request = world.custody.submit_export(account, world.wish(case))
-        with _raises(ErrorKind.SELF_APPROVAL):
+        with raises(ErrorKind.SELF_APPROVAL):
             world.custody.approve_export(account, request.request_id)
 
 
@@ -99,7 +89,7 @@ def test_restarted_worker_gets_its_job_back_and_the_old_one_is_fenced(world: Wor
         ),
         lambda: world.custody.fail_render(request_id, old.epoch, "no"),
     ):
-        with _raises(ErrorKind.CONFLICT):
+        with raises(ErrorKind.CONFLICT):
             call()
     world.custody.finish_render(request_id, new.epoch, "new.orvpkg", 1, "1" * 64, second_look=NOTHING_LEFT)
     package = world.custody.export(world.manager, request_id).package
@@ -131,7 +121,7 @@ def test_request_that_kills_its_workers_fails(world: World) -> None:
 def test_package_path_outside_the_folder_is_refused(world: World, path: str) -> None:
     request = world.approved(world.recorded_case())
     job = world.claimed()
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.finish_render(
             request.request_id, job.epoch, path, 1, "0" * 64, second_look=NOTHING_LEFT
         )
@@ -140,7 +130,7 @@ def test_package_path_outside_the_folder_is_refused(world: World, path: str) -> 
 def test_keys_are_opened_only_for_what_the_request_covers(world: World) -> None:
     first, second = world.recorded_case(number="N-1"), world.recorded_case(number="N-2")
     request = world.approved(first)
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_key_opening(request.request_id, ["any"])
     job = world.claimed()
     ids = [segment.header.meta.segment_id for segment in job.tracks[0].segments]
@@ -157,7 +147,7 @@ def test_keys_are_opened_only_for_what_the_request_covers(world: World) -> None:
     (entry,) = world.custody.history(world.officer, act="keys-opened")
     assert all(segment_id in entry.detail for segment_id in ids)
     world.custody.fail_render(request.request_id, job.epoch, "no")
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_key_opening(request.request_id, ids)
 
 
@@ -171,7 +161,7 @@ def test_job_covers_only_the_period_asked_for(world: World) -> None:
     assert [segment.header.meta.sequence for segment in track.segments] == [1, 2]
     (run_id,) = {segment.header.meta.run_id for segment in track.segments}
     for sequence in (0, 3):  # the same run and case, outside the period: no key
-        with _raises(ErrorKind.GRANT_MISSING):
+        with raises(ErrorKind.GRANT_MISSING):
             world.custody.log_key_opening(request.request_id, [f"{run_id}-{sequence:06d}"])
     world.custody.log_key_opening(request.request_id, [f"{run_id}-{n:06d}" for n in (1, 2)])
 
@@ -183,14 +173,14 @@ def test_validity_ends_what_is_waiting_running_or_ready(world: World) -> None:
     job = world.claimed()
     waiting = world.custody.submit_export(world.manager, world.wish(case))
     world.clock.us = ready.validity.until_us
-    with _raises(ErrorKind.EXPIRED):
+    with raises(ErrorKind.EXPIRED):
         world.custody.issue_link(world.manager, ready.request_id)
     assert world.custody.claim_render() is None
     for request in (ready, running, waiting):
         assert _state(world, request.request_id) is RequestState.EXPIRED
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.finish_render(running.request_id, job.epoch, "p", 1, "0" * 64, second_look=NOTHING_LEFT)
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.approve_export(world.officer, waiting.request_id)
     assert world.acts().count("export-expired") == 3 and world.custody.expire_due() == 0
 
@@ -201,12 +191,12 @@ def test_link_belongs_to_its_package_and_is_counted_once(world: World) -> None:
     link, package = world.custody.issue_link(world.manager, first.request_id)
     assert second.package_id is not None
     for package_id, link_id in ((second.package_id, link.link_id), (package.package_id, "unknown")):
-        with _raises(ErrorKind.LINK_EXPIRED):
+        with raises(ErrorKind.LINK_EXPIRED):
             world.custody.open_download(package_id, link_id)
     for _ in range(3):
         assert world.custody.open_download(package.package_id, link.link_id, "192.0.2.1") == package
     (entry,) = world.custody.history(world.officer, act="downloaded")
     assert entry.actor == world.manager.actor and package.sha256 in entry.detail
     world.clock.us = link.expires_us
-    with _raises(ErrorKind.LINK_EXPIRED):
+    with raises(ErrorKind.LINK_EXPIRED):
         world.custody.open_download(package.package_id, link.link_id)

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-from pathlib import Path
 
 import pytest
 
@@ -14,16 +13,11 @@ from orvault.clock import US_PER_S, utc_iso
 from orvault.custody.account import Role
 from orvault.custody.notices import LineTemplate, Notice, NoticeKind, Secret, body_of, is_plain
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
 
 NOTICE = Notice(7, NoticeKind.RECORDING_ON, 1_800_000_000_250_000, "OR 1", "or1-wall", "case-1", "run-1")
 KEY = bytes(range(24))
 SECRET = Secret.parse("whsec_" + base64.b64encode(KEY).decode(), "here")
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def test_every_run_is_one_on_and_one_off_even_one_whose_camera_did_not_follow(world: World) -> None:

@@ -8,20 +8,12 @@ import pytest
 
 from orvault.custody.account import Role
 from orvault.custody.case import MAX_PARTICIPANTS
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, consents_of, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import World, consents_of
+from tests.refusals import raises
 from tests.unit.api_support import is_problem, make_api
 
 WHY = "Called in when the bleeding began."
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.RaisesExc(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def test_who_joined_later_must_consent_also_to_a_request_that_waits(world: World) -> None:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.fakes import World, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
+from tests.fakes import World
 
 
 def trace(world: World) -> tuple[object, ...]:

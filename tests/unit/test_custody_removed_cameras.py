@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from orvault.clock import US_PER_S
 from orvault.custody.account import Role
 from orvault.custody.control import SignalKind
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import CAMERAS, World, make_world, sqlite_url
+from tests.fakes import CAMERAS, World
 
 WALL, LAMP, OTHER = CAMERAS
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def kind_of(world: World, camera_id: str) -> str:

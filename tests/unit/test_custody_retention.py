@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,20 +23,15 @@ from orvault.custody.retention import (
     judge,
 )
 from orvault.custody.steps import RequestState
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from tests.fakes import World, make_world, sqlite_url
+from tests.refusals import refusal
 
 ENDED = 1_800_000_000 * 1_000_000
 RECORDED = Recorded("case-1", "2026-1", "OR 1", ENDED, 2, 0, ENDED, ENDED - DAY_US, ENDED, 10, 4096)
 POLICY = RetentionPolicy()
 HOLD = Hold("hold-1", "case-1", "proceedings", "2026-77", "account-1", ENDED)
 EXTENSION = Extension("e-1", "case-1", ENDED + 60 * DAY_US, "asked", "form 3", "account-1", ENDED)
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 def stops(facts: CaseFacts, days: float, policy: RetentionPolicy = POLICY) -> list[Stop]:

@@ -14,14 +14,9 @@ from orvault.custody.access import AccessPolicy, Right, may
 from orvault.custody.account import Account, Role
 from orvault.custody.second_factor import NO_FACTORS, STEP_S
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World
 
 NAME, HOME = "privacy-officer", "192.0.2.1"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def _now(world: World, secret: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,21 +15,13 @@ from orvault.custody.desks.alarms import AlarmKind
 from orvault.custody.ports import StartOrder
 from orvault.custody.service import SignalOutcome
 from orvault.custody.signals import Standing
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import World
+from tests.refusals import raises
 
 START, STOP = SignalKind.START, SignalKind.STOP
 GESTURE, PEDAL = SignalSource.GESTURE, SignalSource.PEDAL
 ROOM_1 = {"or1-wall", "or1-lamp"}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.RaisesExc(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def give(
@@ -110,7 +101,7 @@ def test_a_signal_sent_again_does_nothing_and_is_answered_alike(world: World) ->
     again = give(world, START, name="same")
     assert again == replace(first, repeated=True)
     assert world.recorders.orders == {} and world.custody.check_ledger() == before
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         give(world, STOP, name="same")
 
 
@@ -292,9 +283,9 @@ def test_a_pedals_stop_owes_a_reason_until_staff_give_it(world: World) -> None:
     assert (due.case.case_id, len(due.reason.run_ids)) == (case.case_id, 2)
     runs = world.custody.case(world.manager, case.case_id).runs
     assert {run.stop_reason for run in runs} == {"reason due: stopped by pedal"}
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.give_reason(world.manager, due.reason.reason_id, " ")
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         world.custody.give_reason(world.accounts[Role.AUDITOR], due.reason.reason_id, "x")
     staff = world.accounts[Role.CLINICAL_STAFF]
     given = world.custody.give_reason(staff, due.reason.reason_id, " bleeding, lights moved ")
@@ -302,9 +293,9 @@ def test_a_pedals_stop_owes_a_reason_until_staff_give_it(world: World) -> None:
     runs = world.custody.case(world.manager, case.case_id).runs
     assert {run.stop_reason for run in runs} == {"bleeding, lights moved"}
     assert world.custody.pending_reasons(world.manager) == [] and world.acts()[-1] == "stop-reason-given"
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.give_reason(staff, due.reason.reason_id, "another")
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         world.custody.give_reason(staff, "unknown", "x")
 
 
@@ -353,16 +344,16 @@ def test_a_case_armed_late_is_not_late_at_once(world: World) -> None:
 def test_a_person_signals_with_a_reason_or_not_at_all(world: World) -> None:
     world.armed_case()
     custody, staff = world.custody, world.accounts[Role.CLINICAL_STAFF]
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         custody.signal_by(world.officer, "OR 1", START)
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         custody.signal_by(staff, "OR 9", START)
     assert custody.signal_by(staff, "OR 1", START, signal_id="mine").action is Action.START
     assert custody.signal_by(staff, "OR 1", START, signal_id="mine").repeated
     with world.ledger.uow(read_only=True) as uow:
         assert {run.started_by for run in uow.runs.recording()} == {staff.account_id}
     wait(world, 1)
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         custody.signal_by(staff, "OR 1", STOP)
     assert custody.signal_by(staff, "OR 1", STOP, "the patient asked").action is Action.STOP
     assert world.recorders.orders == {} and custody.pending_reasons(staff) == []
@@ -385,14 +376,14 @@ def test_a_person_signals_with_a_reason_or_not_at_all(world: World) -> None:
 def test_malformed_signals_are_errors_and_leave_no_trace(world: World, changes: dict[str, object]) -> None:
     world.armed_case()
     before = world.custody.check_ledger()
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         give(world, START, **({"name": "x"} | changes))  # type: ignore[arg-type]
     assert world.custody.check_ledger() == before
 
 
 def test_a_room_has_one_armed_case(world: World) -> None:
     first = world.armed_case("N-1")
-    with _raises(ErrorKind.CONFLICT) as caught:
+    with raises(ErrorKind.CONFLICT) as caught:
         world.armed_case("N-2")
     assert "N-1" in str(caught.value)
     world.armed_case("N-3", "OR 2")
@@ -401,7 +392,7 @@ def test_a_room_has_one_armed_case(world: World) -> None:
 
 
 def test_a_room_that_is_nowhere_is_not_found(world: World) -> None:
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         world.custody.room_state(world.manager, "OR 9")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,14 +13,9 @@ from orvault.custody.request import ExportRequest
 from orvault.custody.stretches import FirstSeen, Track, check_track, track_of
 from orvault.errors import ErrorKind, OrvaultError
 from tests.fake_parts import make_segment
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
 
 SPAN = (0, 100)  # seconds from the beginning; five segments of 2 s lie in its first ten
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def sql(world: World, statement: str) -> None:

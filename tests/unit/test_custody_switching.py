@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,19 +10,11 @@ from orvault.container.gap import Gap
 from orvault.custody.account import Role
 from orvault.custody.case import CasePlan, CaseState
 from orvault.custody.service import CustodyService
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from orvault.recording.recorder import RecordingOrder
 from tests.fake_parts import make_segment
-from tests.fakes import World, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.RaisesExc(OrvaultError, check=lambda error: error.kind is kind)
+from tests.fakes import World
+from tests.refusals import raises
 
 
 def test_start_order_is_what_recorders_take(world: World) -> None:
@@ -38,11 +29,11 @@ def test_start_order_is_what_recorders_take(world: World) -> None:
 def test_nothing_records_before_the_case_is_armed_or_after_it_is_closed(world: World) -> None:
     plan = CasePlan("N-1", "OR 1", 0, "Form 1")
     case = world.custody.plan_case(world.manager, plan)
-    with _raises(ErrorKind.NOT_ARMED):
+    with raises(ErrorKind.NOT_ARMED):
         world.custody.start_recording(world.manager, case.case_id)
     world.custody.arm_case(world.manager, case.case_id)
     world.custody.close_case(world.manager, case.case_id)
-    with _raises(ErrorKind.NOT_ARMED):
+    with raises(ErrorKind.NOT_ARMED):
         world.custody.start_recording(world.manager, case.case_id)
     assert world.recorders.orders == {}
 
@@ -58,7 +49,7 @@ def test_nothing_records_before_the_case_is_armed_or_after_it_is_closed(world: W
 )
 def test_wrong_cameras_start_nothing(world: World, cameras: list[str], kind: ErrorKind) -> None:
     case = world.armed_case()
-    with _raises(kind):
+    with raises(kind):
         world.custody.start_recording(world.manager, case.case_id, ["or1-lamp", *cameras] if cameras else [])
     assert world.recorders.orders == {}
     assert world.custody.case(world.manager, case.case_id).runs == ()
@@ -67,11 +58,11 @@ def test_wrong_cameras_start_nothing(world: World, cameras: list[str], kind: Err
 def test_camera_in_use_is_refused_and_left_alone(world: World) -> None:
     first = world.armed_case("N-1")
     world.custody.start_recording(world.manager, first.case_id, ["or1-wall"])
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.start_recording(world.manager, first.case_id, ["or1-wall"])
     started = world.custody.start_recording(world.manager, first.case_id)
     assert sorted(run.camera_id for run in started.view.runs) == ["or1-lamp", "or1-wall"]
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.start_recording(world.manager, first.case_id)
 
 
@@ -121,7 +112,7 @@ def test_stop_that_did_not_arrive_is_told_again(world: World) -> None:
     assert [problem.camera_id for problem in closed.problems] == ["or1-wall"]
     assert set(world.recorders.orders) == {"or1-wall"}  # still records, and the ledger knows
     other = world.armed_case("N-2")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.start_recording(world.manager, other.case_id, ["or1-wall"])
     world.recorders.unreachable = set()
     assert world.custody.settle_stops() == () and world.recorders.orders == {}
@@ -237,9 +228,9 @@ def test_stop_keeps_its_reason_and_the_case_can_go_on(world: World) -> None:
     assert {run.stop_reason for run in one.view.runs} == {None, "lamp moved"}
     both = world.custody.stop_recording(world.manager, case.case_id, "emergency")
     assert both.view.case.state is CaseState.ARMED
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.stop_recording(world.manager, case.case_id, "again")
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.stop_recording(world.manager, case.case_id, "  ")
     assert world.custody.start_recording(world.manager, case.case_id).view.case.state is CaseState.RECORDING
 
@@ -247,14 +238,14 @@ def test_stop_keeps_its_reason_and_the_case_can_go_on(world: World) -> None:
 def test_locked_keys_arm_nothing(world: World) -> None:
     case = world.custody.plan_case(world.manager, CasePlan("N-1", "OR 1", 0, "Form 1"))
     world.case_keys.locked = True
-    with _raises(ErrorKind.KEYS_LOCKED):
+    with raises(ErrorKind.KEYS_LOCKED):
         world.custody.arm_case(world.manager, case.case_id)
     assert world.custody.case(world.manager, case.case_id).case.state is CaseState.PLANNED
 
 
 def test_case_number_is_unique(world: World) -> None:
     world.armed_case("N-1")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.armed_case("N-1")
 
 
@@ -307,7 +298,7 @@ def test_gaps_of_the_recorder_are_kept(world: World) -> None:
     (run,) = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"]).view.runs
     gap = Gap("or1-wall", case.case_id, run.run_id, 5, 9, "the cable was out")
     assert world.custody.record_gap(gap) and not world.custody.record_gap(gap)
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         world.custody.record_gap(Gap("or1-lamp", case.case_id, run.run_id, 5, 9, "x"))
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.record_gap(Gap("or1-wall", case.case_id, run.run_id, 9, 9, "x"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -15,12 +14,7 @@ from orvault.custody.request import ExportRequest, RequestState
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.rows import to_text
-from tests.fakes import World, make_world, sqlite_url
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
+from tests.fakes import World
 
 
 def sql(world: World, statement: str, **values: object) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
 
@@ -14,14 +12,9 @@ from orvault.custody.destruction import Step
 from orvault.custody.retention import DAY_US, RetentionPolicy
 from orvault.custody.site import Rules
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
 
 AUTOMATIC = RetentionPolicy(approve=False)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 @pytest.fixture

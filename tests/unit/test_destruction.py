@@ -29,24 +29,19 @@ from orvault.custody.request import RequestState
 from orvault.custody.retention import DAY_US, RetentionPolicy
 from orvault.custody.service import CustodyService
 from orvault.custody.site import Rules
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from orvault.ledger.engine import open_ledger
 from orvault.recording.destroying import DestroyedCases, Erased
 from orvault.recording.store import SegmentStore
 from tests.fake_parts import FakeRecorders, FakeRenderers
 from tests.fakes import NOTHING_LEFT, cheap_passwords, sqlite_url
 from tests.processes import ready_made
+from tests.refusals import refusal
 from tests.unit.actors_support import PASSPHRASE, START_US, Site, away, make_site
 from tests.unit.container_support import hospital
 from tests.unit.fsck_support import Recorded, named
 
 AUTOMATIC = RetentionPolicy(approve=False)
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 @dataclass

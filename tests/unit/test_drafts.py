@@ -6,26 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from orvault.clock import utc_iso
 from orvault.container.keys import Recipient
 from orvault.custody.account import Role
 from orvault.custody.basis import BasisKind, LegalBasis
 from orvault.custody.request import RequestState, WishChange
 from orvault.custody.terms import DAY_US, DEFAULT_TERMS
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import KEY, World, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import KEY, World
+from tests.refusals import raises
 from tests.unit.api_support import export_body, is_problem, make_api
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.raises(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def _bare(world: World) -> Any:
@@ -36,7 +26,7 @@ def _bare(world: World) -> Any:
 def test_incomplete_draft_is_completed_and_submitted(world: World) -> None:
     draft = world.custody.draft_export(world.manager, _bare(world))
     assert draft.state is RequestState.DRAFT
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.submit_draft(world.manager, draft.request_id)
     change = WishChange(
         purpose="Proceedings",
@@ -44,7 +34,7 @@ def test_incomplete_draft_is_completed_and_submitted(world: World) -> None:
         watermark=replace(draft.wish.redaction, watermark="{request}"),
     )
     world.custody.change_draft(world.manager, draft.request_id, change)
-    with _raises(ErrorKind.BASIS_MISSING):
+    with raises(ErrorKind.BASIS_MISSING):
         world.custody.submit_draft(world.manager, draft.request_id)
     order = WishChange(basis=LegalBasis(BasisKind.COURT, "2026-77"))
     world.custody.change_draft(world.manager, draft.request_id, order)
@@ -80,16 +70,16 @@ def test_draft_belongs_to_its_owner_until_it_is_submitted(world: World) -> None:
     draft = world.custody.draft_export(world.manager, world.wish(world.recorded_case()))
     other = world.account(Role.RECORDS_MANAGER, "second-manager")
     for stranger, kind in ((world.officer, ErrorKind.FORBIDDEN), (other, ErrorKind.NOT_FOUND)):
-        with _raises(kind):
+        with raises(kind):
             world.custody.change_draft(stranger, draft.request_id, WishChange(purpose="mine"))
-        with _raises(kind):
+        with raises(kind):
             world.custody.submit_draft(stranger, draft.request_id)
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.approve_export(world.officer, draft.request_id)
     world.custody.submit_draft(world.manager, draft.request_id)
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.change_draft(world.manager, draft.request_id, WishChange(purpose="too late"))
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.submit_draft(world.manager, draft.request_id)
 
 
@@ -102,7 +92,7 @@ def test_forgotten_draft_expires(world: World) -> None:
 
 def test_unknown_camera_is_refused_in_a_draft_too(world: World) -> None:
     wish = replace(_bare(world), camera_ids=("or9-wall",))
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         world.custody.draft_export(world.manager, wish)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,19 +15,11 @@ from orvault.custody.scope import SITE
 from orvault.custody.second_look import SecondLook, Trial
 from orvault.custody.steps import ENDED, PENDING, STEPS, RequestState
 from orvault.custody.terms import DAY_US, Masking, Redaction, Style
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import NOTHING_LEFT, World, consented, consents_of, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import NOTHING_LEFT, World, consented, consents_of
+from tests.refusals import raises
 
 PAPER = "cd" * 32
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.raises(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def _submitted(world: World, *staff: str) -> ExportRequest:
@@ -70,11 +61,11 @@ def test_a_withdrawn_consent_stops_a_rendering_and_a_later_one_goes_on_with_the_
     approved = world.custody.approve_export(world.officer, request.request_id)
     job = world.claimed()
     world.custody.withdraw_consent(world.manager, request.request_id, 2, "He thought it over.")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.finish_render(
             request.request_id, job.epoch, "p.orvault", 10, "f" * 64, second_look=NOTHING_LEFT
         )
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_key_opening(request.request_id, ["any"])
     assert world.custody.claim_render() is None
     anew = consented(Subject.STAFF, "park", paper_sha256=PAPER)
@@ -105,7 +96,7 @@ def test_a_withdrawal_ends_all_that_the_person_gave(world: World, second: Consen
 def test_a_withdrawn_paper_is_not_taken_in_again(world: World) -> None:
     request = _submitted(world, "Lee", "Park")
     world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.add_consents(world.manager, request.request_id, [consented(Subject.PATIENT, "H. Han")])
     assert _now(world, request).state is RequestState.SUBMITTED
     anew = consented(Subject.PATIENT, "Han", paper_sha256=PAPER)
@@ -119,9 +110,9 @@ def test_ready_package_is_not_handed_out_after_a_withdrawal(world: World) -> Non
     ready = _made(world, request)
     link, package = world.custody.issue_link(world.manager, request.request_id)
     world.custody.withdraw_consent(world.manager, request.request_id, 0, "No more.")
-    with _raises(ErrorKind.NOT_APPROVED):
+    with raises(ErrorKind.NOT_APPROVED):
         world.custody.open_download(package.package_id, link.link_id)
-    with _raises(ErrorKind.NOT_APPROVED):
+    with raises(ErrorKind.NOT_APPROVED):
         world.custody.issue_link(world.manager, request.request_id)
     world.custody.refuse_export(world.officer, request.request_id, "The patient withdrew.")
     (spent,) = world.custody.spent_exports()
@@ -155,7 +146,7 @@ def test_a_link_ends_with_its_account(world: World) -> None:
     request = world.ready(world.recorded_case())
     link, package = world.custody.issue_link(world.manager, request.request_id)
     world.custody.disable_account(None, world.manager.account_id)
-    with _raises(ErrorKind.LINK_EXPIRED):
+    with raises(ErrorKind.LINK_EXPIRED):
         world.custody.open_download(package.package_id, link.link_id)
 
 
@@ -166,7 +157,7 @@ def test_consents_are_withdrawable_until_every_copy_was_delivered(world: World) 
         world.custody.open_download(package.package_id, link.link_id)
         assert _now(world, request).state is state
     assert [at for _, at in _now(world, request).delivered] == [world.clock.us] * 2
-    with _raises(ErrorKind.CONFLICT) as caught:
+    with raises(ErrorKind.CONFLICT) as caught:
         world.custody.withdraw_consent(world.manager, request.request_id, 0, "Too late?")
     assert "revoke" in caught.value.advice
     link, package = world.custody.issue_link(world.manager, request.request_id, "Court")  # once more
@@ -193,7 +184,7 @@ def test_two_different_approvers_where_the_site_says_so(world: World) -> None:
     request = _submitted(world, "Lee", "Park")
     first = world.custody.approve_export(world.officer, request.request_id)
     assert first.state is RequestState.SATISFIED and world.custody.claim_render() is None
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.approve_export(world.officer, request.request_id)
     second = world.account(Role.PRIVACY_OFFICER, "second-officer")
     approved = world.custody.approve_export(second, request.request_id)
@@ -232,13 +223,13 @@ def test_revoked_package_is_not_handed_out_and_its_files_are_removed(world: Worl
     if step == "delivered":
         link, package = world.custody.issue_link(world.manager, request.request_id)
         world.custody.open_download(package.package_id, link.link_id)
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         world.custody.revoke_export(world.manager, request.request_id, "mine")
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.revoke_export(world.officer, request.request_id, " ")
     revoked = world.custody.revoke_export(world.officer, request.request_id, "The order was lifted.")
     assert (revoked.state, revoked.revoked_by) == (RequestState.REVOKED, world.officer.account_id)
-    with _raises(ErrorKind.NOT_APPROVED):
+    with raises(ErrorKind.NOT_APPROVED):
         world.custody.issue_link(world.manager, request.request_id)
     (spent,) = world.custody.spent_exports()
     world.custody.files_removed(spent.request_id)
@@ -247,14 +238,14 @@ def test_revoked_package_is_not_handed_out_and_its_files_are_removed(world: Worl
 
 def test_who_asked_withdraws_before_the_approval_and_nobody_else_does(world: World) -> None:
     request = _submitted(world, "Lee")
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         world.custody.withdraw_export(world.officer, request.request_id, "not mine")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.revoke_export(world.officer, request.request_id, "too early")
     withdrawn = world.custody.withdraw_export(world.manager, request.request_id, "A mistake.")
     assert withdrawn.state is RequestState.REVOKED
     other = world.approved(world.recorded_case(number="2026-2"))
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.withdraw_export(world.manager, other.request_id, "too late")
 
 
@@ -292,18 +283,18 @@ def test_participants_look_at_the_result_before_it_leaves(world: World) -> None:
     assert _made(world, request, SecondLook(9, 2, (), Trial.SEEN)).state is RequestState.REVIEW
     lee, answer = _staff(world, "Lee"), world.custody.answer_result
     stranger = _staff(world, "Kim")
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         answer(stranger, request.request_id, "Kim", agrees=True)
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         answer(lee, request.request_id, "Park", agrees=True)
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         answer(world.manager, request.request_id, "Park", agrees=True)  # no paper
     answer(lee, request.request_id, "lee", agrees=False, remark="My badge can be read.")
     answer(world.manager, request.request_id, "Park", agrees=True, document_sha256=PAPER)
     world.custody.release_export(world.officer, request.request_id, "A poster.")
     waits = _now(world, request)
     assert waits.state is RequestState.REVIEW and [a.agrees for a in waits.answers] == [False, True]
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.release_export(world.officer, request.request_id, "Again.")
     assert answer(lee, request.request_id, "Lee", agrees=True).taken_by == lee.account_id
     assert _now(world, request).state is RequestState.READY
@@ -328,7 +319,7 @@ def test_what_a_role_may_not_choose_is_refused_at_submit_by_the_rules_name(
     two = (*wish.recipients, replace(wish.recipients[0], name="Family"))
     wish = replace(wish, recipients=two, redaction=replace(wish.redaction, style=Style.FROST))
     _rule(world, ExportPolicy(roles={Role.RECORDS_MANAGER: policy}))
-    with _raises(ErrorKind.FORBIDDEN) as caught:
+    with raises(ErrorKind.FORBIDDEN) as caught:
         world.custody.submit_export(world.manager, wish)
     assert caught.value.where == f"export.roles.records-manager.{rule}" and rule in caught.value.message
     assert world.custody.submit_export(world.officer, wish).state is RequestState.SATISFIED

@@ -13,21 +13,13 @@ from orvault.custody.case import CasePlan, CaseState
 from orvault.custody.history import Act
 from orvault.custody.intake import AskedBy, Intake, RefusalReason
 from orvault.custody.patients import NO_PATIENTS, PatientKey
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import World
+from tests.refusals import raises
 from tests.unit.api_support import is_problem, make_api
 
 REFERENCE = "PT-0012345"
 YEAR_US = 365 * 24 * 3600 * 1_000_000
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.raises(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def _plan(world: World, number: str = "N-1", reference: str = REFERENCE) -> CasePlan:
@@ -41,7 +33,7 @@ def test_who_asked_is_kept(world: World) -> None:
     read = world.custody.case(world.officer, case.case_id).case
     assert read == case and read.intake == Intake(AskedBy.GUARDIAN, world.clock.us - 1, "ab" * 32)
     for wrong in (Intake(AskedBy.PATIENT, world.clock.us + 1, "ab" * 32), Intake(AskedBy.PATIENT, 1, "ab")):
-        with _raises(ErrorKind.BAD_REQUEST):
+        with raises(ErrorKind.BAD_REQUEST):
             plan = CasePlan("N-2", "OR 1", 1, "Form 1", (), wrong)
             world.custody.plan_case(world.manager, plan)
 
@@ -55,7 +47,7 @@ def test_patient_is_found_however_it_is_typed_and_every_look_is_told(world: Worl
     assert [case.case_id for case in found] == [second.case_id, first.case_id]
     assert world.custody.patient_of(world.manager, first.case_id) == REFERENCE.casefold()
     assert world.acts()[-2:] == ["patient-searched", "patient-shown"]
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         world.custody.patient_of(world.accounts[Role.SYSTEM_ADMINISTRATOR], first.case_id)
 
 
@@ -77,28 +69,28 @@ def test_sealed_reference_belongs_to_its_case_and_key(world: World) -> None:
     assert key.seal(REFERENCE, "case-1").sealed != sealed.sealed
     assert other.digest(REFERENCE) != sealed.digest == key.digest(REFERENCE)
     for opener, case_id in ((key, "case-2"), (other, "case-1")):
-        with _raises(ErrorKind.ALTERED):
+        with raises(ErrorKind.ALTERED):
             opener.open(sealed.sealed, case_id)
-    with _raises(ErrorKind.BAD_SETTINGS):
+    with raises(ErrorKind.BAD_SETTINGS):
         NO_PATIENTS.digest(REFERENCE)
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
 def test_refused_recording_is_closed_for_good_with_its_reason(world: World, reason: RefusalReason) -> None:
     case = world.custody.plan_case(world.manager, _plan(world))
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         world.custody.refuse_recording(world.manager, case.case_id, reason, " ")
     world.custody.refuse_recording(world.manager, case.case_id, reason, "Operated on at once.")
     read = world.custody.case(world.officer, case.case_id).case
     assert read.state is CaseState.CLOSED and read.refusal is not None and read.refusal.reason is reason
     assert read.refusal.kept_until_us >= world.clock.us + 3 * YEAR_US
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.arm_case(world.manager, case.case_id)
 
 
 def test_what_was_recorded_is_not_refused(world: World) -> None:
     case = world.recorded_case()
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.refuse_recording(world.manager, case.case_id, RefusalReason.TOO_LATE, "Late.")
 
 
@@ -108,7 +100,7 @@ def test_an_armed_case_that_was_never_recorded_is_closed_with_its_reason(world: 
         world.manager, case.case_id, RefusalReason.EMERGENCY, "Bled at once."
     )
     assert refused.state is CaseState.CLOSED and refused.closed_us == world.clock.us
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.refuse_recording(world.manager, case.case_id, RefusalReason.EMERGENCY, "Twice.")
 
 

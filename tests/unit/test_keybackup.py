@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,11 @@ from orvault.container.kek import PassphraseKek
 from orvault.container.keybackup import back_up, follow, restore
 from orvault.container.keys import PublicKey
 from orvault.container.keystore import KeyStore, default_anchors
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
+from tests.refusals import refusal
 from tests.unit.container_support import CHEAP
 
 PASSPHRASE = "a long passphrase"
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 class Kept:

@@ -22,7 +22,7 @@ from orvault.custody.scope import SITE
 from orvault.custody.service import SeenSpan
 from orvault.custody.viewing import Showing
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World
 from tests.unit.api_support import call, is_problem, make_api
 
 ADMIN = Role.SYSTEM_ADMINISTRATOR
@@ -42,11 +42,6 @@ TAKES_A_PERSON = {
     Right.EXPORT_DOWNLOAD,
     Right.PATIENT_FIND,
 }
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def _machine(world: World, role: Role = Role.RECORDS_MANAGER) -> Account:

@@ -291,7 +291,7 @@ def pem(der: bytes) -> bytes:
     return b"-----BEGIN CERTIFICATE REQUEST-----\n" + body + b"-----END CERTIFICATE REQUEST-----\n"
 
 
-def test_a_bad_request_leaves_the_root_alone(server: Machine, node: Machine, tmp_path: Path) -> None:
+def test_a_bad_request_leaves_the_root_alone(server: Machine, tmp_path: Path) -> None:
     path = tmp_path / "request.pem"
     path.write_bytes(csr(subject_of("or-2", CertificateRole.NODE), KEY))
     code, text = server.run("keys", "enrol-node", "or-1", "--request", path)

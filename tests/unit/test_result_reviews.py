@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -20,22 +19,14 @@ from orvault.custody.service import OpenedView
 from orvault.custody.steps import RequestState
 from orvault.custody.terms import DAY_US, Redaction
 from orvault.custody.viewing import Showing
-from orvault.errors import ErrorKind, OrvaultError
+from orvault.errors import ErrorKind
 from orvault.papers.export_report import export_report, words_of
 from orvault.papers.requests import request_register
-from tests.fakes import NOTHING_LEFT, PASSWORD, World, consented, consents_of, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, PASSWORD, World, consented, consents_of
+from tests.refusals import raises
 
 PAPER = "cd" * 32
 FOUND = SecondLook(9, 2, (), Trial.SEEN)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def _raises(kind: ErrorKind) -> pytest.RaisesExc[OrvaultError]:
-    return pytest.raises(OrvaultError, check=lambda error: error.kind is kind)
 
 
 def _submitted(world: World) -> ExportRequest:
@@ -134,19 +125,19 @@ def test_who_the_site_asks_stands_in_the_request_too(world: World) -> None:
 def test_asking_is_for_participants_and_before_the_result_is_made(world: World) -> None:
     request = _submitted(world)
     ask = world.custody.ask_participant
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         ask(world.manager, request.request_id, "Kim")
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         ask(world.manager, request.request_id, "Lee", "no address")
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         ask(world.account(Role.RECORDS_MANAGER, "second-manager"), request.request_id, "Lee")
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         ask(world.accounts[Role.AUDITOR], request.request_id, "Lee")
     ask(world.officer, request.request_id, "Lee", "lee@hospital.test")
     ask(world.officer, request.request_id, "LEE", "other@hospital.test")
     assert [each.mail for each in _now(world, request).asked] == ["other@hospital.test"]
     _made(world, request)
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         ask(world.officer, request.request_id, "Park")
 
 
@@ -179,14 +170,14 @@ def test_nobody_else_learns_that_there_is_a_result(world: World) -> None:
     elsewhere = Scope(ScopeKind.ROOM, "OR 2")
     for stranger in (_staff(world, "Park"), _staff(world, "Kim"), _staff(world, "Lee", elsewhere)):
         assert world.custody.awaited_answers(stranger) == []
-        with _raises(ErrorKind.NOT_FOUND):
+        with raises(ErrorKind.NOT_FOUND):
             _watch(world, stranger, request)
     for role, account in world.accounts.items():
         expected = ErrorKind.NOT_FOUND if role is Role.CLINICAL_STAFF else ErrorKind.FORBIDDEN
-        with _raises(expected):
+        with raises(expected):
             _watch(world, account, request)
     lee = _staff(world, "Lee")
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         _watch(world, lee, request, "or1-ceiling")
     _watch(world, lee, request)
 
@@ -198,13 +189,13 @@ def test_of_several_who_bear_the_name_none_is_asked_until_one_is_named(world: Wo
     lee, namesake = _staff(world, "Lee"), _staff(world, "LEE", SITE)
     kim = _staff(world, "Kim")
     for account in ("auditor", "nobody.there", kim.name):
-        with _raises(ErrorKind.NOT_FOUND):
+        with raises(ErrorKind.NOT_FOUND):
             ask(world.manager, request_id, "Lee", account=account)
     _made(world, request)
     for either in (lee, namesake):
-        with _raises(ErrorKind.NOT_FOUND):
+        with raises(ErrorKind.NOT_FOUND):
             _watch(world, either, request)
-        with _raises(ErrorKind.NOT_FOUND):
+        with raises(ErrorKind.NOT_FOUND):
             world.custody.answer_result(either, request_id, "Lee", agrees=True)
     world.custody.withdraw_consent(world.manager, request_id, 0, "No more.")
     ask(world.manager, request_id, "Lee", account=namesake.name)
@@ -212,7 +203,7 @@ def test_of_several_who_bear_the_name_none_is_asked_until_one_is_named(world: Wo
         world.manager, request_id, [consented(Subject.PATIENT, "Han", paper_sha256=PAPER)]
     )
     _made(world, request)
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         _watch(world, lee, request)
     _watch(world, namesake, request)
     world.custody.answer_result(namesake, request_id, "Lee", agrees=True)
@@ -223,22 +214,22 @@ def test_a_view_of_a_result_opens_no_segment_and_one_of_a_recording_no_result(wo
     request, lee = _asked(world, "Lee"), _staff(world, "Lee")
     view_id = _watch(world, lee, request).view.view_id
     ids = [each.header.meta.segment_id for each in world.custody.view_segments(view_id)]
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_view_opening(view_id, ids)
     for wrong in ([], ["unknown"]):
-        with _raises(ErrorKind.GRANT_MISSING):
+        with raises(ErrorKind.GRANT_MISSING):
             world.custody.log_result_opening(view_id, wrong)
     wish = request.wish
     stored = world.custody.ask_stored(
         world.officer, "s-1", wish.case_id, "or1-wall", wish.from_us, wish.to_us
     )
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_result_opening(stored.view.view_id, ids)
 
 
 def test_not_before_a_second_look_was_decided_on(world: World) -> None:
     request, lee = _asked(world, "Lee", look=FOUND), _staff(world, "Lee")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         _watch(world, lee, request)
     assert not world.custody.awaited_answers(lee)[0].shown
     world.custody.release_export(world.officer, request.request_id, "A poster.")
@@ -251,7 +242,7 @@ def test_what_shows_people_is_watched_by_nobody(world: World, monkeypatch: pytes
     view_id = _watch(world, lee, request).view.view_id
     monkeypatch.setattr(Redaction, "clear", property(lambda self: True))
     assert not world.custody.views_now([view_id])[view_id].allowed
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         _watch(world, lee, request)
 
 
@@ -275,7 +266,7 @@ def test_what_ends_a_view_of_a_result(world: World, step: str) -> None:
     else:
         world.custody.sign_out(lee, session)
     assert not world.custody.views_now([view_id])[view_id].allowed
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.log_result_opening(view_id, ["any"])
     if step != "signed out":
         assert world.custody.results_over([request.request_id]) == [request.request_id]
@@ -310,18 +301,18 @@ def test_an_outstanding_answer_is_waived_under_four_eyes_with_a_reason(world: Wo
     request = _submitted(world)
     world.custody.ask_participant(world.manager, request.request_id, "Lee")
     waive, request_id = world.custody.waive_answer, request.request_id
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         waive(world.officer, request_id, "Lee", "On leave.")  # there is no result yet
     _made(world, request)
-    with _raises(ErrorKind.SELF_APPROVAL):
+    with raises(ErrorKind.SELF_APPROVAL):
         waive(world.manager, request_id, "Lee", "On leave.")
-    with _raises(ErrorKind.FORBIDDEN):
+    with raises(ErrorKind.FORBIDDEN):
         waive(world.accounts[Role.AUDITOR], request_id, "Lee", "On leave.")
-    with _raises(ErrorKind.BAD_REQUEST):
+    with raises(ErrorKind.BAD_REQUEST):
         waive(world.officer, request_id, "Lee", " ")
-    with _raises(ErrorKind.NOT_FOUND):
+    with raises(ErrorKind.NOT_FOUND):
         waive(world.officer, request_id, "Kim", "On leave.")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         waive(world.officer, request_id, "Park", "Nobody asked him.")
     waived = waive(world.officer, request_id, "lee", "On leave.")
     assert waived.state is RequestState.READY
@@ -330,7 +321,7 @@ def test_an_outstanding_answer_is_waived_under_four_eyes_with_a_reason(world: Wo
     assert (asked.waived_by, asked.waiver_reason) == (world.officer.account_id, "On leave.")
     register = world.custody.request_register(world.officer, None, None)
     assert request_register(register, {}).startswith(b"%PDF")
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         waive(world.officer, request_id, "Lee", "Again.")
 
 
@@ -345,7 +336,7 @@ def test_an_officer_waives_nothing_of_their_own_request(world: World) -> None:
     world.custody.finish_render(
         request.request_id, job.epoch, "p.orvault", 10, "f" * 64, second_look=NOTHING_LEFT
     )
-    with _raises(ErrorKind.SELF_APPROVAL):
+    with raises(ErrorKind.SELF_APPROVAL):
         world.custody.waive_answer(world.officer, request.request_id, "Lee", "On leave.")
     assert world.custody.waive_answer(second, request.request_id, "Lee", "On leave.").state is (
         RequestState.READY
@@ -356,7 +347,7 @@ def test_a_no_is_not_waived_and_outweighs_a_waiver(world: World) -> None:
     request, lee = _asked(world, "Lee", "Park"), _staff(world, "Lee")
     say, waive = world.custody.answer_result, world.custody.waive_answer
     say(lee, request.request_id, "Lee", agrees=False)
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         waive(world.officer, request.request_id, "Lee", "Never mind.")
     waive(world.officer, request.request_id, "Park", "On leave.")
     say(_staff(world, "Park"), request.request_id, "Park", agrees=False)
@@ -368,7 +359,7 @@ def test_who_is_not_asked_cannot_answer_and_learns_nothing(world: World) -> None
     request, park = _asked(world, "Lee"), _staff(world, "Park")
     said = []
     for request_id, name in ((request.request_id, "Park"), (request.request_id, "Lee"), ("unknown", "Park")):
-        with _raises(ErrorKind.NOT_FOUND) as caught:
+        with raises(ErrorKind.NOT_FOUND) as caught:
             world.custody.answer_result(park, request_id, name, agrees=False)
         said.append(caught.value.message.replace(request_id, ""))
     assert len(set(said)) == 1 and "result-answered" not in world.acts()
@@ -380,7 +371,7 @@ def test_a_no_on_paper_of_somebody_who_was_not_asked_holds_the_result(world: Wor
     say(world.officer, request.request_id, "Park", agrees=False, document_sha256=PAPER)
     say(lee, request.request_id, "Lee", agrees=True)
     assert _now(world, request).state is RequestState.REVIEW
-    with _raises(ErrorKind.CONFLICT):
+    with raises(ErrorKind.CONFLICT):
         world.custody.waive_answer(world.officer, request.request_id, "Park", "Nobody asked him.")
     say(world.officer, request.request_id, "park", agrees=True, document_sha256=PAPER)
     assert _now(world, request).state is RequestState.READY
@@ -458,5 +449,5 @@ def test_marks_are_given_out_for_the_participants_copy_of_this_request(world: Wo
     job = world.claimed()
     ids = [copy.package_id for copy in job.request.copies]
     world.custody.check_marking(request.request_id, "or1-wall", [*ids, request.request_id])
-    with _raises(ErrorKind.GRANT_MISSING):
+    with raises(ErrorKind.GRANT_MISSING):
         world.custody.check_marking(request.request_id, "or1-wall", [replace(request).requested_by])

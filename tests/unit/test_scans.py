@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,18 +16,10 @@ from orvault.custody.scan import CameraScan, FoundTrack, Scan, ScanState
 from orvault.custody.service import ScanJob
 from orvault.custody.terms import Masking, Style
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
+from tests.refusals import raises
 
 BOX: BoxMicro = (100_000, 200_000, 300_000, 400_000)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-def raises(kind: ErrorKind, words: str = "") -> pytest.RaisesExc[OrvaultError]:
-    return pytest.raises(OrvaultError, check=lambda e: e.kind is kind and words in str(e))
 
 
 def draft(world: World, **changes: object) -> ExportRequest:

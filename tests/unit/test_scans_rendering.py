@@ -143,7 +143,7 @@ def test_one_is_left_clear_everybody_else_and_what_was_drawn_is_covered(
     assert ready.second_look is not None and ready.second_look.left == 0
 
     with opened(site, ready) as reader:
-        _check_pictures(pictures(reader), left)
+        _check_pictures(pictures(reader))
         _check_told(site, reader, left, capsys)
     assert list(site.packages.glob("*.work")) == []
 
@@ -158,7 +158,7 @@ def _check_box(track: FoundTrack, number: int) -> None:
     assert x1 < middle[0] < x2 and y1 < middle[1] < y2
 
 
-def _check_pictures(frames: list[Frame], left: FoundTrack) -> None:
+def _check_pictures(frames: list[Frame]) -> None:
     known = truth("raise_right")
     known = known[len(known) - len(frames) :]  # what lies before the period that is asked for is left out
     clear = covered_others = 0
@@ -200,7 +200,7 @@ def _check_told(
 # --- what a rendering does where the tracks are not those that were chosen from; heads that a test puts there ---
 
 
-def test_nothing_is_left_clear_by_guess(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_clear_by_guess(site: Site) -> None:
     site.detection.finds = lambda _picture: [HEAD]
     request = drafted(site, "or1-ceiling")
     scan = scanned(site, request)

@@ -11,13 +11,8 @@ from orvault.custody.access import AccessPolicy
 from orvault.custody.account import Role
 from orvault.custody.session import ENDED_TOLD_US
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World
 from tests.unit.api_support import is_problem, make_api
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def test_open_sessions_are_listed_with_when_from_where_and_how(world: World) -> None:

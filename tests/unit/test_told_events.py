@@ -21,16 +21,11 @@ from player.window.happenings import event_list, event_words
 from player.window.marks import EDGE_US, Columns, Events, MarkKind, marks_of, next_mark, previous_mark, runs
 from player.window.verdicts import Level, Shown
 from player.window.words import Language
-from tests.fakes import World, make_world, sqlite_url
+from tests.fakes import World
 
 from .container_support import CLIP, NOW_US, media_info, terms
 
 STARTED = Happened(NOW_US + 10, EventKind.RECORDING_STARTED, "or1", Means.PEDAL)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def give(world: World, kind: SignalKind, source: SignalSource, device: str, confidence: float = 1.0) -> None:

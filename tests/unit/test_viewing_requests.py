@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,8 +19,9 @@ from orvault.custody.steps import RequestState
 from orvault.custody.terms import DAY_US
 from orvault.custody.viewing import Showing, ViewDecision, ViewKind
 from orvault.custody.viewing_request import ViewingRequest
-from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import World, consented, make_world, sqlite_url
+from orvault.errors import ErrorKind
+from tests.fakes import World, consented
+from tests.refusals import refusal
 
 CAMERA = "or1-wall"
 STAFF = (consented(Subject.STAFF, "Lee", Scope.CLEAR), consented(Subject.STAFF, "Park", Scope.CLEAR))
@@ -30,19 +29,8 @@ BY_CONSENT = LegalBasis(BasisKind.CONSENT, consents=(consented(Subject.PATIENT, 
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
-@pytest.fixture
 def case(world: World) -> Case:
     return world.recorded_case()
-
-
-def refusal(act: Callable[[], object]) -> OrvaultError:
-    with pytest.raises(OrvaultError) as caught:
-        act()
-    return caught.value
 
 
 def asked(world: World, case: Case, **changes: object) -> ViewingRequest:

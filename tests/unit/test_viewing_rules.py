@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import pytest
 
@@ -29,7 +28,7 @@ from orvault.custody.viewing import (
     shows_more,
 )
 from orvault.errors import ErrorKind, OrvaultError
-from tests.fakes import PASSWORD, World, make_world, sqlite_url
+from tests.fakes import PASSWORD, World
 
 NOW = 1_800_000_000 * US_PER_S
 CAMERA = "or1-wall"
@@ -197,11 +196,6 @@ def test_denied(account: Account, asked: View) -> None:
 
 
 # --- over a real ledger
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
 
 
 def staff(world: World) -> Account:

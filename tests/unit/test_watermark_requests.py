@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -25,7 +24,7 @@ from orvault.ledger.tables_exports import requests, watermark_images
 from orvault.vision import watermark as painted
 from orvault.vision.watermark import Anchor, ImageWatermark, TextWatermark
 from orvault.vision.watermark_image import clean_png
-from tests.fakes import NOTHING_LEFT, World, cheap_passwords, make_world, sqlite_url
+from tests.fakes import NOTHING_LEFT, World, cheap_passwords
 from tests.unit.api_support import Api, export_body, is_problem, make_api
 from tests.unit.watermark_images import PNG, logo
 
@@ -33,17 +32,12 @@ MANAGER = Role.RECORDS_MANAGER
 ALL_FIELDS = "{hospital} {case} {recipient} {request} {time}"
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return make_world(sqlite_url(tmp_path))
-
-
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Api:
     return make_api(tmp_path_factory.mktemp("watermarks"))
 
 
-def asked(world: World, **changes: Any) -> Redaction:
+def asked(**changes: Any) -> Redaction:
     plain = Redaction(Masking.HEAD, Style.SOLID, "Kim", Position.BOTTOM)
     return replace(plain, **changes)
 
@@ -64,7 +58,7 @@ def test_words_and_bounds_are_those_of_the_painter() -> None:
 
 def test_fields_are_fixed_at_submit(world: World) -> None:
     case = world.recorded_case(number="2026-9")
-    wish = world.wish(case, redaction=asked(world, watermark=ALL_FIELDS))
+    wish = world.wish(case, redaction=asked(watermark=ALL_FIELDS))
     made = world.custody.submit_export(world.manager, wish)
     found = world.custody.export(world.manager, made.request_id).wish.redaction
     assert found.drawn == f"서울병원 2026-9 {{recipient}} {made.request_id} {{time}}"
@@ -77,7 +71,7 @@ def test_fields_are_fixed_at_submit(world: World) -> None:
 def test_everything_that_is_asked_for_reaches_the_job(world: World) -> None:
     layout = Layout(opacity_permille=500, size_permille=40, at_permille=(100, 900))
     image = ImageMark(kept_image(world), Position.TOP, Layout(300, 100, tiled=True))
-    redaction = asked(world, watermark="{time}", layout=layout, utc_offset_min=540, image=image)
+    redaction = asked(watermark="{time}", layout=layout, utc_offset_min=540, image=image)
     case = world.recorded_case()
     request = world.custody.submit_export(world.manager, world.wish(case, redaction=redaction))
     world.custody.approve_export(world.officer, request.request_id)
@@ -91,7 +85,7 @@ def test_everything_that_is_asked_for_reaches_the_job(world: World) -> None:
 
 def test_each_copy_names_its_own_recipient_and_nobody_else(world: World) -> None:
     many = tuple(f"Recipient number {n} with a long name" for n in range(20))  # together they fit no picture
-    redaction = asked(world, watermark="{case} {recipient}", image=ImageMark(kept_image(world)))
+    redaction = asked(watermark="{case} {recipient}", image=ImageMark(kept_image(world)))
     ready = replace(redaction, drawn="2026-9 {recipient}")
     common, own = marks_of_copies(ready, clean_png(PNG), [[name] for name in many])
     assert [type(mark) for mark in common] == [ImageWatermark]
@@ -101,7 +95,7 @@ def test_each_copy_names_its_own_recipient_and_nobody_else(world: World) -> None
 
 
 def test_a_copy_for_all_from_before_has_the_names_it_was_approved_with(world: World) -> None:
-    old = asked(world, watermark="{recipient}", drawn="Court, Family")
+    old = asked(watermark="{recipient}", drawn="Court, Family")
     assert marks_of_copies(old, None, [["Court", "Family"]])[0] == [
         TextWatermark("Court, Family", Anchor.BOTTOM)
     ]
@@ -122,7 +116,7 @@ def test_a_copy_for_all_from_before_has_the_names_it_was_approved_with(world: Wo
     ],
 )
 def test_what_cannot_be_is_refused_at_submit(world: World, change: dict[str, Any], where: str) -> None:
-    wish = world.wish(world.recorded_case(), redaction=asked(world, **change))
+    wish = world.wish(world.recorded_case(), redaction=asked(**change))
     with pytest.raises(OrvaultError) as caught:
         world.custody.submit_export(world.manager, wish)
     assert caught.value.where == where
@@ -133,18 +127,18 @@ def test_a_value_that_cannot_be_drawn_is_refused(world: World) -> None:
     nameless = CustodyService(
         world.ledger.uow, world.clock, world.recorders, world.case_keys, world.renderers, cheap_passwords()
     )
-    wish = world.wish(world.recorded_case(), redaction=asked(world, watermark="{hospital}"))
+    wish = world.wish(world.recorded_case(), redaction=asked(watermark="{hospital}"))
     with pytest.raises(OrvaultError, match="hospital"):
         nameless.submit_export(world.manager, wish)
     two = (wish.recipients[0], replace(wish.recipients[0], name="n" * 80))
-    long = replace(wish, recipients=two, redaction=asked(world, watermark="{recipient} {recipient}"))
+    long = replace(wish, recipients=two, redaction=asked(watermark="{recipient} {recipient}"))
     with pytest.raises(OrvaultError, match="161 characters"):
         world.custody.submit_export(world.manager, long)
     braced = replace(wish.recipients[0], name="a {time}")
     with pytest.raises(OrvaultError, match="recipient"):
         world.custody.submit_export(
             world.manager,
-            replace(wish, recipients=(braced,), redaction=asked(world, watermark="{recipient}")),
+            replace(wish, recipients=(braced,), redaction=asked(watermark="{recipient}")),
         )
 
 
@@ -170,7 +164,7 @@ def test_a_row_that_nobody_wrote_is_told(world: World, more: str) -> None:
 
 
 def test_an_image_that_was_exchanged_in_the_ledger_is_not_drawn(world: World) -> None:
-    redaction = asked(world, image=ImageMark(kept_image(world)))
+    redaction = asked(image=ImageMark(kept_image(world)))
     wish = world.wish(world.recorded_case(), redaction=redaction)
     request = world.custody.submit_export(world.manager, wish)
     world.custody.approve_export(world.officer, request.request_id)
@@ -198,7 +192,7 @@ def test_an_image_is_kept_once_and_told_to_history(world: World, monkeypatch: py
 
 def test_an_image_that_an_open_request_names_is_kept(world: World) -> None:
     digest, case = kept_image(world), world.recorded_case()
-    redaction = asked(world, image=ImageMark(digest))
+    redaction = asked(image=ImageMark(digest))
     wish = world.wish(case, redaction=redaction)
     first = world.custody.submit_export(world.manager, wish)
     world.clock.us += US_PER_S  # ids are in the order of time
@@ -217,7 +211,7 @@ def test_an_image_that_an_open_request_names_is_kept(world: World) -> None:
     world.custody.finish_render(
         job.request.request_id, job.epoch, "p.orvpkg", 1000, "f" * 64, second_look=NOTHING_LEFT
     )
-    text_alone = WishChange(watermark=asked(world))
+    text_alone = WishChange(watermark=asked())
     world.custody.change_draft(world.manager, draft.request_id, text_alone)
     world.custody.remove_watermark_image(world.manager, digest)
     assert world.custody.watermark_images(world.manager) == []
@@ -228,7 +222,7 @@ def test_an_image_that_an_open_request_names_is_kept(world: World) -> None:
 
 def test_nothing_is_submitted_with_an_image_that_was_removed_meanwhile(world: World) -> None:
     digest = kept_image(world)
-    wish = world.wish(world.recorded_case(), redaction=asked(world, image=ImageMark(digest)))
+    wish = world.wish(world.recorded_case(), redaction=asked(image=ImageMark(digest)))
 
     def somebody_removes_it(*_: object) -> None:
         world.custody.remove_watermark_image(world.officer, digest)

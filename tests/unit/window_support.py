@@ -75,7 +75,6 @@ class Desk:
         self.faults: list[BaseException] = []  # Qt swallows what is raised in answer to an event
         sys.excepthook = lambda kind, error, trace: self.faults.append(error)
         self.window.show()
-        self._shots = 0
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Let the window work until this holds."""
