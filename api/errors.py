@@ -64,6 +64,7 @@ PROBLEMS: dict[ErrorKind, tuple[HTTPStatus, str]] = {
     ErrorKind.NOT_ACTIVATED: (HTTPStatus.FORBIDDEN, "The package is not activated"),
     ErrorKind.UNTRUSTED: (HTTPStatus.FORBIDDEN, "The issuer is not trusted"),
     ErrorKind.NOT_A_PACKAGE: (HTTPStatus.BAD_REQUEST, "This is not a package"),
+    ErrorKind.NEWER_FORMAT: (HTTPStatus.BAD_REQUEST, "This package is of a newer format"),
     ErrorKind.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "A part of the system does not answer"),
     ErrorKind.INTERNAL: (HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong"),
 }

@@ -52,7 +52,9 @@ class AwaitedOut(Model):
     from_: TimeOut = Field(serialization_alias="from")
     to: TimeOut
     answers_due_at: TimeOut | None = Field(description="Until when you are asked to answer.")
-    shown: bool = Field(description="Whether it can be watched now (POST /views/result).")
+    shown: bool = Field(
+        description="Whether you may watch it now (POST /views/result); its page says where no copy is kept any more."
+    )
     reason: str
     answer: AnswerOut | None = Field(description="What you have said of it so far.")
 

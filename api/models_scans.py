@@ -177,7 +177,7 @@ class ChoiceIn(Model):
     """Who is left clear, and what is covered besides; it takes the place of the last choice. Empty: mask all."""
 
     scan_id: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="The scan that `clear` was chosen from."
+        default=None, description="The scan that `clear` was chosen from: the newest, if one is named."
     )
     clear: list[ClearIn] = Field(default=[], max_length=MAX_CLEAR)
     regions: list[RegionIn] = Field(default=[], max_length=MAX_REGIONS)

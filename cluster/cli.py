@@ -24,6 +24,7 @@ from cluster.trace_cli import trace
 from cluster.witness_cli import witness
 from orvault.custody.account import Role
 from orvault.errors import ErrorKind, OrvaultError
+from orvault.text import grouped
 
 app = typer.Typer(
     help="OR Vault: protects the video of operating-room cameras.",
@@ -107,8 +108,11 @@ def init(
             folder = root_folder or setup.default_root_folder(settings)
             secret, root_passphrase = _new_secret(settings), root_access.root_passphrase(settings, folder)
             root = setup.set_up(settings, secret, root_passphrase, folder, node_keys)
-            out.print(f"Root fingerprint, to write on paper: [bold]{root.fingerprint}[/]")
-            out.print(f"Move {folder} to a medium that is kept off line.")
+            out.print(f"Root fingerprint, to write on paper: [bold]{grouped(root.fingerprint)}[/]")
+            if root_folder is None:
+                out.print(f"Move {folder} to a medium that is kept off line.")
+            else:
+                out.print(f"Keep {folder} off line.")
         _first_account(settings)
 
 

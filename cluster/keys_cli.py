@@ -158,7 +158,7 @@ def fingerprint(config: ConfigOption = DEFAULT_CONFIG) -> None:
     with errors_in_words():
         from cluster import setup
 
-        out.print(setup.root_fingerprint(ready(config)))
+        out.print(grouped(setup.root_fingerprint(ready(config))))
 
 
 @app.command()

@@ -247,7 +247,13 @@ def _unique(what: str, names: list[str]) -> None:
 
 def _explain(path: Path, places: YamlPlaces, error: ValidationError) -> OrvaultError:
     lines = []
-    for problem in error.errors(include_url=False, include_input=False):
+    problems = error.errors(include_url=False, include_input=False)
+    whole = {
+        tuple(problem["loc"][:-2]) for problem in problems
+    }  # of a list with a bad entry the library counts none
+    for problem in problems:
+        if problem["type"] == "too_short" and problem["loc"] in whole:
+            continue
         key = ".".join(str(part) for part in problem["loc"]) or "(whole file)"
         said = expected(problem["type"], problem.get("ctx", {}), problem["msg"])
         if problem["type"] == "extra_forbidden":

@@ -40,8 +40,14 @@ def read_yaml(path: Path) -> tuple[dict[str, object], YamlPlaces]:
         raise OrvaultError(
             ErrorKind.BAD_SETTINGS, "there is no such file.", where=str(path), advice=advice
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise OrvaultError(ErrorKind.BAD_SETTINGS, f"cannot be read: {error}.", where=str(path)) from None
+    except OSError as error:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, f"cannot be read: {error.strerror}.", where=str(path)
+        ) from None
+    except UnicodeDecodeError:
+        raise OrvaultError(
+            ErrorKind.BAD_SETTINGS, "this is not a text file (UTF-8).", where=str(path)
+        ) from None
     if len(text) > MAX_BYTES:
         raise OrvaultError(ErrorKind.BAD_SETTINGS, f"is larger than {MAX_BYTES} bytes.", where=str(path))
     try:

@@ -53,6 +53,7 @@ class ErrorKind(StrEnum):
     NOT_ACTIVATED = "not-activated"
     UNTRUSTED = "untrusted"
     NOT_A_PACKAGE = "not-a-package"
+    NEWER_FORMAT = "newer-format"
     # the rest
     UNAVAILABLE = "unavailable"
     INTERNAL = "internal"
@@ -73,6 +74,7 @@ EXIT_CODES: dict[ErrorKind, int] = {
     ErrorKind.WRONG_PASSPHRASE: 21,
     ErrorKind.KEYS_LOCKED: 22,
     ErrorKind.PROVIDER_MISSING: 23,
+    ErrorKind.NEWER_FORMAT: 25,
 }
 OTHER_FAILURE = 1  # 2 is the command line's own "wrong usage"
 

@@ -40,5 +40,7 @@ _WORDS = {
 
 def expected(kind: str, context: Mapping[str, object], message: str) -> str:
     """What was expected where the library found a fault of this kind; its own `message` for kinds without a word."""
+    if context.get("min_length") == 1:
+        return "not empty"
     words = _WORDS.get(kind)
     return message.removeprefix("Value error, ") if words is None else words.format_map(context)

@@ -29,6 +29,7 @@ _WORDS: dict[ErrorKind, str] = {
     ErrorKind.WRONG_PASSWORD: "Wrong password",
     ErrorKind.UNTRUSTED: "Untrusted",
     ErrorKind.NOT_A_PACKAGE: "Not a package",
+    ErrorKind.NEWER_FORMAT: "Newer player needed",
     ErrorKind.NOT_FOUND: "Not found",
     ErrorKind.BAD_MEDIA: "Cannot be played",
 }

@@ -161,7 +161,7 @@ def read_label(data: bytes) -> Label:
     fields.constant("format", "orvault-package")
     if fields.integer("version", 1) != 1:
         raise OrvaultError(
-            ErrorKind.NOT_A_PACKAGE,
+            ErrorKind.NEWER_FORMAT,
             "It is a package of a newer format.",
             where=LABEL,
             advice="Use a newer player.",

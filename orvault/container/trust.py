@@ -143,8 +143,11 @@ def load_private_key(folder: Path, passphrase: str | None = None) -> Ed25519Priv
             folder, ErrorKind.WRONG_PASSPHRASE, "The key is protected by a passphrase, or is not."
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        kind = ErrorKind.BAD_SETTINGS if secret is None else ErrorKind.WRONG_PASSPHRASE
-        raise _bad_key(folder, kind, "The key does not open.") from error
+        if secret is None:
+            raise _bad_key(folder, ErrorKind.BAD_SETTINGS, "This is not a readable private key.") from error
+        raise _bad_key(
+            folder, ErrorKind.WRONG_PASSPHRASE, "The passphrase does not open this key."
+        ) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise _bad_key(folder, ErrorKind.BAD_SETTINGS, "The key is not Ed25519.")
     return key

@@ -52,6 +52,7 @@ _WORDS: dict[ErrorKind, tuple[Level, Text]] = {
     ErrorKind.UNTRUSTED: (Level.ALTERED, Text("신뢰할 수 없음", "Untrusted")),
     ErrorKind.DAMAGED: (Level.DAMAGED, Text("손상됨", "Damaged")),
     ErrorKind.NOT_A_PACKAGE: (Level.DAMAGED, Text("패키지가 아님", "Not a package")),
+    ErrorKind.NEWER_FORMAT: (Level.CLOSED, Text("최신 플레이어 필요", "Newer player needed")),
     ErrorKind.NOT_FOUND: (Level.DAMAGED, Text("찾을 수 없음", "Not found")),
     ErrorKind.BAD_MEDIA: (Level.DAMAGED, Text("재생할 수 없음", "Cannot be played")),
     ErrorKind.EXPIRED: (Level.CLOSED, Text("열람 기간 만료", "Expired")),
@@ -65,6 +66,7 @@ _KOREAN: dict[ErrorKind, str] = {
     ErrorKind.UNTRUSTED: "{where}: 발급자의 인증서를 믿을 수 없습니다 ({told})",
     ErrorKind.DAMAGED: "{where}: 파일의 일부가 없거나 읽을 수 없습니다 ({told})",
     ErrorKind.NOT_A_PACKAGE: "{where}: {told}",
+    ErrorKind.NEWER_FORMAT: "{told}",
     ErrorKind.NOT_FOUND: "{where}: 파일을 찾을 수 없습니다. 이름과, 파일이 있는 저장 장치의 연결을 확인하십시오.",
     ErrorKind.STORAGE: "{where}: 파일을 읽을 수 없습니다 ({told}). 읽을 권한과 저장 장치의 연결을 확인하십시오.",
     ErrorKind.BAD_MEDIA: "{where}: 영상을 해독할 수 없습니다 ({told})",
@@ -73,6 +75,11 @@ _KOREAN: dict[ErrorKind, str] = {
     ErrorKind.NOT_ACTIVATED: "병원의 온라인 활성화가 필요합니다: {told}",
     ErrorKind.NOT_FOR_YOU: "이 패키지는 다른 키의 소유자에게 발급되었습니다.",
     ErrorKind.WRONG_PASSWORD: "비밀번호가 맞지 않습니다.",
+}
+# The label's times as a person reads them; elsewhere messages give them exactly.
+_TIMES: dict[ErrorKind, str] = {
+    ErrorKind.EXPIRED: "This package could be opened until {until}. Ask the hospital.",
+    ErrorKind.NOT_YET_VALID: "This package can be opened from {since} on.",
 }
 _LEASE_OVER = "병원이 허용한 시간이 끝났습니다. 다시 열면 병원에 다시 확인합니다."
 _SO_FAR = Text(
@@ -149,14 +156,16 @@ def failed(error: OrvaultError, label: Label | None, language: Language) -> Show
     """What an error says of the package; `label` where it could be read."""
     verdict = of_error(error)
     level, word = _WORDS.get(error.kind, (Level.DAMAGED, _FAILED))
-    if language is Language.ENGLISH:
-        return Shown(level, word.en, verdict.sentence.removeprefix(f"{word.en}: "), verdict.name)
     over = error.kind is ErrorKind.EXPIRED and error.where == ACTIVATION  # not the package's own time
-    template = _LEASE_OVER if over else _KOREAN.get(error.kind)
-    where = korean.place(printable(error.where)) or "패키지"
     times = {"until": "-", "since": "-"}
     if label is not None:
         times = {"until": date_time(label.not_after_us), "since": date_time(label.not_before_us)}
+    if language is Language.ENGLISH:
+        exact = verdict.sentence.removeprefix(f"{word.en}: ")
+        template = None if over or label is None else _TIMES.get(error.kind)
+        return Shown(level, word.en, template.format(**times) if template else exact, verdict.name)
+    template = _LEASE_OVER if over else _KOREAN.get(error.kind)
+    where = korean.place(printable(error.where)) or "패키지"
     told = (
         printable(str(error))
         if template is None

@@ -15,7 +15,7 @@ class _Model(BaseModel):
     number: int = Field(ge=1, le=9)
     name: str = Field(max_length=3, pattern="^[a-z]*$")
     kind: Literal["a", "b"] = "a"
-    names: tuple[str, ...] = Field(default=(), max_length=1)
+    names: tuple[str, ...] = Field(default=(), min_length=1, max_length=1)
     on: bool = True
 
 
@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {"number": 1, "name": "abc"}
         ({"name": 3}, "a text"),
         ({"kind": "c"}, "one of 'a' or 'b'"),
         ({"names": "x"}, "a list"),
+        ({"names": []}, "not empty"),
         ({"names": ["x", "y"]}, "at most 1 entries"),
         ({"on": "perhaps"}, "true or false"),
         ({"more": 1}, "no such name is known here"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from orvault.container.package import PackageReader
 from orvault.errors import ErrorKind, OrvaultError
 from player.activation import ACTIVATION
 from player.window import korean, verdicts
+from player.window.times import date_time
 from player.window.words import Language
 
 from . import test_vectors
@@ -35,9 +35,10 @@ def _is_korean(text: str) -> bool:
 
 
 def _vectors() -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = json.loads((test_vectors.FOLDER / "vectors.json").read_text())
     told = {str(kind) for kind, korean_text in verdicts._KOREAN.items() if "{told}" in korean_text}
-    return [e for e in entries if e["check"] in ("package", "activation") and e["expected"] in told]
+    return [
+        e for e in test_vectors.ENTRIES if e["check"] in ("package", "activation") and e["expected"] in told
+    ]
 
 
 def test_what_is_wrong_with_each_vector_is_told_in_korean() -> None:
@@ -92,6 +93,18 @@ def test_a_video_that_is_none_is_told_without_its_boxes() -> None:
     error = OrvaultError(ErrorKind.BAD_MEDIA, "It has 3 boxes moov where one is wanted.", where="camera or1")
     told = verdicts.failed(error, None, Language.KOREAN).sentence
     assert "영상의 구조가 형식과 다름" in told and "카메라 or1" in told
+
+
+def test_an_expired_package_says_until_when_as_a_person_reads_it() -> None:
+    (entry,) = (e for e in test_vectors.ENTRIES if e["name"] == "package/expired")
+    reader = PackageReader.open(test_vectors.FOLDER / entry["file"])
+    error = OrvaultError(ErrorKind.EXPIRED, "It could be opened until 2026-01-01T00:00:00.000001Z.")
+    shown = {each: verdicts.failed(error, reader.label, each).sentence for each in Language}
+    assert all(
+        date_time(reader.label.not_after_us) in told and "000001Z" not in told for told in shown.values()
+    )
+    over = OrvaultError(ErrorKind.EXPIRED, "The activation is over.", where=ACTIVATION)
+    assert "activation is over" in verdicts.failed(over, reader.label, Language.ENGLISH).sentence
 
 
 def test_what_is_no_package_is_told_in_korean_with_its_file_and_what_to_do(tmp_path: Path) -> None:

@@ -246,6 +246,11 @@ def test_a_choice_from_another_scan_or_for_other_footage_is_refused(world: World
     scan = scanned(world, request)
     with raises(ErrorKind.CONFLICT):
         world.custody.choose_masking(world.manager, request.request_id, old.scan_id, clear)
+    for unknown in (old.scan_id, "no-such-scan", ""):
+        with raises(ErrorKind.CONFLICT):
+            world.custody.choose_masking(
+                world.manager, request.request_id, unknown, (), [region(world, 1, 2)]
+            )
     world.custody.choose_masking(world.manager, request.request_id, scan.scan_id, clear)
     mode = WishChange(masking=(Masking.BODY, Style.SOLID))
     changed = world.custody.change_draft(world.manager, request.request_id, mode)

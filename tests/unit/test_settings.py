@@ -88,6 +88,7 @@ def test_the_projects_own_file_is_good() -> None:
         ("data: var", "api: {host: 0.0.0.0}", ["ray_config.yaml:2", "0.0.0.0", "TLS"]),
         ("data: var", "api: {port: 99999}", ["api.port", "65535"]),
         ("data: var", "vision: {provider: tpu}", ["vision.provider", "'cuda'"]),
+        ("roles: [client]", "roles: []", ["nodes.1.roles: not empty"]),
         ("[server, detection]", "[detection]", ["no node has the role 'server'"]),
     ],
 )
@@ -162,6 +163,15 @@ def test_missing_file_and_other_content(tmp_path: Path) -> None:
         load_settings(tmp_path / "none.yaml")
     assert "key: value" in refused(tmp_path, "- a\n- b\n")
     assert "key: value" in refused(tmp_path, "")
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
+    for path, words in ((tmp_path / "binary.yaml", "not a text file"), (tmp_path, "Is a directory")):
+        with pytest.raises(OrvaultError, match=words):
+            load_settings(path)
+
+
+def test_a_list_with_a_bad_entry_is_not_called_empty_too(tmp_path: Path) -> None:
+    message = refused(tmp_path, GOOD.replace("id: cam-1", 'id: ""'))
+    assert "cameras.0.id" in message and "cameras: " not in message
 
 
 def test_the_environment_goes_before_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,7 @@ def test_each_failure_class_is_there() -> None:
         for kind in (
             ErrorKind.ALTERED, ErrorKind.DAMAGED, ErrorKind.UNTRUSTED, ErrorKind.NOT_FOR_YOU, ErrorKind.EXPIRED,
             ErrorKind.NOT_YET_VALID, ErrorKind.NOT_ACTIVATED, ErrorKind.WRONG_PASSWORD, ErrorKind.NOT_A_PACKAGE,
+            ErrorKind.NEWER_FORMAT,
         )
     }  # fmt: skip
     for kind in ("segment/cut-", "package/cut-"):

@@ -273,7 +273,7 @@ def _add_signers(vectors: Vectors, good: Built) -> None:
          "signed by the server: an entry that leads out of the folder"),
         ("twice", relabelled(good, SERVER, entries=again), "altered", "names a camera twice",
          "signed by the server: a camera named twice"),
-        ("newer", relabelled(good, SERVER, version=2), "not-a-package", "newer format",
+        ("newer", relabelled(good, SERVER, version=2), "newer-format", "newer format",
          "signed by the server: a later version"),
     ):  # fmt: skip
         file = vectors.file(f"package/{name}.orvault", data)

@@ -30,7 +30,7 @@ from orvault.errors import ErrorKind, OrvaultError
 class AwaitedAnswer:
     """A result that a participant is asked about, and what they have said of it so far.
 
-    `shown`: whether it can be watched now, and `reason` why, or why not.
+    `shown`: whether it may be watched now, and `reason` why, or why not; whether its copy is still kept, a view says.
     """
 
     request: ExportRequest

@@ -78,9 +78,9 @@ class ScanDesk(Desk):
     ) -> ExportRequest:
         """Put this choice in place of the last one in one's own draft; with nothing chosen, everybody is masked.
 
-        `clear` names (camera, track) of the newest scan. Errors: FORBIDDEN, NOT_FOUND, CONFLICT (no draft any more;
-        the scan is another, not done, or of other footage), BAD_REQUEST (a track that is unknown or stays masked, a
-        region out of bounds).
+        `clear` names (camera, track) of the newest scan, which `scan_id` is wherever it is given. Errors: FORBIDDEN,
+        NOT_FOUND, CONFLICT (no draft any more; the scan is another, not done, or of other footage), BAD_REQUEST (a
+        track that is unknown or stays masked, a region out of bounds).
         """
         require(by, Right.EXPORT_SUBMIT)
         regions = check_drawn(drawn)
@@ -88,8 +88,9 @@ class ScanDesk(Desk):
             draft = own_draft(self._visible(uow, by, request_id), by)
             now = self._clock.now_us()
             choice: MaskingChoice | None = None
+            from_scan = clear or scan_id is not None
+            parts, digests = _chosen(uow, draft, scan_id, clear) if from_scan else ((), ())
             if clear or regions:
-                parts, digests = _chosen(uow, draft, scan_id, clear) if clear else ((), ())
                 told = ToldChoice(by.display_name, now, parts, regions)
                 choice = MaskingChoice(told, by.account_id, scan_id if clear else None, digests)
                 choice.check_scope(draft.wish.camera_ids, draft.wish.from_us, draft.wish.to_us)
