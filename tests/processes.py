@@ -21,7 +21,7 @@ LOADED = [
     "tests.unit.test_actors_mail",
     "tests.unit.test_actors_notices",
     "tests.unit.test_container_keystore",
-    "tests.unit.test_destruction",
+    "tests.unit.test_destruction_killed",
 ]
 
 

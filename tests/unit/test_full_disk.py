@@ -10,7 +10,7 @@ import pytest
 
 from orvault.recording.room import RESERVE_BYTES
 from tests.unit.actors_support import CalmClock, eventually, make_node, order
-from tests.unit.test_actors_line import Bench, pieces
+from tests.unit.line_support import Bench, pieces
 
 SIZE = RESERVE_BYTES + (8 << 20)
 DISK_FULL = "The disk is full; what is left is kept for gap records."

@@ -4,75 +4,30 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from orvault.clock import FakeClock
 from orvault.container.chain import UNREADABLE
-from orvault.container.gap import Gap, signed_gap
 from orvault.container.keys import Kem, PrivateKey, generate_private_key
 from orvault.container.segment import (
     SealedSegment,
-    SegmentMeta,
     SegmentSigner,
     open_segment,
     seal_content,
     unwrap_dek,
 )
 from orvault.container.trust import create_root, issue
-from orvault.container.wire import Bytes
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.recording.disk import PART, RealDisk
-from orvault.recording.gaps import GapStore
-from orvault.recording.orders import OrderStore
-from orvault.recording.recorder import RecordingOrder
-from orvault.recording.records import FRESH, SegmentRecord, Tail
+from orvault.recording.records import FRESH, Tail
 from orvault.recording.store import SegmentStore
-from tests.unit.container_support import hospital
-from tests.unit.power_cut import PowerCutError, each_power_cut
+from tests.unit.power_cut import each_power_cut
+from tests.unit.store_support import META, RUN, case_key, everything_below, root, sealed
 
-META = SegmentMeta("run-1.000000", "node-1", "case-1", "cam-1", "run-1", 0, 1, 10, 20, "h264", 320, 240, 30)
-RUN = ("case-1", "cam-1", "run-1")
-NODE = hospital()[2]
-GAP = signed_gap(Gap("cam-1", "case-1", "run-1", 100, 200, "away"), NODE)
-
-
-@pytest.fixture(scope="module")
-def case_key() -> PrivateKey:
-    return generate_private_key(Kem.X25519)
-
-
-@pytest.fixture(scope="module")
-def sealed(case_key: PrivateKey) -> list[SealedSegment]:
-    """A chain of three."""
-    clock = FakeClock()
-    signer = SegmentSigner(issue(create_root("hospital", clock), "node-1", "node", clock, 30))
-    chain: list[SealedSegment] = []
-    for number in range(3):
-        meta = replace(
-            META,
-            segment_id=f"run-1.{number:06d}",
-            sequence=number,
-            start_us=10 + 10 * number,
-            end_us=20 + 10 * number,
-        )
-        previous = chain[-1].digest if chain else ""
-        content = seal_content(meta, b"fragment %d" % number * 1000, case_key.public())
-        chain.append(signer.sign(content, previous))
-    return chain
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return tmp_path / "store"
-
-
-def everything_below(root: Path) -> set[str]:
-    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
+__all__ = ["case_key", "root", "sealed"]
 
 
 def test_a_stored_segment_is_found_and_opens(
@@ -162,145 +117,6 @@ def test_a_repeated_call_finds_what_it_made_before(root: Path, sealed: list[Seal
     with pytest.raises(OrvaultError) as caught:
         store.find(replace(meta, end_us=999))
     assert caught.value.kind is ErrorKind.CONFLICT
-
-
-@dataclass
-class RacingDisk(RealDisk):
-    """Another writer, who must not be there, is faster by a moment: at the file with this ending."""
-
-    ending: str
-    other: Callable[[], object]
-
-    def publish(self, part: Path, final: Path) -> None:
-        if final.suffix == self.ending:
-            self.other()
-        super().publish(part, final)
-
-
-@dataclass
-class CleanedDisk(RealDisk):
-    """Another, who must not be there, acts between the slots' name and the segment's file."""
-
-    other: Callable[[], object]
-
-    def write(self, path: Path, *pieces: Bytes) -> None:
-        if ".seg" in path.suffixes:
-            self.other()
-        super().write(path, *pieces)
-
-
-class StoppedDisk(RealDisk):
-    """Its writer is not let on before its segment has a name."""
-
-    def publish(self, part: Path, final: Path) -> None:
-        if final.suffix == ".seg":
-            raise PowerCutError
-        super().publish(part, final)
-
-
-@pytest.fixture(scope="module")
-def rival(sealed: list[SealedSegment], case_key: PrivateKey) -> SealedSegment:
-    """Another segment of the first one's number."""
-    content = seal_content(sealed[0].header.meta, b"rival" * 1000, case_key.public())
-    return SegmentSigner(NODE).sign(content, "")
-
-
-@pytest.mark.parametrize("rivals", [RealDisk(), StoppedDisk()], ids=["faster", "held up"])
-@pytest.mark.parametrize("ending", [".slots", ".seg"])
-def test_of_two_writers_whoever_was_told_it_is_durable_keeps_segment_and_keys(
-    root: Path, sealed: list[SealedSegment], rival: SealedSegment, ending: str, rivals: RealDisk
-) -> None:
-    told: list[SegmentRecord] = []
-
-    def write(disk: RealDisk, segment: SealedSegment) -> None:
-        with suppress(OrvaultError, PowerCutError):
-            told.append(SegmentStore(root, disk).write(segment))
-
-    write(RacingDisk(ending, lambda: write(rivals, rival)), sealed[0])
-    assert told == list(SegmentStore(root).scan())
-    assert isinstance(rivals, StoppedDisk) or len(told) == 1, "one of them is let through"
-
-
-@pytest.mark.parametrize("named", [True, False], ids=["another's slots", "no slots"])
-def test_who_cleans_while_a_segment_is_written_takes_it_no_keys(
-    root: Path, sealed: list[SealedSegment], rival: SealedSegment, case_key: PrivateKey, named: bool
-) -> None:
-    def clean() -> None:
-        assert SegmentStore(root).clean(*RUN)
-        if named:
-            with suppress(PowerCutError):
-                SegmentStore(root, StoppedDisk()).write(rival)
-
-    record = SegmentStore(root, CleanedDisk(clean)).write(sealed[0])
-    assert list(SegmentStore(root).scan()) == [record]
-    data = SegmentStore(root).read(record.path)
-    found = SegmentStore(root).slots(record.path)
-    assert open_segment(data, unwrap_dek(found, case_key, record.header)) == b"fragment 0" * 1000
-
-
-def test_a_writer_whose_place_was_taken_meanwhile_takes_nobodys_keys(
-    root: Path, sealed: list[SealedSegment], rival: SealedSegment
-) -> None:
-    told: list[SegmentRecord] = []
-
-    def cleaned_and_written() -> None:
-        SegmentStore(root).clean(*RUN)
-        told.append(SegmentStore(root).write(rival))
-
-    with pytest.raises(OrvaultError) as caught:
-        SegmentStore(root, CleanedDisk(cleaned_and_written)).write(sealed[0])
-    assert caught.value.kind is ErrorKind.CONFLICT
-    assert list(SegmentStore(root).scan()) == told
-
-
-class FullDisk(RealDisk):
-    """Room for key slots, not for segments."""
-
-    def write(self, path: Path, *pieces: Bytes) -> None:
-        if sum(map(len, pieces)) > 5_000:
-            path.write_bytes(pieces[0][:100])
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        super().write(path, *pieces)
-
-
-@dataclass
-class SmallDisk(RealDisk):
-    """So much room, taken up by what lies below the root."""
-
-    root: Path
-    size: int
-
-    def free(self, folder: Path) -> int:
-        return self.size - sum(path.stat().st_size for path in self.root.rglob("*") if path.is_file())
-
-
-def test_segments_leave_a_reserve_for_gap_records_and_go_on_when_there_is_room_again(
-    root: Path, sealed: list[SealedSegment]
-) -> None:
-    disk = SmallDisk(root, size=2 * len(sealed[0].data) + 4_000)
-    store, before = SegmentStore(root, disk, reserve_bytes=5_000), everything_below(root)
-    first = store.write(sealed[0])
-    with pytest.raises(OrvaultError) as caught:
-        store.write(sealed[1])
-    assert caught.value.kind is ErrorKind.STORAGE and "disk is full" in caught.value.message
-    assert everything_below(root) - before == {first.path, first.path.replace(".seg", ".slots")}
-    disk.size *= 2
-    assert store.write(sealed[1]).header.meta.sequence == 1
-
-
-def test_a_full_disk_is_told_with_place_and_room_and_harms_nothing(
-    root: Path, sealed: list[SealedSegment]
-) -> None:
-    SegmentStore(root).write(sealed[0])
-    with pytest.raises(OrvaultError) as caught:
-        SegmentStore(root, FullDisk()).write(sealed[1])
-    text = str(caught.value)
-    assert caught.value.kind is ErrorKind.STORAGE
-    assert "No space left" in text and "000001.seg" in text and "MiB are free" in text
-    assert [record.digest for record in SegmentStore(root).scan()] == [sealed[0].digest]
-    assert not [name for name in everything_below(root) if name.endswith(PART)], (
-        "half a segment takes no room"
-    )
 
 
 @pytest.mark.parametrize(
@@ -475,80 +291,3 @@ def test_numbers_sort_as_numbers(root: Path, sealed: list[SealedSegment]) -> Non
     faults: list[str] = []
     assert len(list(store.scan(lambda path, _: faults.append(path)))) == 1
     assert faults == ["case-1/cam-1/run-1/1000000.seg"]
-
-
-def test_gaps_are_kept_beside_their_segments_once_each(root: Path) -> None:
-    store = GapStore(root)
-    later = signed_gap(replace(GAP, from_us=300, to_us=400, reason="환기"), NODE)
-    paths = [store.write(later), store.write(GAP), store.write(GAP)]
-    assert paths[1] == paths[2] and paths[1].startswith("case-1/cam-1/run-1/gaps/")
-    assert list(GapStore(root).scan()) == [GAP, later]
-    assert [gap.envelope for gap in GapStore(root).scan()] == [GAP.envelope, later.envelope]
-    assert list(SegmentStore(root).scan()) == []
-
-
-def test_power_cut_leaves_a_gap_record_whole_or_absent(tmp_path: Path) -> None:
-    runs = 0
-
-    def prepare() -> None:
-        nonlocal runs
-        runs += 1
-
-    for returned in each_power_cut(lambda disk: GapStore(tmp_path / str(runs), disk).write(GAP), prepare):
-        root = tmp_path / str(runs)
-        assert list(GapStore(root).scan()) in (([GAP],) if returned else ([], [GAP]))
-        SegmentStore(root).clean(*RUN)
-        assert not [name for name in everything_below(root) if name.endswith(PART)]
-        GapStore(root).write(GAP)
-        assert list(GapStore(root).scan()) == [GAP]
-
-
-@pytest.mark.parametrize("change", [{"case_id": "../x"}, {"to_us": 100}, {"from_us": -5}, {"envelope": b""}])
-def test_a_senseless_gap_is_refused(change: dict[str, object], root: Path) -> None:
-    with pytest.raises(OrvaultError) as caught:
-        GapStore(root).write(replace(GAP, **change))  # type: ignore[arg-type]
-    assert caught.value.kind is ErrorKind.BAD_REQUEST
-
-
-def test_a_damaged_gap_record_is_named(root: Path) -> None:
-    path = root / GapStore(root).write(GAP)
-    path.write_bytes(b"{}")
-    with pytest.raises(OrvaultError) as caught:
-        list(GapStore(root).scan())
-    assert caught.value.kind is ErrorKind.DAMAGED and path.name in str(caught.value)
-
-
-def test_power_cut_leaves_the_old_order_or_the_new_one(tmp_path: Path, case_key: PrivateKey) -> None:
-    old = RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1)
-    new = replace(old, run_id="run-2", epoch=2)
-    for returned in each_power_cut(
-        lambda disk: OrderStore(tmp_path, disk).save(new), lambda: OrderStore(tmp_path).save(old)
-    ):
-        kept = OrderStore(tmp_path).load("cam-1")
-        assert kept in ((new,) if returned else (old, new))
-
-
-def test_an_order_is_forgotten_only_for_its_own_run(tmp_path: Path, case_key: PrivateKey) -> None:
-    store = OrderStore(tmp_path / "orders")
-    assert store.load("cam-1") is None and store.remove("cam-1", "run-1") is False
-    order = RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1)
-    store.save(order)
-    assert store.remove("cam-1", "run-0") is False and store.load("cam-1") == order
-    assert store.remove("cam-1", "run-1") is True and store.load("cam-1") is None
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"version":1}', b"x" * 100_000])
-def test_a_damaged_order_is_told_not_ignored(data: bytes, tmp_path: Path) -> None:
-    (tmp_path / "cam-1.json").write_bytes(data)
-    with pytest.raises(OrvaultError) as caught:
-        OrderStore(tmp_path).load("cam-1")
-    assert caught.value.kind is ErrorKind.DAMAGED and "cam-1.json" in str(caught.value)
-
-
-def test_an_order_lying_under_another_cameras_name_is_damaged(tmp_path: Path, case_key: PrivateKey) -> None:
-    store = OrderStore(tmp_path)
-    store.save(RecordingOrder("run-1", "case-1", "cam-1", case_key.public(), 1))
-    (tmp_path / "cam-1.json").rename(tmp_path / "cam-2.json")
-    with pytest.raises(OrvaultError) as caught:
-        store.load("cam-2")
-    assert caught.value.kind is ErrorKind.DAMAGED
