@@ -99,12 +99,13 @@ def cell_px(width: int, height: int) -> int:
 def mosaic_cells(bgr: Image, box: Box, cell: int) -> Image:
     """The mosaic's colours, one per cell of a grid that starts at the box's (aligned) top left corner.
 
-    Why it cannot be undone: the cells grow with the region, so a head is left as at most 4 x 4 colours
+    Why one picture of it cannot be undone: the cells grow with the region, so a head is left as at most 4 x 4 colours
     however near the camera it is (fixed cells would show a near face in full). The grid is fixed to the
     picture and its pitch goes in powers of two, so the jitter of a box over many pictures does not sample a
     still face at shifted points, from which a finer picture could be computed. Colours are rounded to 16
-    levels against the small differences that remain. A body covered so is still recognisable as a body, by
-    its size and gait: where that matters take SOLID or BODY.
+    levels against the small differences that remain. A head that moves over the grid is sampled at shifted
+    points: from 200 pictures as much was computed as 5 to 8 pixels across show. A body covered so is still
+    recognisable as a body, by its size and gait. Where either matters take SOLID.
     """
     x1, y1, x2, y2 = box
     columns, rows = -(-(x2 - x1) // cell), -(-(y2 - y1) // cell)
