@@ -92,8 +92,10 @@ class Wholeness(Generic[Shown]):
         if place is None:
             return not self._corrupt[pts]
         begin = self._coded[place].group
-        if pts < self._coded[begin].pts and begin > 0:
-            begin = self._coded[
-                begin - 1
-            ].group  # shown before its keyframe: predicted from the group before too
-        return not any(self._corrupt.get(each.pts, True) for each in self._coded[begin : place + 1])
+        needed = self._coded[begin : place + 1]
+        if pts >= needed[0].pts:
+            # What is shown before its keyframe is predicted from the group before too, and nothing later from it.
+            needed = [each for each in needed if each.pts >= needed[0].pts]
+        elif begin > 0:
+            needed = self._coded[self._coded[begin - 1].group : place + 1]
+        return not any(self._corrupt.get(each.pts, True) for each in needed)

@@ -120,3 +120,14 @@ def test_h265_without_its_first_slice_is_black() -> None:
     number = made[1][place][1] // STEP_90K
     assert seen[number] is None and seen[number + 1] is None
     assert all(same(seen[n], whole[n]) for n in itertools.chain(range(number), range(GROUP, COUNT)))
+
+
+@pytest.mark.parametrize("codec", ENCODERS)
+def test_what_begins_between_two_groups_shows_all_but_what_the_first_of_them_lacks(codec: str) -> None:
+    told = "bframes=3:open-gop=1:b-adapt=0" + (":log-level=none" if codec == "hevc" else "")
+    sets, packets = stream(codec, told)
+    begin = next(n for n, (_, _, keyframe) in enumerate(packets) if keyframe and n)
+    whole, part = shown(codec, (sets, packets)), shown(codec, (sets, packets[begin:]))
+    assert packets[begin + 1][1] < packets[begin][1]  # shown before their keyframe
+    assert len(part) == COUNT - GROUP
+    assert all(same(picture, whole[n + GROUP]) for n, picture in part.items())
