@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,16 +13,21 @@ from tests.e2e.site import PROJECT, Site, eventually
 
 HEAD, CLIENT = "export-server", "or-client-1"  # as `Site` names its nodes
 NODE_S = 60.0
+FIRST_PORT, PORTS = 7300, 50
 HEAD_TRIES = 3
 
 
 def free_port() -> int:
-    """Below Ray's own ranges of worker ports, so that no worker takes it meanwhile."""
-    for port in range(7300, 7400):
+    """Below Ray's own ranges of worker ports, so that no worker takes it meanwhile.
+
+    Each process of tests has ports of its own: one that is free is not taken before its site is up.
+    """
+    first = FIRST_PORT + PORTS * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(first, first + PORTS):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
-    raise AssertionError("no free port from 7300 to 7399")
+    raise AssertionError(f"no free port from {first} to {first + PORTS - 1}")
 
 
 @contextmanager

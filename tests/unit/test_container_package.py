@@ -162,17 +162,5 @@ def test_wrong_secrets_are_told_apart(made: Made, tmp_path: Path) -> None:
     assert PASSWORD not in str(error)
 
 
-# --- altered bytes -------------------------------------------------------------------------------
-
-
-# --- forgeries by someone who can do more than flip bits ---------------------------------------------
-
-
-# --- the builder -------------------------------------------------------------------------------------
-
-
-# --- the frame ---------------------------------------------------------------------------------------
-
-
 def test_cheap_passwords_are_for_tests_only() -> None:
     assert CHEAP.memory_kib < 64 * 1024 <= type(CHEAP)().memory_kib

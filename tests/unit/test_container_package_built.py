@@ -115,6 +115,9 @@ def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> No
     assert caught.value.kind is ErrorKind.STORAGE
 
 
+# --- the frame ---------------------------------------------------------------------------------------
+
+
 def test_frames_of_four_gigabytes_and_more_are_what_zipfile_reads() -> None:
     """The headers alone, in a sparse pretend file: the standard library reads the ZIP64 sizes and offsets."""
     big = 5 << 30

@@ -147,6 +147,9 @@ def test_other_zips_folders_and_nothing_are_told_apart(tmp_path: Path) -> None:
         assert caught.value.where == str(path) and caught.value.advice
 
 
+# --- forgeries by someone who can do more than flip bits ---------------------------------------------
+
+
 def _rebuilt(made: Made, tmp_path: Path, contents: dict[str, bytes]) -> Path:
     """A well-formed frame around changed contents, sizes and check sums all right."""
     with zipfile.ZipFile(made.path) as archive:

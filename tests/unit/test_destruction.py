@@ -280,12 +280,3 @@ def test_while_the_keys_are_locked_nothing_else_is_touched(dead: Dead) -> None:
     locked.unlock(PASSPHRASE)
     waiting.now()
     assert dead.step() is Step.DESTROYED
-
-
-# nodes that are away, and files that come back
-
-
-# the fence
-
-
-# a kill between any two steps

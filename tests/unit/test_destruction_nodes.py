@@ -95,6 +95,9 @@ def test_a_node_keeps_nothing_more_of_a_destroyed_case(dead: Dead) -> None:
     assert node.stored_cases() == []
 
 
+# the fence
+
+
 def test_who_was_replaced_is_refused(dead: Dead) -> None:
     dead.approve()
     dead.custody.begin_due()
