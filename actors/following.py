@@ -79,7 +79,7 @@ class Finder:
     def __post_init__(self) -> None:
         self._spans = spans_of(self.track.segments, 1)
         metas = [segment.header.meta for segment in self.track.segments]
-        self._thorough_s = thorough_times([(meta.end_us - meta.start_us) / US_PER_S for meta in metas])
+        self._thorough_s = thorough_times([(meta.start_us, meta.end_us) for meta in metas])
         self._read_last: tuple[int, Found | None] = (-1, None)
 
     def found(self) -> Iterator[list[FrameDetections]]:

@@ -27,7 +27,6 @@ goes on where it was, and one over other rules of following looks at nothing aga
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -40,6 +39,7 @@ from benchmarks.masking_footage import PLAIN, VARIATIONS, Clip, Variation, find_
 from benchmarks.masking_live import live_plans
 from benchmarks.masking_looks import Looks
 from benchmarks.masking_score import Score, share_of
+from orvault.clock import US_PER_S
 from orvault.video.codec import CLOCK_90K, Frame
 from orvault.vision.configuration import configuration_digest
 from orvault.vision.detector import EnsembleDetector
@@ -157,7 +157,7 @@ def detected(
     found: list[FrameDetections] = []
     size, spent_s = (0, 0), detector.spent_s
     stretch: list[Frame] = []
-    thorough = iter(thorough_times(_lengths_s(clip)))
+    thorough = iter(thorough_times(_recorded_us(clip)))
 
     def look() -> None:
         nonlocal stretch
@@ -177,11 +177,10 @@ def detected(
     return found, detector.spent_s - spent_s, size, clip.fps * variation.repeat
 
 
-def _lengths_s(clip: Clip) -> list[float]:
-    """Of the clip's stretches."""
-    each_s = STRETCH_90K / CLOCK_90K
-    whole = math.ceil(clip.seconds / each_s)
-    return [min(each_s, clip.seconds - number * each_s) for number in range(whole)]
+def _recorded_us(clip: Clip) -> list[tuple[int, int]]:
+    """From when to when each of the clip's stretches is."""
+    each_us, end_us = STRETCH_90K * US_PER_S // CLOCK_90K, round(clip.seconds * US_PER_S)
+    return [(begin, min(begin + each_us, end_us)) for begin in range(0, end_us, each_us)]
 
 
 def _seed(stretch: Sequence[Frame]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orvault.vision.detection import Detection, Kind
-from orvault.vision.detector import SOURCE_PERSON_TOP
+from orvault.vision.detector import SOURCE_PERSON_TOP, UPRIGHT_FACES
 from orvault.vision.modes import MaskMode
 from orvault.vision.tracks import Region
 from orvault.vision.turned import SOURCE as SOURCE_TURNED
@@ -17,6 +17,8 @@ from orvault.vision.turned import SOURCE as SOURCE_TURNED
 _FACE_GROWTH = 0.25
 _FACE_OFF = 0.25  # of a head's size: a face's centre lies that near to its own head's, hair and cap and all
 _SIZE_RATIO = 2.0  # a finding much larger than another is of something else
+_SURE_TURNED = 0.7  # score
+_IN_THE_MIDDLE = 0.25  # of the larger one's size
 _ABOVE = 0.25  # of the strip's height: a head may stick out of the top of its person's box by this much
 
 
@@ -54,9 +56,32 @@ def candidates(found: Sequence[Detection], mode: MaskMode) -> list[Candidate]:
     Every sure finding that the mode covers lies inside a candidate, but one: the top of a person's box gives way to
     the head that was found in it. Faint ones are candidates where no sure one is.
     """
+    found = _without_askew(found)
     sure = _of_mode([d for d in found if not d.faint], mode)
     faint = [replace(c, faint=True) for c in _of_mode([d for d in found if d.faint], mode)]
     return [*sure, *(c for c in faint if not any(_same_head(c, other) for other in sure))]
+
+
+def _without_askew(found: Sequence[Detection]) -> list[Detection]:
+    """Without the large finds of turned looks in whose middle a head lies that is less than half as large.
+
+    Such a find is of that head and what is round it: a cap, a collar, cloth. True faces of such a size are sure, and
+    no face model is surer that the face there is a smaller one.
+    """
+    heads = [d for d in _of_heads(found) if not d.faint]
+    turned = [d for d in found if d.kind is Kind.HEAD and d.source == SOURCE_TURNED]
+    askew = {d.score for d in turned if any(_is_askew(d, head) for head in heads)}  # of face and head alike
+    return [d for d in found if d.source != SOURCE_TURNED or d.score not in askew]
+
+
+def _is_askew(turned: Detection, head: Detection) -> bool:
+    large, small = _one(turned), _one(head)
+    if large.size <= _SIZE_RATIO * small.size or _distance(large, small) > _IN_THE_MIDDLE * large.size:
+        return False
+    surer = head.score > turned.score
+    if turned.score < _SURE_TURNED:
+        return head.source != SOURCE_TURNED or surer
+    return head.source in UPRIGHT_FACES and surer
 
 
 def _of_mode(found: Sequence[Detection], mode: MaskMode) -> list[Candidate]:

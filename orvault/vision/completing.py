@@ -83,7 +83,7 @@ def complete(
     after = _held(chain, last, scene, hold, lying, double[1], end=True)
     keys = {round(f): b for f, b in before} | between | {round(f): b for f, b in after}
     track = _track(chain, keys, scene, lying)
-    part_of_a_face = lying and chain.turned.any()
+    part_of_a_face = lying and chain.lay.any()
     return replace(track, boxes=scene.as_usual(track.boxes, hold)) if part_of_a_face else track
 
 

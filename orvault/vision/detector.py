@@ -35,6 +35,7 @@ __all__ = [
 
 SOURCE_PERSON_TOP = "nanodet-top"
 _HEAD_OF = {face.SOURCE: "yunet-head", small_face.SOURCE: "centerface-head", turned.SOURCE: turned.SOURCE}
+UPRIGHT_FACES = frozenset({_HEAD_OF[face.SOURCE], _HEAD_OF[small_face.SOURCE]})  # heads made of such faces
 # A turned look brings large false faces out of cloth; true ones of this size are found upright and surer.
 _LARGE_TURNED_SHARE = 0.2
 _LARGE_TURNED_SCORE = 0.7
@@ -171,7 +172,7 @@ class EnsembleDetector:
         for (bgr, number), found in zip(looks, faces, strict=True):
             if number % use.turned_every == 3 % use.turned_every:
                 turn = number // use.turned_every % len(use.turned_angles_deg)
-                found += self._turned(bgr, use.turned_angles_deg[turn : turn + 1])
+                found += self._confirmed(bgr, use.turned_angles_deg[turn])
         seen = zip(looks, persons, faces, strict=True)
         return [self._together(bgr, *found) for (bgr, _), *found in seen]
 
@@ -190,17 +191,14 @@ class EnsembleDetector:
         return self._found(bgr, [*self._faces([bgr])[0], *lying])
 
     def _confirmed(self, bgr: Image, angle_deg: int) -> list[Detection]:
-        found = self._turned(bgr, (angle_deg,))
-        return turned.confirmed(self._turned_face, bgr, angle_deg, self.profile.turned_side, found)
+        long_side, short_side = self.profile.turned_side, min(bgr.shape[:2])
+        found = turned.detect_turned(self._turned_face, bgr, (angle_deg,), long_side)
+        found = [face for face in found if _believable(face, short_side)]
+        return turned.confirmed(self._turned_face, bgr, angle_deg, long_side, found)
 
     def _faces(self, pictures: Sequence[Image]) -> list[list[Detection]]:
         large, small = self._face.detect_each(pictures), self._small_face.detect_each(pictures)
         return [[*one, *other] for one, other in zip(large, small, strict=True)]
-
-    def _turned(self, bgr: Image, angles_deg: tuple[int, ...]) -> list[Detection]:
-        short = min(bgr.shape[:2])
-        found = turned.detect_turned(self._turned_face, bgr, angles_deg, self.profile.turned_side)
-        return [face for face in found if _believable(face, short)]
 
     def _found(self, bgr: Image, faces: list[Detection]) -> list[Detection]:
         return self._together(bgr, self._person.detect(bgr), faces)

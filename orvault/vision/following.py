@@ -102,7 +102,8 @@ def put_together(
     `left_since`: places that were left before that picture are not told.
     """
     linked = [(group, chained(group)) for group in link(pieces, looks, scene.fps, rules.links)]
-    linked = [(group, chain) for group, chain in linked if chain.firm]  # of nobody, if all of it is faint
+    # What is faint alone is nobody, but for faces that two turned looks found.
+    linked = [(group, chain) for group, chain in linked if chain.firm or chain.lay.any()]
     chains = [chain for _, chain in linked]
     scene = replace(scene, usual_px=_usual_px(chains, rules))
     tracks = [
@@ -124,7 +125,7 @@ def _usual_px(chains: Sequence[Piece], rules: FollowRules) -> float:
         _mean_px(chain)
         for chain in chains
         if np.count_nonzero(chain.sure) >= rules.hold.believed_looks
-        and np.count_nonzero(chain.turned) * 2 <= len(chain)
+        and np.count_nonzero(chain.lay) * 2 <= len(chain)
     ]
     return float(np.median(sizes)) if sizes else math.inf
 

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from orvault.vision.boxes import Places
 from orvault.vision.pieces import Piece
-from orvault.vision.tracks import Ints
+from orvault.vision.tracks import Flags, Ints
 
 _MOST_OPEN = 512  # ends that wait for a beginning; the oldest are given up first (their holds stay)
 _SPEED_LOOKBACK_S = 0.7
+_LONGER = 3  # times that, where fewer than two heads were found in it
 _ROUNDING = 1e-6  # sizes: what comes so near to a limit is reckoned exactly
 
 
@@ -55,14 +56,22 @@ def tip(piece: Piece, fps: float, *, end: bool) -> Tip:
 def _tip(piece: Piece, fps: float, *, end: bool) -> Tip:
     frames = piece.frames
     at = len(frames) - 1 if end else 0
-    near = np.flatnonzero(np.abs(frames - frames[at]) <= _SPEED_LOOKBACK_S * fps)
-    past = int(near[0] if end else near[-1])
-    here, there = piece.regions[[at, past]].tolist()
-    (x, y), (px, py) = _centre(here), _centre(there)
-    frame = int(frames[at])
-    frames_between = frame - int(frames[past]) or 1
+    near = _of_one_kind(piece, at, _SPEED_LOOKBACK_S * fps)
+    here, first, last = piece.regions[[at, near[0], near[-1]]].tolist()
+    (x, y), (x1, y1), (x2, y2) = map(_centre, (here, first, last))
+    frames_between = int(frames[near[-1]] - frames[near[0]]) or 1
     size = max(here[2] - here[0], here[3] - here[1], 1.0)
-    return Tip(frame, x, y, size, (x - px) / frames_between, (y - py) / frames_between)
+    return Tip(int(frames[at]), x, y, size, (x2 - x1) / frames_between, (y2 - y1) / frames_between)
+
+
+def _of_one_kind(piece: Piece, at: int, reach: float) -> Places:
+    """Findings near the one at `at` in time that tell a speed: from the top of a body to a head it is none."""
+    away = np.abs(piece.frames - piece.frames[at])
+    for sure, most in ((True, reach), (True, _LONGER * reach), (False, reach)):
+        kind = np.flatnonzero((away <= most) & (piece.sure == sure))
+        if len(kind) > 1:
+            return kind
+    return np.flatnonzero(away <= reach)
 
 
 def is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
@@ -71,12 +80,16 @@ def is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
 
 
 def _is_lying(piece: Piece, looks: Ints, rules: LinkRules) -> bool:
-    if np.count_nonzero(piece.turned) * 2 > len(piece):
+    if _mostly(piece.lay):
         return True
     if np.count_nonzero(piece.sure) < 2 or not stays(piece, rules.same_place):
         return False
     span = np.searchsorted(looks, piece.last, "right") - np.searchsorted(looks, piece.first)
     return bool(len(piece) < rules.rare_share * span)
+
+
+def _mostly(flags: Flags) -> bool:
+    return bool(np.count_nonzero(flags) * 2 > len(flags))
 
 
 def stays(piece: Piece, sizes: float) -> bool:
@@ -92,7 +105,7 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
     pieces = sorted(pieces, key=lambda p: p.first)
     ends = [tip(p, fps, end=True) for p in pieces]
     starts = [tip(p, fps, end=False) for p in pieces]
-    lying = [is_lying(p, looks, rules) for p in pieces]
+    bound = [is_lying(p, looks, rules) or _mostly(p.turned) for p in pieces]
     firm = [2 * np.count_nonzero(p.sure) > len(p) for p in pieces]
     costs, befores, afters = array("d"), array("i"), array("i")  # of a day there are millions
     table = np.array([(end.frame, end.x, end.y, end.size) for end in ends], np.float64).reshape(-1, 4)
@@ -102,7 +115,7 @@ def link(pieces: Sequence[Piece], looks: Ints, fps: float, rules: LinkRules) -> 
             # Tops of bodies seen now and then at one place are chance, or a table's drape; heads are a patient.
             if start.frame - ends[a].frame > rules.gap_s * fps and not (firm[a] and firm[b]):
                 continue
-            cost = _cost(ends[a], start, fps, rules, bound=lying[a] or lying[b])
+            cost = _cost(ends[a], start, fps, rules, bound=bound[a] or bound[b])
             if math.isfinite(cost):
                 costs.append(cost)
                 befores.append(a)

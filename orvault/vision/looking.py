@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 
+from orvault.clock import US_PER_S
 from orvault.errors import OrvaultError
 from orvault.video.codec import CLOCK_90K, Frame, Image, decode_fragment
 from orvault.vision.detection import BatchDetector, Detection
@@ -35,17 +36,27 @@ _DETECTION_FAILURES = (
     cv2.error,
 )
 _LAST_SHARE = 0.75  # of the time between looks: a shorter rest at a stretch's end is left to the next stretch
+_GAP_US = US_PER_S  # more than two fragments without a gap lie apart
 SHORT_S = 16.0  # in less footage not every turn of a DetectorProfile comes: about fifteen turned looks
 _THOROUGH_LOOKS = 3  # of short footage: one look in four misses a face that lies as the turn wants it
 
 
-def thorough_times(lengths_s: Sequence[float]) -> list[tuple[float, ...]]:
+def thorough_times(recorded_us: Sequence[tuple[int, int]]) -> list[tuple[float, ...]]:
     """When the fragments of one request are looked at thoroughly: of each, the seconds from its first picture.
 
-    `lengths_s` are the fragments' lengths in the order of time. Short footage gets three such looks, one in the
-    middle of each third, however short it is: who lies must not hang on which turns fall into it. Of longer footage
-    every turn comes by itself, and nothing is asked for.
+    `recorded_us` is when each fragment begins and ends, in microseconds, in the order of time. A short stretch, from
+    gap to gap, gets three such looks, one in the middle of each third, however short it is: who lies must not hang on
+    which turns fall into it. Of a longer one every turn comes by itself, and nothing is asked for.
     """
+    stretches: list[list[float]] = []
+    for number, (begin_us, end_us) in enumerate(recorded_us):
+        if not number or begin_us - recorded_us[number - 1][1] > _GAP_US:
+            stretches.append([])
+        stretches[-1].append((end_us - begin_us) / US_PER_S)
+    return [times for lengths_s in stretches for times in _in_stretch(lengths_s)]
+
+
+def _in_stretch(lengths_s: Sequence[float]) -> list[tuple[float, ...]]:
     total_s = sum(lengths_s)
     wanted = [total_s * (k + 0.5) / _THOROUGH_LOOKS for k in range(_THOROUGH_LOOKS) if total_s < SHORT_S]
     times, begin_s = [], 0.0

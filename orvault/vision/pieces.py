@@ -27,6 +27,7 @@ _FINDING = np.dtype(
         ("frame", np.int32),
         ("sure", np.bool_),
         ("turned", np.bool_),
+        ("faint", np.bool_),
         ("is_face", np.bool_),
     ]
 )
@@ -60,7 +61,15 @@ class Piece:
         if self._count == len(self._rows):
             self._rows = np.concatenate([self._rows, np.empty(self._count, _FINDING)])
         body = _NO_BODY if found.body is None else found.body
-        self._rows[self._count] = (found.box, body, frame, found.sure, found.turned, found.is_face)
+        self._rows[self._count] = (
+            found.box,
+            body,
+            frame,
+            found.sure,
+            found.turned,
+            found.faint,
+            found.is_face,
+        )
         self._count += 1
         self._changed()
         self.firm += not found.faint
@@ -140,6 +149,16 @@ class Piece:
     def turned(self) -> Flags:
         """Which were found in a turned picture only (k,)."""
         return self._found["turned"]
+
+    @property
+    def lay(self) -> Flags:
+        """Which tell that somebody lies there (k,): all that were found in a turned picture only.
+
+        But one such find that no closer look confirmed tells nothing; two of them do, whatever a closer look says.
+        """
+        turned = self.turned
+        alone = np.count_nonzero(turned) == 1 and self._found["faint"][turned].all()
+        return np.zeros_like(turned) if alone else turned
 
     @property
     def is_face(self) -> Flags:

@@ -100,11 +100,11 @@ def _stays(chain: Piece, fps: float, rules: StayRules) -> Sequence[_Stay]:
 
 def _each_stay(chain: Piece, fps: float, rules: StayRules) -> Iterator[_Stay]:
     frames, boxes = chain.arrays()
-    begin = 0
+    lay, begin = chain.lay, 0
     while begin < len(frames):
         i, there = _stay_from(boxes, begin, rules)
         long = i - begin >= rules.least_looks and frames[i - 1] - frames[begin] >= rules.least_s * fps
-        turned = bool(chain.turned[begin:i].any())
+        turned = bool(lay[begin:i].any())
         if turned or (long and chain.sure[begin:i].any()):
             yield _Stay(
                 int(frames[begin]),

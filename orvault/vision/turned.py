@@ -49,7 +49,8 @@ def confirmed(
 ) -> list[Detection]:
     """What `detect_turned` found with this angle; faint what is not found again from closer, in either of two sizes.
 
-    A look that takes every turn brings eight times the chance finds of one, and a chance find is held as a face is.
+    A chance find is held as a face is, and rare looks bring few others to tell it from one. What is faint here counts
+    again where a second look finds it at the same place (`Piece.lay`).
     """
     return [
         each if _found_again(face, bgr, angle_deg, long_side, each) else replace(each, faint=True)

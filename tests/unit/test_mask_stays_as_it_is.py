@@ -30,24 +30,24 @@ from tests.unit.vision_media import MEDIA
 FPS = 15.0
 FOUND = json.loads(gzip.decompress((MEDIA / "found.json.gz").read_bytes()))
 CLIPS = {
-    "both_up": "c529ba38e3163618",
-    "crossing": "109cecbf70720efb",
+    "both_up": "b7a399c2b5bce472",
+    "crossing": "a309daa964867fc7",
     "lamp_adjust": "db031316cc455833",
-    "raise_left": "ff0c31943efbc0ef",
+    "raise_left": "4263c2de7ecf3076",
     "raise_left_side": "ea6d93dac2deb31f",
     "raise_right": "67e361aa6555a651",
-    "raise_right_back": "fc5b43df532d9998",
-    "still_patient": "77ed15326595b028",
+    "raise_right_back": "2b693781b27c8bff",
+    "still_patient": "5694a94b3245f77f",
 }
 ROOMS = {
-    0: "902620b16c8ff549",
-    1: "b52ba758219e58a0",
-    2: "8b908af0ae682856",
-    3: "61a4466f399dc3fa",
-    4: "919287fe1e0b3c03",
-    5: "14cd42d3b4508ee7",
+    0: "2f63b9fdfdfe9cf5",
+    1: "75807e6e4ec1fc3e",
+    2: "6862eac2eb0f3972",
+    3: "5744cd66c7244d62",
+    4: "1e0c10a8fcac5f09",
+    5: "4fe67188a5a911a3",
 }
-LIVE = {(1, MaskMode.BODY): "c613e6f48cf5d238", (2, MaskMode.HEAD): "d092e5740ac97511"}
+LIVE = {(1, MaskMode.BODY): "7cd93eb65393e5a2", (2, MaskMode.HEAD): "798ccbba19f578b6"}
 
 
 def digest(frames: Sequence[FrameDetections]) -> str:

@@ -163,6 +163,16 @@ def test_between_two_heads_the_top_of_the_person_is_not_needed() -> None:
     assert all(covers(plan, square(110)) for plan in made)
 
 
+def test_from_the_top_of_a_body_to_a_head_is_no_way_that_somebody_walks() -> None:
+    """Who stands is found by a part of the body first; a mask that foresaw the jump would cover much of the room."""
+    made = plans(
+        looks(80, lambda i: [head(160)] if i > 30 else [person_top(50, 100, 80, 60)] if i == 27 else [])
+    )
+    assert all(covers(plan, square(160)) for plan in made[31:])
+    assert all(covers(plan, (50, 100, 130, 160)) for plan in made[:28])
+    assert not any(covers(plan, (10, 110, 40, 150)) for plan in made)
+
+
 def test_a_faint_finding_goes_on_with_a_person_and_begins_none() -> None:
     assert not any(plan.boxes for plan in plans(looks(30, lambda i: [head(100, faint=True)])))
     made = plans(looks(30, lambda i: [head(100 + 5 * i, faint=i > 8)]))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.rendition import CopySink, Rendition, RenditionReport
 from orvault.video.codec import Frame, Image, decode_fragment
@@ -319,7 +320,7 @@ def test_each_copy_has_its_own_watermark_over_what_all_have() -> None:
 @functools.cache
 def detected(clip: str, first: int) -> list[FrameDetections]:
     frames = decode_fragment(encoded(pictures(clip, first, COUNT), crf=14), black_for_damaged=True)
-    (thorough_s,) = thorough_times([COUNT / FPS]) if clip in THOROUGH else ((),)
+    (thorough_s,) = thorough_times([(0, COUNT * US_PER_S // FPS)]) if clip in THOROUGH else ((),)
     return detect_frames(frames, ensemble(), first_look=FIRST_LOOKS[clip], thorough_s=thorough_s)
 
 
@@ -355,16 +356,26 @@ def test_masks_leave_most_of_the_room_visible() -> None:
             assert mask.mean() < 0.2
 
 
-@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=12))
-def test_short_footage_is_looked_at_thoroughly_three_times_and_longer_footage_never(
-    lengths_s: list[float],
+LENGTHS_US = st.lists(st.integers(100_000, 10_000_000), min_size=1, max_size=8)
+
+
+@given(st.lists(LENGTHS_US, min_size=1, max_size=4))
+def test_a_short_stretch_is_looked_at_thoroughly_three_times_and_a_longer_one_never(
+    stretches: list[list[int]],
 ) -> None:
-    times = thorough_times(lengths_s)
-    begins = [sum(lengths_s[:number]) for number in range(len(lengths_s))]
-    asked = [begin + at for begin, each in zip(begins, times, strict=True) for at in each]
-    assert all(0 <= at < length for each, length in zip(times, lengths_s, strict=True) for at in each)
-    total = sum(lengths_s)
-    expected = [total / 6, total / 2, total * 5 / 6] if total < SHORT_S else []
+    recorded, expected, now_us = list[tuple[int, int]](), list[float](), 0
+    for lengths_us in stretches:
+        begin_us, total_us = now_us, sum(lengths_us)
+        for length_us in lengths_us:
+            recorded.append((now_us, now_us + length_us))
+            now_us += length_us
+        if total_us < SHORT_S * US_PER_S:
+            expected += [(begin_us + total_us * sixths / 6) / US_PER_S for sixths in (1, 3, 5)]
+        now_us += 5 * US_PER_S  # a gap
+    asked = []
+    for (begin_us, end_us), times in zip(recorded, thorough_times(recorded), strict=True):
+        assert all(0 <= at < (end_us - begin_us) / US_PER_S for at in times)
+        asked += [begin_us / US_PER_S + at for at in times]
     assert asked == pytest.approx(expected)
 
 
@@ -374,7 +385,9 @@ def test_the_look_before_the_time_asked_for_is_the_thorough_one() -> None:
     assert looked(found) == [2, 6, 10, 14, 18, 22, 26]
     assert detector.thorough == [0, 3, 5]  # at 0.13, 0.93 and 1.47 s
     brief = Thorough()
-    assert looked(detect_fragment(small_fragment(8), brief, thorough_s=thorough_times([8 / 15])[0])) == [2, 6]
+    assert looked(
+        detect_fragment(small_fragment(8), brief, thorough_s=thorough_times([(0, 533_333)])[0])
+    ) == [2, 6]
     assert brief.thorough == [0, 1], "of two looks no third is made"
     detect_fragment(small_fragment(8), Scripted([]), thorough_s=(0.1,))  # one that cannot looks as it can
 

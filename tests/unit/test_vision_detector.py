@@ -159,6 +159,18 @@ def test_a_turned_find_that_a_closer_look_does_not_see_is_faint() -> None:
     assert patient and seen == [*patient, replace(floor, faint=True), outside]
 
 
+def test_every_turned_look_is_confirmed_by_a_closer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = pictures("still_patient", 2, 1)[0]
+
+    def lying() -> list[Detection]:
+        return [d for d in ensemble().look(image, 3) if d.source == turned.SOURCE]
+
+    sure = lying()
+    assert {d.kind for d in sure} == {Kind.FACE, Kind.HEAD} and not any(d.faint for d in sure)
+    monkeypatch.setattr(turned, "_CLOSER", ())  # nothing is found again
+    assert lying() == [replace(d, faint=True) for d in sure]
+
+
 def test_the_head_of_a_face_contains_the_face_whichever_way_it_lies() -> None:
     for source in ("yunet", "centerface", "yunet-turned"):
         head = head_of_face(Detection(Kind.FACE, 100, 100, 140, 150, 0.8, source))
