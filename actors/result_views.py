@@ -17,6 +17,9 @@ from orvault.viewing.board import Board
 from orvault.viewing.results import ResultPiece
 from orvault.viewing.seen import Seen
 from orvault.viewing.stored import Box, StoredVideo
+from orvault.vision.watermark import Anchor
+
+BESIDE_WATERMARKS = Anchor.TOP_RIGHT  # where a watermark lies only if it was asked for there
 
 
 class ResultView:
@@ -53,7 +56,7 @@ class ResultView:
                 showing = allowed_now(self._board, self._opened).showing
                 pictures = self._piece(number).pictures(stretch.from_us, stretch.to_us)
                 name = self._opened.viewer if showing is not Showing.MASKED else None
-                made = self.video.dressed(number, pictures, name)
+                made = self.video.dressed(number, pictures, name, BESIDE_WATERMARKS)
                 if not shows_more(showing, allowed_now(self._board, self._opened).showing):
                     break
         self._seen.add(stretch.from_us, stretch.to_us, self.told(showing))

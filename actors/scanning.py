@@ -7,8 +7,9 @@ the rendering that comes after.
 from __future__ import annotations
 
 import logging
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -88,7 +89,8 @@ class Scanner:
             mode,
         )
         policy = masking.policy(track.camera.camera_id, mode, MaskStyle(redaction.style))
-        return camera_scan(track, Followed.through(track, finder.found(), policy))
+        wish = job.request.wish
+        return camera_scan(track, Followed.through(track, finder.found(), policy), (wish.from_us, wish.to_us))
 
 
 class _Work:
@@ -103,17 +105,21 @@ class _Work:
         self._custody.scan_progress(scan_id, epoch, stage, self._done, self._total)
 
 
-def camera_scan(track: Track, followed: Followed) -> CameraScan:
-    """What a person chooses from: every part of a track that may be left clear, and the tracks that have none."""
+def camera_scan(track: Track, followed: Followed, range_us: tuple[int, int]) -> CameraScan:
+    """What a person chooses from: every part of a track that may be left clear, and the tracks that have none.
+
+    Of each what lies in the period (UTC us) alone: the first and last segments reach beyond it, what leaves does not.
+    """
     times = _Times(track, followed.numbers)
     parts: dict[int, list[TrackPart]] = {}
     for part in followed.parts():
         parts.setdefault(part.track_id, []).append(part)
     listed = [
-        _listed(each, part, track, times)
+        _listed(each, seen, track, times)
         for each in followed.tracks
-        for part in parts.get(each.track_id)
+        for whole in parts.get(each.track_id)
         or [TrackPart(str(each.track_id), each.track_id, each.first, each.last)]
+        if (seen := times.within(whole, range_us)) is not None
     ]
     return CameraScan(
         track.camera.camera_id, followed.digest, tuple(listed[:MAX_TRACKS]), max(0, len(listed) - MAX_TRACKS)
@@ -168,3 +174,9 @@ class _Times:
         meta, numbers = self._metas[segment], self._numbers[segment]
         share = max(0, int(np.searchsorted(numbers, number, "right")) - 1) / len(numbers)
         return meta.start_us + round(share * (meta.end_us - meta.start_us))
+
+    def within(self, part: TrackPart, range_us: tuple[int, int]) -> TrackPart | None:
+        """As much of it as was taken in this period; None: nothing."""
+        pictures = range(part.first, part.last + 1)
+        begin, end = (bisect_left(pictures, limit_us, key=self.at) for limit_us in range_us)
+        return replace(part, first=pictures[begin], last=pictures[end - 1]) if begin < end else None

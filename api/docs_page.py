@@ -26,7 +26,7 @@ pre{background:#f2f5f8;padding:.8rem;overflow:auto;border-radius:6px}
 .r{float:right;color:#5a6b7b;font-size:.85rem}table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;
 text-align:left;vertical-align:top}
 @media(prefers-color-scheme:dark){body{background:#12181f;color:#dbe4ec}pre{background:#1c252f}
-details,h2{border-color:#34424f}.GET{color:#6fb3f2}.POST{color:#6fce8d}.PUT,.PATCH{color:#e0b15e}.DELETE{color:#f09480}a{color:#6fb3f2}}
+details,h2{border-color:#34424f}.r{color:#93a5b5}.GET{color:#6fb3f2}.POST{color:#6fce8d}.PUT,.PATCH{color:#e0b15e}.DELETE{color:#f09480}a{color:#6fb3f2}}
 """
 _DEEPEST = 12  # of bodies within bodies: a schema may name itself
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()

@@ -24,6 +24,7 @@ from ray.scripts.scripts import main as ray_command
 from actors import facades, handles, workers
 from api.app import start_api, stop_api
 from cluster import http_apps, roster, services
+from cluster.alone import alone
 from cluster.environment import LOOPBACK
 from cluster.placement import facts_of, node_resources, on_server
 from cluster.settings import Settings
@@ -78,7 +79,7 @@ class Site:
 def running(settings: Settings, say: Callable[[str], None] = lambda _line: None) -> Iterator[Site]:
     """The whole site, up; leaving the block ends what it started and nothing else.
 
-    Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE.
+    Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE, CONFLICT (another process runs it already).
     """
     with _ray(settings):
         site = _start_all(settings, say)  # where it fails, what an earlier `up` left goes on: it may record
@@ -97,6 +98,12 @@ def _ray(settings: Settings) -> Iterator[None]:
         with joined(settings.cluster.address):
             yield
         return
+    with alone(settings.data), _cluster_of_its_own(settings):
+        yield
+
+
+@contextmanager
+def _cluster_of_its_own(settings: Settings) -> Iterator[None]:
     # A short folder: Ray's sockets live in it, and their paths may hold 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="orv-"))
     resources: dict[str, float] = {}

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cluster.alone import alone
 from cluster.command import DEFAULT_CONFIG, ConfigOption, settings_of
 from cluster.console import errors_in_words, out
 from cluster.root_access import ask_secret
@@ -49,7 +50,8 @@ def restore(
 
         place, file = services.store_place(settings), services.secret_file(settings)
         secret = read_secret(file) if file is not None else ask_secret(settings)
-        moved = bring_back(folder, place.folder, place.source(secret), SystemClock())
+        with alone(settings.data):
+            moved = bring_back(folder, place.folder, place.source(secret), SystemClock())
         out.print(f"The key store is the one of {folder} again; it opens.")
         if moved is not None:
             out.print(f"The one before lies in {moved}. Remove it once the site runs.")

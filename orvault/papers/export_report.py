@@ -12,16 +12,23 @@ from orvault.custody.desks.inquiries import ExportDossier
 from orvault.custody.history import Entry
 from orvault.papers.language import Language
 from orvault.papers.paper import Paper
+from orvault.papers.words import masked
 
 # Korean and English of what may happen to an export; other acts stand by their names.
 _ACTS: dict[str, tuple[str, str]] = {
     "export-drafted": ("초안 작성", "Draft begun"),
-    "export-changed": ("초안 변경", "Draft changed"),
+    "export-draft-changed": ("초안 변경", "Draft changed"),
+    "scan-ordered": ("대상 찾기 요청", "Scan ordered"),
+    "scan-started": ("대상 찾기 시작", "Scan begun"),
+    "scan-finished": ("대상 찾기 완료", "Scan finished"),
+    "scan-failed": ("대상 찾기 실패", "Scan failed"),
+    "masking-chosen": ("가림 대상 선택", "Masking chosen"),
     "export-submitted": ("제출", "Submitted"),
     "export-approved": ("승인", "Approved"),
     "export-refused": ("거부", "Refused"),
     "export-revoked": ("회수", "Revoked"),
     "export-withdrawn": ("철회", "Withdrawn"),
+    "export-due": ("처리 기한 알림", "Reminder: the request is due"),
     "export-delivered": ("전달", "Delivered"),
     "consent-given": ("동의", "Consent given"),
     "consent-withdrawn": ("동의 철회", "Consent withdrawn"),
@@ -43,6 +50,8 @@ _ACTS: dict[str, tuple[str, str]] = {
     "render-postponed": ("제작 연기", "Rendering put off"),
     "package-sealed": ("봉인", "Sealed"),
     "package-removed": ("파일 삭제", "Files removed"),
+    "package-activated": ("활성화", "Activated"),
+    "activation-refused": ("활성화 거절", "Activation refused"),
     "keys-opened": ("키 열림", "Keys opened"),
     "link-issued": ("내려받기 주소 발급", "Download link issued"),
     "downloaded": ("내려받음", "Downloaded"),
@@ -74,8 +83,8 @@ def export_report(
             (either("법적 근거", "Legal basis"), wish.basis.summary()),
             (either("목적", "Purpose"), wish.purpose),
             (either("카메라", "Cameras"), ", ".join(wish.camera_ids)),
-            (either("영상 기간", "Footage"), f"{paper.time(wish.from_us)} - {paper.time(wish.to_us)}"),
-            (either("가림", "Masking"), f"{wish.redaction.masking.value}, {wish.redaction.style.value}"),
+            (either("영상 기간", "Footage"), paper.period(wish.from_us, wish.to_us)),
+            (either("가림", "Masking"), masked(paper, wish.redaction)),
             (either("승인 또는 거부", "Decided by"), _who(request.decided_by, names)),
             (either("결정 일시", "Decided on"), paper.time(request.decided_us)),
             (either("거부 사유", "Reason of refusal"), request.refusal_reason or ""),

@@ -57,11 +57,16 @@ class Paper:
 
     def time(self, us: int | None) -> str:
         """A time as the paper shows it, e.g. 2026-11-22 18:30 (+09:00); "-" for none."""
-        if us is None:
-            return "-"
+        return "-" if us is None else self._shown(us, "%Y-%m-%d %H:%M")
+
+    def period(self, from_us: int, to_us: int) -> str:
+        """A period of footage, to the second: a minute holds several of them."""
+        return " - ".join(self._shown(us, "%Y-%m-%d %H:%M:%S") for us in (from_us, to_us))
+
+    def _shown(self, us: int, form: str) -> str:
         moment = datetime.fromtimestamp(us // US_PER_S, self._zone)
         offset = moment.strftime("%z")
-        return f"{moment:%Y-%m-%d %H:%M} ({offset[:3]}:{offset[3:]})"
+        return f"{moment:{form}} ({offset[:3]}:{offset[3:]})"
 
     def either(self, korean: str, english: str) -> str:
         """The one of the two that the paper is written in."""

@@ -12,7 +12,7 @@ from orvault.custody.request import Asked, ExportRequest
 from orvault.custody.steps import RequestState
 from orvault.papers.language import Language
 from orvault.papers.paper import Paper
-from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
+from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS, masked
 
 
 def request_form(form: RequestForm, names: Mapping[str, str], language: Language = Language.KOREAN) -> bytes:
@@ -85,10 +85,10 @@ def _request(paper: Paper, form: RequestForm, names: Mapping[str, str]) -> None:
             (either("처리 기한", "To be answered by"), paper.time(request.due_us)),
             (either("수술", "Case"), f"{form.case.number} ({form.case.room})"),
             (either("카메라", "Cameras"), ", ".join(wish.camera_ids)),
-            (either("영상 기간", "Footage"), f"{paper.time(wish.from_us)} - {paper.time(wish.to_us)}"),
+            (either("영상 기간", "Footage"), paper.period(wish.from_us, wish.to_us)),
             (either("목적", "Purpose"), wish.purpose),
             (either("수령인", "Recipients"), ", ".join(each.name for each in wish.recipients)),
-            (either("가림 처리", "Masking"), f"{redaction.masking.value}, {redaction.style.value}"),
+            (either("가림 처리", "Masking"), masked(paper, redaction)),
             (either("워터마크", "Watermark"), redaction.watermark_summary()),
             (
                 either("열람 가능 기간", "Can be opened"),

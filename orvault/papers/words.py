@@ -5,6 +5,8 @@ from __future__ import annotations
 from orvault.custody.basis import BasisKind
 from orvault.custody.consents import Scope, Subject
 from orvault.custody.steps import RequestState
+from orvault.custody.terms import Masking, Redaction, Style
+from orvault.papers.paper import Paper
 
 BASES: dict[BasisKind, tuple[str, str]] = {
     BasisKind.COURT: ("법원의 요청", "Court"),
@@ -34,3 +36,19 @@ SCOPES: dict[Scope, tuple[str, str]] = {
     Scope.MASKED: ("가린 영상", "Masked"),
     Scope.CLEAR: ("가리지 않은 영상 포함", "Also unmasked"),
 }
+MASKINGS: dict[Masking, tuple[str, str]] = {
+    Masking.FACE: ("얼굴", "Faces"),
+    Masking.HEAD: ("머리", "Heads"),
+    Masking.BODY: ("몸 전체", "Whole bodies"),
+    Masking.PICTURE: ("화면 전체", "The whole picture"),
+}
+STYLES: dict[Style, tuple[str, str]] = {
+    Style.SOLID: ("단색", "solid"),
+    Style.MOSAIC: ("모자이크", "mosaic"),
+    Style.FROST: ("흐림", "frost"),
+}
+
+
+def masked(paper: Paper, redaction: Redaction) -> str:
+    """How people are masked, in the paper's language."""
+    return f"{paper.either(*MASKINGS[redaction.masking])}, {paper.either(*STYLES[redaction.style])}"

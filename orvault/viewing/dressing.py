@@ -55,13 +55,15 @@ def mosaic(bgr: Image) -> Image:
 
 
 class Dressing:
-    """Makes one variant of a camera's pictures; `name` is burnt into what is not a mosaic."""
+    """Makes one variant of a camera's pictures; `name` is burnt into what is not a mosaic, at this `corner`."""
 
-    def __init__(self, showing: Showing, name: str, width: int, height: int) -> None:
+    def __init__(
+        self, showing: Showing, name: str, width: int, height: int, corner: Anchor = Anchor.BOTTOM_RIGHT
+    ) -> None:
         self.showing = showing
         self._painter: WatermarkPainter | None = None
         if name and showing is not Showing.MASKED:
-            mark = TextWatermark(name, Anchor.BOTTOM_RIGHT)
+            mark = TextWatermark(name, corner)
             self._painter = WatermarkPainter(mark, width, height)
 
     def dress(self, bgr: Image, plan: FramePlan | None) -> Image:

@@ -23,6 +23,7 @@ from orvault.video.codec import Frame, Image, decode_fragment
 from orvault.video.live import StreamEncoder
 from orvault.video.timeline import to_90k
 from orvault.viewing.dressing import Dressing, mosaic
+from orvault.vision.watermark import Anchor
 
 MOST_WIDE = 1920
 STILL_WIDE = 640
@@ -93,12 +94,19 @@ class StoredVideo:
         pictures = _taken(fragment, self.stretches[number].segment.header.meta.start_us)
         return self.dressed(number, pictures, name if showing is Showing.CLEAR else None)
 
-    def dressed(self, number: int, pictures: Iterable[tuple[Frame, int]], name: str | None) -> bytes:
+    def dressed(
+        self,
+        number: int,
+        pictures: Iterable[tuple[Frame, int]],
+        name: str | None,
+        corner: Anchor = Anchor.BOTTOM_RIGHT,
+    ) -> bytes:
         """One segment of the playlist out of those of the pictures (each with when it was taken, UTC us) that lie in
         it: as they are, with this name painted in, or (None) as a mosaic.
         """
         stretch, encoder = self.stretches[number], self._encoder(number)
-        clear = None if name is None else Dressing(Showing.CLEAR, name, encoder.width, encoder.height)
+        size = encoder.width, encoder.height
+        clear = None if name is None else Dressing(Showing.CLEAR, name, *size, corner)
         pieces: list[bytes] = []
         for picture, taken_us in pictures:
             if stretch.from_us <= taken_us < stretch.to_us:

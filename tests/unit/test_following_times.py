@@ -24,6 +24,7 @@ from tests.unit.test_mask_tracks import SIZE, H, W, covers, head, square
 
 HEAD = MaskPolicy(MaskMode.HEAD, margin=0)
 CAMERA = CameraInfo("or1-wall", "Wall", "OR 1", "node-1")
+ALWAYS = (0, 1 << 62)
 HOUR_S = 3600.0
 EVERY_S = 0.28  # between looks
 At = Callable[[float], Sequence[Detection]]  # what is to be seen at a time, seconds from the first picture
@@ -82,9 +83,20 @@ def test_a_choice_does_not_reach_over_a_gap_of_the_recording() -> None:
     before, after = made.parts()
     assert before.last <= made.numbers[4][-1] and after.first >= made.numbers[5][0]
     begin_us = track.segments[5].header.meta.start_us
-    times = {each.name: (each.from_us, each.to_us) for each in camera_scan(track, made).tracks}
+    times = {each.name: (each.from_us, each.to_us) for each in camera_scan(track, made, ALWAYS).tracks}
     assert times[before.name][1] < begin_us <= times[after.name][0]
     assert set(made.clear([before.name], made.digest)) == {before.track_id}
+
+
+def test_who_is_seen_outside_the_period_alone_is_not_listed() -> None:
+    """The first and last segments reach beyond the period: of that nothing leaves, nor is there a thumbnail."""
+    track, made = followed(row(0, 5, 30), lambda s: [head(300)] if s < 2 else [head(900)] if s > 4 else [])
+    listed = camera_scan(track, made, ALWAYS).tracks
+    first, last = listed[0], listed[-1]
+    assert len(listed) > 1 and first.to_us < 4_000_000 < last.to_us
+    inside = camera_scan(track, made, (5_000_000, 8_000_000)).tracks
+    assert [each.name for each in inside] == [last.name]
+    assert 5_000_000 <= inside[0].from_us <= inside[0].shown_us <= inside[0].to_us < 8_000_000
 
 
 def test_nothing_of_a_segment_in_which_the_camera_was_away_is_left_clear() -> None:

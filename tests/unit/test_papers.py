@@ -12,10 +12,13 @@ from orvault.container.keys import Recipient
 from orvault.custody.account import Role
 from orvault.custody.basis import BasisKind
 from orvault.custody.consents import Scope, Subject
+from orvault.custody.history import Act
 from orvault.custody.steps import RequestState
+from orvault.custody.terms import Masking, Style
+from orvault.papers.export_report import _ACTS
 from orvault.papers.language import Language
 from orvault.papers.paper import Paper
-from orvault.papers.words import BASES, SCOPES, STATES, SUBJECTS
+from orvault.papers.words import BASES, MASKINGS, SCOPES, STATES, STYLES, SUBJECTS
 from tests.fakes import KEY, consented, consents_of
 from tests.unit.api_support import make_api
 
@@ -128,3 +131,27 @@ def test_form_and_register_are_papers_over_http(tmp_path: Path, language: Langua
 def test_every_state_and_basis_has_its_words() -> None:
     assert set(STATES) == set(RequestState) and set(BASES) == set(BasisKind)
     assert set(SUBJECTS) == set(Subject) and set(SCOPES) == set(Scope)
+    assert set(MASKINGS) == set(Masking) and set(STYLES) == set(Style)
+
+
+def test_each_act_of_an_export_has_its_words() -> None:
+    acts = {str(act) for act in Act}
+    assert set(_ACTS) <= acts, "words for what is never written"
+    its_own = (
+        "export-",
+        "scan-",
+        "masking-",
+        "consent-",
+        "basis-",
+        "answer",
+        "result-",
+        "render-",
+        "package-",
+    )
+    assert {act for act in acts if act.startswith((*its_own, "activation-"))} <= set(_ACTS)
+
+
+def test_footage_is_named_to_the_second() -> None:
+    paper = Paper("A", "B", 0, Language.ENGLISH)
+    assert paper.period(1_000_000, 13_000_000).count("1970-01-01 09:00:") == 2, "a period within one minute"
+    assert "09:00:01" in paper.period(1_000_000, 13_000_000)

@@ -127,7 +127,7 @@ def test_the_viewers_name_stands_in_every_picture(house: Cinema) -> None:
     with av.open(io.BytesIO(view.video.init + view.segment(0)), format="mp4") as container:
         plain = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
     height, width = plain[0].shape[:2]
-    corner = slice(height * 4 // 5, height), slice(width // 2, width)
+    corner = slice(0, height // 5), slice(width // 2, width)  # watermarks lie elsewhere unless asked for here
     for one, other in zip(named, plain, strict=True):
         changed = np.abs(one.astype(int) - other.astype(int)).max(axis=2) > 60
         assert changed[corner].sum() > 50
