@@ -1,9 +1,10 @@
 """Finds people in live pictures in time to cover them: a picture is shown once a look at it or a later one is done.
 
-So what is shown lies a look behind what is; and nobody is shown who came between two looks. The first look, and the
-first after a failure, is a thorough one: whoever lies is seen in turned pictures only. What was found is remembered
-as for stored video (vision/ongoing.py). A detector that fails, dies or does not answer in time makes every picture
-whole-masked, the waiting ones and those that come, at once.
+So what is shown lies a look behind what is; and nobody is shown who came between two looks. Where looks come slowly,
+the pictures between them are left out: who walks through them stands where no look found them. The first look, and
+the first after a failure, is a thorough one: whoever lies is seen in turned pictures only. What was found is
+remembered as for stored video (vision/ongoing.py). A detector that fails, dies or does not answer in time makes every
+picture whole-masked, the waiting ones and those that come, at once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ LIMIT_US = 2 * US_PER_S  # a look that takes longer has failed
 _PAUSE_90K = 900_000  # nobody knows what happened meanwhile: looked at thoroughly again
 AFTER_FAILURE_S = 0.5  # a detector that cannot be opened is not tried with every picture
 EVERY_90K = 22_500  # from look to look at the least: more of them cost much and show little (ADR 0016)
+# Between looks farther apart than that, who walks is where neither of them says (docs/perf/2026-11-viewing.md).
+APART_90K = 36_000
 _MOST_WAITING = 64  # pictures of one camera
 # What a detector may die of on one picture; anything else ends the process, and with it every view.
 _FAILURES = (OrvaultError, RuntimeError, ValueError, ArithmeticError, LookupError, MemoryError, cv2.error)
@@ -73,6 +76,7 @@ class PeopleCover:
         self._done: deque[_Look] = deque()
         self._plan: FramePlan | None = None  # of the last look; None: there was none yet
         self._looked_90k: int | None = None  # when the last look began
+        self._judged_90k: int | None = None  # the picture of the last look that is done
         self._closed = self._ended = False
         threading.Thread(target=self._look_for_ever, name="live looking", daemon=True).start()
 
@@ -108,13 +112,18 @@ class PeopleCover:
                 self._there.notify()
 
     def _judged(self, look: _Look) -> list[Covered]:
-        """The waiting pictures up to a look, covered by what it and the one before it found."""
+        """The waiting pictures up to a look, covered by what it and the one before it found; of looks that lie far
+        apart the picture looked at alone.
+        """
         before, self._plan = self._plan or WHOLE, look.plan
+        near = self._judged_90k is None or look.pts_90k - self._judged_90k <= APART_90K
+        self._judged_90k = look.pts_90k
         plan = together(before, look.plan)
         ready = []
         while self._waiting and self._waiting[0].pts_90k <= look.pts_90k:
             each = self._waiting.popleft()
-            ready.append(Covered(each.bgr, each.pts_90k, plan))
+            if near or plan.whole or each.pts_90k == look.pts_90k:
+                ready.append(Covered(each.bgr, each.pts_90k, plan))
         return ready
 
     def _look_for_ever(self) -> None:

@@ -271,3 +271,32 @@ def test_a_looking_thread_that_dies_of_a_fault_of_its_own_blacks_out_the_next_pi
     held = [each.plan for each in cover.take(PICTURE.copy(), SECOND + 6000)]
     assert held and all(plan == WHOLE for plan in held) and not cover._waiting
     cover.close()
+
+
+@pytest.mark.parametrize(("apart_s", "shown"), [(0.3, 4), (0.9, 1)])
+def test_of_looks_that_lie_far_apart_the_picture_looked_at_is_shown_alone(apart_s: float, shown: int) -> None:
+    """Who walks is at the place of neither look in between: a walker's head moves five times its width a second."""
+    watcher, there = Watcher(), threading.Event()
+
+    def opened() -> Detector:
+        return watcher
+
+    found = watcher._found
+
+    def late(how: str | int) -> list[Detection]:
+        there.wait()
+        return found(how)
+
+    watcher._found = late  # type: ignore[method-assign]
+    cover, step = PeopleCover(opened, CalmClock()), round(apart_s * SECOND)
+    cover.take(PICTURE.copy(), 0)
+    for part in range(1, 4):  # the look at the first picture is under way
+        cover.take(PICTURE.copy(), part * step // 4)
+    there.set()
+    eventually(lambda: cover._under_way is None, "it is done")
+    assert [each.plan for each in cover.take(PICTURE.copy(), step)] == [WHOLE]
+    eventually(lambda: cover._under_way is None, "the second look is done")
+    came = cover.take(PICTURE.copy(), step + 1)
+    assert len(came) == shown and came[-1].pts_90k == step
+    assert all(covered(each.plan, watcher.box) for each in came)
+    cover.close()
