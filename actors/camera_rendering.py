@@ -1,37 +1,37 @@
-"""Renders one camera of a request, piece by piece: open, detect, mask, mark, encode, look again, keep.
+"""Renders one camera of a request: who is where in all of it, then the pictures, in pieces side by side.
 
-Clear pictures exist here in memory only. A piece that is finished lies sealed on disk (render_work.py); a worker that
+Clear pictures exist here in memory only. A piece that is finished lies sealed on disk (kept_pieces.py); a worker that
 was restarted takes it from there. The rules were decided before and stand in the job.
 """
 
 from __future__ import annotations
 
-import io
 import itertools
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from actors.following import Finder, Followed, Opened
 from actors.footage import Step
-from actors.looks_along import LooksAlong
+from actors.kept_pieces import KeptPieces
+from actors.picture_times import PictureTimes
+from actors.piece_rendering import Look, PieceRenderer
 from actors.render_pieces import Piece, spans_of
 from actors.render_tools import RenderTools
-from actors.render_work import RenderWork, result_key
-from actors.result_pieces import pack, piece_name
-from actors.second_looking import TrialOrder, picks
+from actors.render_work import RenderWork
+from actors.self_testing import SelfTest
+from actors.side_by_side import SideBySide, own_cores, pieces_at_once
 from orvault.custody.service import Track
 from orvault.marks.keys import MarkKey
-from orvault.marks.painter import MarkPainter
-from orvault.rendition import CopySink, Rendition, RenditionReport
 from orvault.video.encoding import Sink
 from orvault.video.joining import Joiner
+from orvault.video.placing import Reached
 from orvault.vision.mask import FramePlan, MaskPolicy, plan_tracks
 from orvault.vision.numbering import at_numbers
 from orvault.vision.second_look import Trial
 from orvault.vision.tracks import KeyedRegion
 from orvault.vision.watermark import Mark
-
-MOST_TRIALS = 5  # pieces in which the second look is tried, until it saw the mask that was left out
 
 
 @dataclass(frozen=True)
@@ -56,20 +56,11 @@ class CameraJob:
     result_of: str = ""
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A rendered piece whose second look is under way."""
-
-    number: int
-    report: RenditionReport
-    outputs: list[bytes]
-    looks: LooksAlong
-
-
 class CameraRendering:
     """The pieces of one camera, in two passes over the footage: who is where, then the rendering.
 
-    `found_work` keeps what the first pass found, `work` the pieces (and both where it is None).
+    `found_work` keeps what the first pass found, `work` the pieces (and both where it is None). `step` is called by
+    one thread at a time.
     Errors: as for `Rendering.carry_out`.
     """
 
@@ -85,59 +76,112 @@ class CameraRendering:
         self._job = job
         self._opened = opened
         self._tools = tools
-        self._work = work
         self._step = step
+        self._stepping = threading.Lock()
+        track, first_work = job.track, found_work or work
+        self._times = PictureTimes(track, job.keys, opened, first_work)
         self._finder = Finder(
-            job.track, job.keys, opened, tools.detection, found_work or work, step, job.policy.mode
+            track, job.keys, self._times.noted, tools.detection, first_work, step, job.policy.mode
         )
-        self._title, self._camera_id = job.track.camera.title, job.track.camera.camera_id
-        self._spans = spans_of(job.track.segments, max(1, len(job.mark_keys)))
-        self._trials: list[Trial] = []
+        self._title, camera_id = track.camera.title, track.camera.camera_id
+        self._copies = max(1, len(job.mark_keys))
+        self._spans = spans_of(track.segments, self._copies)
+        self._kept = KeptPieces(camera_id, work, self._spans, job.keys, len(job.mark_keys), job.result_of)
+        self._self_test = SelfTest(
+            self._finder, opened, tools, job.policy, self._spans,
+            work, f"{camera_id}-self-test", work.key(job.keys),
+        )  # fmt: skip
+        self._made: dict[int, Piece] = {}
+        self.trial = Trial.NOBODY  # what became of the masks that were left out on purpose
         self.pieces: list[Piece] = []
 
     def render(self) -> None:
-        """Have every piece finished and kept; memory holds two of them and all the tracks."""
+        """Have every piece finished and kept; memory holds all tracks, and seconds of what is being made."""
         job = self._job
         followed = Followed.through(job.track, self._finder.found(), job.policy)
-        plans = self._plans(followed)
-        pending: _Pending | None = None
-        for number, (begin, end) in enumerate(self._spans):
-            planned = [list(itertools.islice(plans, len(each))) for each in followed.numbers[begin:end]]
-            kept = self._kept(number)
-            if kept is not None:
-                if pending is not None:  # a piece before it was spoiled: they stay in their order
-                    self._keep(pending)
-                    pending = None
-                self.pieces.append(kept)
-                self._trials.append(kept.trial)
-                self._step_through(number, f"masking {self._title}")
-                self._step(f"masking {self._title}")  # no advance: only what is made now is one
-                continue
-            # What is left of the second look at a piece is taken while the next one is rendered.
-            rendered = self._render(number, planned, pending)
-            if pending is not None:
-                self._keep(pending)
-            pending = rendered
-        if pending is not None:
-            self._keep(pending)
+        counts = [each.size for each in followed.numbers]
+        reached = self._times.reached(self._spans, counts, job.fps, job.range_us)
+        with SideBySide(self._at_once()) as side_by_side:
+            renderer = PieceRenderer(self._look(), self._tools, self._kept, partial(self._told, side_by_side))
+            side_by_side.beside(partial(self._try_second_look, followed))
+            planned = self._planned(followed)
+            for number, (begin, end) in enumerate(self._spans):
+                plans = list(itertools.islice(planned, end - begin))
+                if (finished := self._kept.finished(number)) is not None:
+                    self._taken(number, finished, side_by_side)
+                    continue
+                span = reached[number], reached[number + 1]
+                side_by_side.begin(partial(self._make, renderer, side_by_side, number, plans, span))
+        self.pieces = [self._made[number] for number in range(len(self._spans))]
+
+    def _make(
+        self,
+        renderer: PieceRenderer,
+        side_by_side: SideBySide,
+        number: int,
+        plans: Sequence[Sequence[FramePlan]],
+        span: tuple[Reached, Reached],
+    ) -> None:
+        with side_by_side.turn():
+            rendered = renderer.render(number, self._opened(*self._spans[number]), plans, span)
+        # What is left of its second look is awaited while the next one is rendered.
+        self._made[number] = rendered.keep(self._kept)
+        self._told(side_by_side, advanced=True)
+
+    def _taken(self, number: int, piece: Piece, side_by_side: SideBySide) -> None:
+        """An earlier worker made it."""
+        self._made[number] = piece
+        for _ in range(*self._spans[number]):
+            self._told(side_by_side)
+        self._told(side_by_side)  # no advance: only what is made now is one
+
+    def _told(self, side_by_side: SideBySide, *, advanced: bool = False) -> None:
+        if not advanced:  # what is kept for good is told in any case
+            side_by_side.check()
+        with self._stepping:
+            self._step(f"masking {self._title}", advanced=advanced)
+
+    def _try_second_look(self, followed: Followed) -> None:
+        self.trial = self._self_test.outcome(self._planned(followed))
+
+    def _at_once(self) -> int:
+        meta, cores = self._job.track.segments[0].header.meta, self._tools.cores
+        return pieces_at_once(own_cores() if cores is None else cores, self._copies, meta.width, meta.height)
+
+    def _look(self) -> Look:
+        job, meta = self._job, self._job.track.segments[0].header.meta
+        return Look(
+            meta.width,
+            meta.height,
+            job.fps,
+            job.range_us,
+            job.policy,
+            job.watermark,
+            job.watermarks,
+            job.drawn,
+            job.mark_keys,
+        )
+
+    def result_spans(self) -> list[list[str]]:
+        """The segments that each piece was made of, in order."""
+        segments = self._job.track.segments
+        return [[each.header.meta.segment_id for each in segments[first:end]] for first, end in self._spans]
 
     def write(self, copy: int, sink: Sink) -> None:
         """One copy's video, joined from its pieces, into `sink`."""
         joiner = Joiner(sink)
         for number, piece in enumerate(self.pieces):
             if piece.frames:
-                data = self._work.get(self._name(number, f"copy{copy}"), self._key(number))
+                data = self._kept.copy(number, copy)
                 assert data is not None, "kept before the piece's own record"
                 joiner.add(data, piece.first_90k)
         joiner.close()
 
-    @property
-    def trial(self) -> Trial:
-        """What became of the masks that were left out on purpose: seen, if any was."""
-        for each in (Trial.SEEN, Trial.MISSED):
-            if each in self._trials:
-                return each
-        return Trial.NOBODY
+    def _planned(self, followed: Followed) -> Iterator[list[FramePlan]]:
+        """The plans of each segment's pictures, one segment after the other."""
+        plans = self._plans(followed)
+        for numbers in followed.numbers:
+            yield list(itertools.islice(plans, numbers.size))
 
     def _plans(self, followed: Followed) -> Iterator[FramePlan]:
         """The plan of each picture of the whole clip, one after the other.
@@ -166,130 +210,6 @@ class CameraRendering:
                     clear=clear,
                 )
                 yield from at_numbers(plans, each)
-
-    # --- rendering ---
-
-    def _render(self, number: int, plans: Sequence[Sequence[FramePlan]], before: _Pending | None) -> _Pending:
-        sinks = [io.BytesIO() for _ in self._job.mark_keys]
-        rendition = self._rendition(sinks, before)
-        looks = LooksAlong(
-            self._tools.detection, self._job.policy, sinks[0], rendition.plans, rendition.marked
-        )
-        tried = False
-        opened = zip(self._opened(*self._spans[number]), plans, strict=True)
-        for at, ((segment, fragment), planned) in enumerate(opened, self._spans[number][0]):
-            written = rendition.add(fragment, planned, segment.header.meta.start_us)
-            trial = self._trial(at, fragment, planned) if written and not tried else None
-            if trial is not None:
-                looks.try_without(trial)
-                tried = True
-            looks.go_on()
-            self._step(f"masking {self._title}")
-        report = rendition.end()
-        looks.end()
-        return _Pending(number, report, [sink.getvalue() for sink in sinks], looks)
-
-    def _rendition(self, sinks: Sequence[Sink], before: _Pending | None) -> Rendition:
-        job, meta = self._job, self._job.track.segments[0].header.meta
-        after = before.report.reached if before else self.pieces[-1].reached if self.pieces else None
-        painters = [MarkPainter(key, meta.width, meta.height) for key in job.mark_keys]
-        return Rendition(
-            [CopySink(*copy) for copy in zip(sinks, painters, job.watermarks, strict=True)],
-            meta.width,
-            meta.height,
-            job.fps,
-            job.policy,
-            job.watermark,
-            from_us=job.range_us[0],
-            to_us=job.range_us[1],
-            after=after,
-            drawn=job.drawn,
-            crf=self._tools.crf,
-            preset=self._tools.preset,
-        )
-
-    def _trial(self, segment: int, fragment: bytes, plans: Sequence[FramePlan]) -> TrialOrder | None:
-        tried = [trial for trial in self._trials if trial is not Trial.NOBODY]
-        if Trial.SEEN in tried or len(tried) >= MOST_TRIALS:
-            return None
-        picked = picks(self._finder.again(segment), plans)
-        return TrialOrder(fragment, picked, self._tools.crf, self._tools.preset) if picked else None
-
-    # --- keeping ---
-
-    def _keep(self, pending: _Pending) -> None:
-        """1. every copy's part; 2. the piece's record, with which it counts as finished."""
-        answer = pending.looks.answer()
-        key = self._key(pending.number)
-        report = pending.report
-        piece = Piece(
-            first_90k=report.first_90k,
-            frames=report.frames,
-            gaps=report.gaps,
-            damaged=report.damaged,
-            start_us=report.start_us,
-            end_us=report.end_us,
-            reached=report.reached,
-            pictures=answer.pictures,
-            left=answer.left,
-            trial=answer.trial,
-        )
-        for copy, output in enumerate(pending.outputs):
-            if output and self._is_result(copy):
-                self._keep_result(pending.number, piece, output)
-            elif output:
-                self._work.put(self._name(pending.number, f"copy{copy}"), key, output)
-        self._work.put(self._name(pending.number, "piece"), key, piece.to_bytes())
-        self.pieces.append(piece)
-        self._trials.append(piece.trial)
-        self._step(f"masking {self._title}", advanced=True)
-
-    def _kept(self, number: int) -> Piece | None:
-        """A piece that an earlier worker finished, with every copy's part of it."""
-        key = self._key(number)
-        data = self._work.get(self._name(number, "piece"), key)
-        if data is None:
-            return None
-        piece = Piece.read(data)
-        copies = range(len(self._job.mark_keys)) if piece.frames else ()
-        whole = all(
-            self._has_result(number)
-            if self._is_result(copy)
-            else self._work.get(self._name(number, f"copy{copy}"), key) is not None
-            for copy in copies
-        )
-        return piece if whole else None
-
-    def _is_result(self, copy: int) -> bool:
-        return bool(self._job.result_of) and copy == len(self._job.mark_keys) - 1
-
-    def _keep_result(self, number: int, piece: Piece, output: bytes) -> None:
-        """Under a key that opens nothing but this."""
-        name = piece_name(self._camera_id, number)
-        self._work.put(name, self._result_key(number), pack(piece, output))
-
-    def _has_result(self, number: int) -> bool:
-        return self._work.get(piece_name(self._camera_id, number), self._result_key(number)) is not None
-
-    def _result_key(self, number: int) -> bytes:
-        first, end = self._spans[number]
-        return result_key(self._job.result_of, self._work.made_by, self._job.keys[first:end])
-
-    def result_spans(self) -> list[list[str]]:
-        """The segments that each piece was made of, in order."""
-        segments = self._job.track.segments
-        return [[each.header.meta.segment_id for each in segments[first:end]] for first, end in self._spans]
-
-    def _key(self, number: int) -> bytes:
-        first, end = self._spans[number]
-        return self._work.key(self._job.keys[first:end])
-
-    def _name(self, number: int, what: str) -> str:
-        return f"{self._camera_id}-{number:05d}-{what}"
-
-    def _step_through(self, number: int, stage: str) -> None:
-        for _ in range(*self._spans[number]):
-            self._step(stage)
 
 
 def steps_of(track: Track, copies: int) -> int:

@@ -6,17 +6,17 @@ import io
 from collections.abc import Mapping, Sequence
 
 from actors.render_tools import Detection, Looking
-from actors.second_looking import PART_BYTES, LookAnswer, LookOrder, TrialOrder, together
+from actors.second_looking import PART_BYTES, LookAnswer, LookOrder, together
 from orvault.video.joining import Cutter, begins_90k
 from orvault.vision.mask import Box, FramePlan, MaskPolicy
 
 
 class LooksAlong:
-    """Watches one piece come out: `output` is what was written of it, `plans` those of its pictures by their times.
+    """Watches one piece come out: `output` is what is written of it, `plans` those of its pictures by their times.
 
-    Both grow while it is rendered; `marked` are the places of its visible watermark. A part that is whole is asked
-    about at once, and nothing is waited for before `answer`. Errors: as for `Detection.look_again`; INTERNAL for an
-    output that is no video.
+    Both grow while it is rendered; what was taken from `output` goes. `marked` are the places of its visible
+    watermark. A part that is whole is asked about at once, and nothing is waited for before `answer`. Errors: as for
+    `Detection.look_again`; INTERNAL for an output that is no video.
     """
 
     def __init__(
@@ -33,14 +33,13 @@ class LooksAlong:
         self._plans = plans
         self._marked = tuple(marked)
         self._cutter = Cutter(PART_BYTES)
-        self._seen = 0
         self._asked: list[Looking] = []
 
     def go_on(self) -> None:
         """Ask about what became whole since the last call."""
-        with self._output.getbuffer() as written:
-            fresh = bytes(written[self._seen :])
-        self._seen += len(fresh)
+        fresh = self._output.getvalue()
+        self._output.seek(0)
+        self._output.truncate()
         for part in self._cutter.add(fresh):
             self._ask(part)
 
@@ -49,10 +48,6 @@ class LooksAlong:
         self.go_on()
         for part in self._cutter.end():
             self._ask(part)
-
-    def try_without(self, trial: TrialOrder) -> None:
-        """Ask whether the mask that is left out on purpose is seen."""
-        self._asked.append(self._detection.look_again(LookOrder(b"", {}, self._policy, trial)))
 
     def answer(self) -> LookAnswer:
         """What was seen in all of it; waits."""

@@ -15,7 +15,7 @@ from orvault.clock import US_PER_S
 from orvault.custody.recorded import SegmentLike
 from orvault.video.placing import Reached
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
-from orvault.vision.second_look import Left, Trial
+from orvault.vision.second_look import Left
 
 PIECE_S, LEAST_PIECE_S = 60, 10  # of footage: what a killed worker loses at most; of each of many copies
 
@@ -33,7 +33,6 @@ class Piece:
     reached: Reached
     pictures: int
     left: tuple[Left, ...]
-    trial: Trial
 
     def to_bytes(self) -> bytes:
         """For disk."""
@@ -47,8 +46,8 @@ class Piece:
             tuple((begin, end) for begin, end in fields.pop(name, ())) for name in ("gaps", "damaged")
         )
         left = tuple(Left(**each | {"box": tuple(each["box"])}) for each in fields.pop("left"))
-        reached, trial = Reached(**fields.pop("reached")), Trial(fields.pop("trial"))
-        return cls(**fields, gaps=gaps, damaged=damaged, left=left, reached=reached, trial=trial)
+        reached = Reached(**fields.pop("reached"))
+        return cls(**fields, gaps=gaps, damaged=damaged, left=left, reached=reached)
 
 
 def spans_of(segments: Sequence[SegmentLike], copies: int) -> list[tuple[int, int]]:

@@ -94,3 +94,4 @@ class RenderTools:
     activation: Activation | None = None  # where packages that ask for it are activated
     overlay: bool = True  # whether players draw who is watching
     utc_offset_min: int = 540  # of the clocks in the rooms
+    cores: int | None = None  # that a rendering may use; None: those of the machine that it runs on

@@ -10,15 +10,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from orvault.container.canonical import encode
-from orvault.container.files import write_private
-from orvault.container.stream import CHUNK_BYTES, open_bytes, seal_bytes
+from orvault.container.files import PrivateFile, write_private
+from orvault.container.stream import CHUNK_BYTES, SealingWriter, open_bytes, seal_bytes
 from orvault.errors import ErrorKind, OrvaultError
 
 KEY_BYTES = 32
@@ -45,6 +46,15 @@ class RenderWork:
     def put(self, name: str, key: bytes, data: bytes) -> None:
         """Keep a piece, durably; STORAGE where there is no room."""
         write_private(self.folder / name, bytes(seal_bytes(data, key, self._bound(name), CHUNK_BYTES)))
+
+    @contextmanager
+    def putting(self, name: str, key: bytes) -> Iterator[SealingWriter]:
+        """As `put`, of what comes bit by bit: kept when the context ends without an error, if anything came."""
+        with PrivateFile(self.folder / name) as file:
+            with SealingWriter(file, key, self._bound(name), CHUNK_BYTES) as sink:
+                yield sink
+            if sink.plaintext_bytes:
+                file.keep()
 
     def read(self, name: str, key: bytes) -> bytes:
         """A piece that was kept. Errors: ALTERED, DAMAGED; OSError where it cannot be read."""

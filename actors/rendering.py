@@ -70,10 +70,10 @@ class Rendering:
         2. verify each segment against its node's certificate, believed when it was first seen, and what is indexed;
         3. open it, find the people in it (several at a time);
         4. plan the regions over the whole clip;
-        5. open again, mask, then for each copy mark and encode, a piece at a time; look again; keep it sealed;
+        5. open again, mask, then for each copy mark and encode, piece beside piece; look again; keep it sealed;
         6. join the pieces, sealing as it is written; sign and close the packages.
-        Memory holds two pieces and the tracks, however long the footage is. What a piece of 3. or 5. gave is kept, so
-        that a restarted worker does not do it again.
+        Memory holds seconds of a few pieces and the tracks, however long the footage is. What a piece of 3. or 5.
+        gave is kept, so that a restarted worker does not do it again.
         Errors: ALTERED, DAMAGED, UNTRUSTED, BAD_MEDIA, BAD_REQUEST (the watermark), GRANT_MISSING, KEYS_LOCKED,
         UNAVAILABLE, STORAGE.
         """

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from actors.render_pieces import Piece
 from actors.render_work import RenderWork
 from orvault.container.canonical import encode
 from orvault.container.files import write_private
@@ -50,10 +49,9 @@ def piece_name(camera_id: str, number: int) -> str:
     return f"{camera_id}-{number:05d}{_ENDING}"
 
 
-def pack(piece: Piece, video: bytes) -> bytes:
-    """A piece of the result as it is sealed: where it lies in the whole, then the pictures."""
-    place = {"first_90k": piece.first_90k, "start_us": piece.start_us}
-    return encode(place) + b"\n" + video
+def place_line(first_90k: int, start_us: int) -> bytes:
+    """What stands before the pictures of a sealed piece of the result: where it lies in the whole."""
+    return encode({"first_90k": first_90k, "start_us": start_us}) + b"\n"
 
 
 def opened_piece(folder: Path, made_by: str, name: str, key: bytes) -> ResultPiece:

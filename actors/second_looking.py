@@ -63,9 +63,8 @@ def look_again(order: LookOrder, eyes: SecondLook) -> LookAnswer:
 
 def together(answers: Sequence[LookAnswer]) -> LookAnswer:
     """One answer about a piece."""
-    trials = [answer.trial for answer in answers if answer.trial is not Trial.NOBODY]
     left = tuple(each for answer in answers for each in answer.left)
-    return LookAnswer(sum(answer.pictures for answer in answers), left, trials[0] if trials else Trial.NOBODY)
+    return LookAnswer(sum(answer.pictures for answer in answers), left, Trial.NOBODY)
 
 
 def _picked(trial: TrialOrder) -> Iterator[tuple[Frame, FramePlan, int]]:

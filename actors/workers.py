@@ -5,6 +5,7 @@ As `facades`: plain, picklable objects that find their actor by name at each cal
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -58,7 +59,7 @@ class DetectionHandle:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._turn = 0
+        self._turns = itertools.count()  # pieces side by side ask from threads of their own
 
     def width(self) -> int:
         """How many fragments they work on at once."""
@@ -71,14 +72,12 @@ class DetectionHandle:
 
     def detect(self, fragment: bytes, thorough_s: Sequence[float] = ()) -> Answer:
         """Begin detecting in one clear fragment, on the next actor."""
-        name = detection_name(self._turn % self._count)
-        self._turn += 1
+        name = detection_name(next(self._turns) % self._count)
         return _DetectionAnswer(name, submit(name, "detect", fragment, thorough_s))
 
     def look_again(self, order: LookOrder) -> Looking:
         """Begin the second look at a piece of the output, on the next actor."""
-        name = detection_name(self._turn % self._count)
-        self._turn += 1
+        name = detection_name(next(self._turns) % self._count)
         return _LookingAnswer(name, submit(name, "look_again", order))
 
     def providers(self) -> list[str]:

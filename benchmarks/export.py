@@ -218,7 +218,9 @@ def _export(clip: list[bytes], folder: Path, provider: str) -> dict[str, object]
         )
         tools = cast(
             RenderTools,
-            SimpleNamespace(detection=Workers(pool, cores), clock=SystemClock(), preset=PRESET, crf=CRF),
+            SimpleNamespace(
+                detection=Workers(pool, cores), clock=SystemClock(), preset=PRESET, crf=CRF, cores=None
+            ),
         )
         return _timed_export(clip, folder, tools) | {"configuration": masks_with}
 

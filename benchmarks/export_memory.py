@@ -142,7 +142,7 @@ def _export(clip: list[bytes], known: dict[int, bytes], minutes: int, folder: Pa
     )
     tools = cast(
         RenderTools,
-        SimpleNamespace(detection=Told(known), clock=SystemClock(), preset="superfast", crf=21),
+        SimpleNamespace(detection=Told(known), clock=SystemClock(), preset="superfast", crf=21, cores=1),
     )
     before, began = _held_mb(), time.perf_counter()
     rendering = CameraRendering(job, opened, tools, RenderWork(folder, {"benchmark": "memory"}), step)

@@ -15,7 +15,7 @@ from orvault.clock import US_PER_S
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import Frame, Planes, decode_fragment
 from orvault.video.encoding import THREADS, LumaPainter, Mp4Encoder, Sink
-from orvault.video.placing import Placing, Reached
+from orvault.video.placing import Placing, Reached, taken_us
 from orvault.vision.mask import WHOLE, FramePlan, MaskPolicy
 from orvault.vision.mask_planes import apply_mask_planes
 from orvault.vision.planning import with_drawn
@@ -118,13 +118,13 @@ class Rendition:
         video.
         """
         count, written = 0, 0
-        for frame, taken_us in self._timed(fragment, start_us):
+        for frame, at_us in self._timed(fragment, start_us):
             plan = plans[count] if count < len(plans) and not frame.damaged else WHOLE
             count += 1
-            if self._wanted(taken_us):
-                self._write(frame, plan, taken_us)
+            if self._wanted(at_us):
+                self._write(frame, plan, at_us)
                 if frame.damaged:
-                    self._note_damaged(round(taken_us))
+                    self._note_damaged(round(at_us))
                 written += 1
         if count != len(plans):
             raise OrvaultError(
@@ -147,7 +147,7 @@ class Rendition:
                     advice="Export the times before and after the change apart.",
                 )
             first_90k = frame.pts_90k if first_90k is None else first_90k
-            yield frame, start_us + (frame.pts_90k - first_90k) * 100 / 9
+            yield frame, taken_us(start_us, frame.pts_90k, first_90k)
         self._timeline.next_fragment()
 
     def _note_damaged(self, taken_us: int) -> None:
@@ -183,6 +183,13 @@ class Rendition:
         self._partly += bool(plan.boxes or plan.polygons) and not plan.whole
         if self._painter is not None:
             self._painter.paint_planes(planes, taken_us, bt709=bt709)
+
+    @property
+    def begins(self) -> tuple[int, int]:
+        """The place in the whole video (1/90000 s) of the first picture here, and when the whole begins (UTC us); to
+        be asked once a picture was written.
+        """
+        return self._first_90k or 0, self._timeline.start_us
 
     def close(self) -> RenditionReport:
         """End the video (the sink stays open) and say what it holds; EMPTY_RANGE if it holds no picture."""

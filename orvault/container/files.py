@@ -20,26 +20,58 @@ def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
     Raises:
         OrvaultError: CONFLICT if the file exists and may not be replaced; STORAGE.
     """
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # mkstemp: exclusive and 0600 from the first moment, so no other account ever sees a key file open.
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        part = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            flush_to_disk(file)
-        _put(part, path, replace)
-        sync_folder(path.parent)
-    except FileExistsError as error:
-        raise OrvaultError(
-            ErrorKind.CONFLICT, "The file exists and is not overwritten.", where=str(path)
-        ) from error
-    except OSError as error:
-        raise storage_error(path, error) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
+    with PrivateFile(path) as file:
+        file.write(data)
+        file.keep(replace=replace)
+
+
+class PrivateFile:
+    """A private file that is written bit by bit: after `keep` it is there, durably; else nothing of it stays.
+
+    Errors of all it does: STORAGE.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # mkstemp: exclusive and 0600 from the first moment, so no other account ever sees a key file open.
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        self._part, self._file = Path(name), os.fdopen(handle, "wb")
+
+    def write(self, data: bytes | bytearray | memoryview, /) -> int:
+        """Take all of `data`."""
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+
+    def keep(self, *, replace: bool = True) -> None:
+        """It is whole. CONFLICT if its name is taken and may not be."""
+        try:
+            flush_to_disk(self._file)
+            self._file.close()
+            _put(self._part, self._path, replace)
+            sync_folder(self._path.parent)
+        except FileExistsError as error:
+            raise OrvaultError(
+                ErrorKind.CONFLICT, "The file exists and is not overwritten.", where=str(self._path)
+            ) from error
+        except OSError as error:
+            raise storage_error(self._path, error) from error
+
+    def __enter__(self) -> PrivateFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._file.close()
+        except OSError as error:  # what was buffered found no room
+            raise storage_error(self._path, error) from error
+        finally:
+            self._part.unlink(missing_ok=True)
 
 
 def _put(part: Path, path: Path, replace: bool) -> None:

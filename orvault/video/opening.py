@@ -24,6 +24,11 @@ def open_fragment(data: bytes) -> InputContainer:
     return _opened(data, **(_UNASKED if _in_order(data) else {}))
 
 
+def open_for_times(data: bytes) -> InputContainer:
+    """An MP4 whose packets alone are of interest. Errors: PyAV's own; ValueError where it holds no stream."""
+    return _opened(data, **_UNASKED)
+
+
 def _opened(data: bytes, **asking: Any) -> InputContainer:
     # The format is named: left to guess, FFmpeg would take a playlist and open what the playlist points to.
     container: InputContainer = av.open(io.BytesIO(data), mode="r", format="mp4", **asking)

@@ -20,6 +20,11 @@ class Reached:
     last_90k: int = -1
 
 
+def taken_us(start_us: int, pts_90k: int, first_90k: int) -> float:
+    """When a picture was taken (UTC microseconds), of a fragment whose first one was taken at `start_us`."""
+    return start_us + (pts_90k - first_90k) * 100 / 9
+
+
 class Placing:
     """Places pictures of one camera, one after the other; `after`: how far the video was before the first of them."""
 

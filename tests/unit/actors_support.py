@@ -551,5 +551,6 @@ def make_site(folder: Path) -> Site:
         packages=folder / "packages",
         preset="ultrafast",
         crf=35,
+        cores=1,
     )
     return Site(folder, world, node, keys, detection, tools)

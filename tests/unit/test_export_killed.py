@@ -89,7 +89,7 @@ def rendered(folder: Path, die_at: int | None = None) -> tuple[bytes, Asked]:
         keys=[bytes([n]) * 32 for n in range(SEGMENTS)],
         mark_keys=[mark_key(bytes(32), "copy", "or1-wall")],
     )
-    tools = SimpleNamespace(detection=asked, clock=SystemClock(), preset="superfast", crf=21)
+    tools = SimpleNamespace(detection=asked, clock=SystemClock(), preset="superfast", crf=21, cores=1)
     rendering = CameraRendering(
         job, opened, cast(RenderTools, tools), RenderWork(folder, {"request": "1"}), step
     )
