@@ -186,6 +186,22 @@ def test_a_piece_opens_for_its_own_request_name_and_keys_only(tmp_path: Path) ->
     assert not (tmp_path / "w").exists()
 
 
+def test_what_comes_bit_by_bit_is_kept_when_it_is_whole_and_nothing_of_it_otherwise(tmp_path: Path) -> None:
+    work = RenderWork(tmp_path / "w", {"request": "1"})
+    key = work.key([b"a" * 32])
+    with pytest.raises(Killed), work.putting("half", key) as sink:
+        sink.write(b"clear")
+        raise Killed
+    with work.putting("empty", key):
+        pass
+    assert list((tmp_path / "w").iterdir()) == []
+    with work.putting("whole", key) as sink:
+        sink.write(b"one ")
+        assert work.get("whole", key) is None
+        sink.write(b"two")
+    assert work.get("whole", key) == b"one two" and len(list((tmp_path / "w").iterdir())) == 1
+
+
 @pytest.mark.parametrize("exchanged", [False, True])
 def test_what_other_models_made_is_not_gone_on_with(
     site: Site, monkeypatch: pytest.MonkeyPatch, exchanged: bool

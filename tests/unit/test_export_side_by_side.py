@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import threading
 from collections.abc import Iterator, Sequence
@@ -75,6 +76,7 @@ class Looker:
         return SimpleNamespace(result=lambda: LookAnswer(len(order.plans), (left,), Trial.NOBODY))
 
 
+@functools.cache
 def camera() -> tuple[Track, list[bytes]]:
     """A recording with everything between its pieces that there may be."""
     track = track_of(SEGMENTS, WIDTH, HEIGHT, SMALL_PICTURES)
