@@ -16,8 +16,8 @@ CORES_EACH = 2  # what a piece keeps busy: its own thread, and the coder's, whic
 MOST_AT_ONCE = (
     8  # Python runs in one thread at a time: more of them wait for it (docs/perf/2026-11-export.md)
 )
-MEMORY_MB = 800  # for all of them, of the 1.5 GB of an export
-PIECE_MB, COPY_MB_PER_MEGAPIXEL = 40, 50  # what one holds, and each of its copies besides; measured there too
+MEMORY_MB = 1150  # for all of them, of the 1.5 GB of an export
+COPY_MB_PER_MEGAPIXEL = 75  # what one holds for each of its copies, coder and all; measured there too
 
 
 def own_cores() -> int:
@@ -27,7 +27,7 @@ def own_cores() -> int:
 
 def pieces_at_once(cores: int, copies: int, width: int, height: int) -> int:
     """How many pieces of this picture size are rendered side by side: as the cores allow, and the memory."""
-    each_mb = PIECE_MB + copies * COPY_MB_PER_MEGAPIXEL * width * height / 1e6
+    each_mb = copies * COPY_MB_PER_MEGAPIXEL * width * height / 1e6
     return max(1, min(cores // CORES_EACH, MOST_AT_ONCE, int(MEMORY_MB / each_mb)))
 
 
