@@ -20,8 +20,8 @@ class LooksAlong:
     """Watches one piece come out: `output` is what is written of it, `plans` those of its pictures by their times.
 
     Both grow while it is rendered; what was taken from `output` goes. `marked` are the places of its visible
-    watermark. A part that is whole is asked about at once; before `answer` only the oldest is waited for, where many are
-    under way. Errors: as for `Detection.look_again`; INTERNAL for an output that is no video.
+    watermark. A part that is whole is asked about at once; before `answer` only the oldest is waited for, where many
+    are under way. Errors: as for `Detection.look_again`; INTERNAL for an output that is no video.
     """
 
     def __init__(
