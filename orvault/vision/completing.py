@@ -221,7 +221,7 @@ def _held(
     if known and out <= hold.leave_s * scene.fps and speed > hold.still_sizes_per_s:
         return _leaving(last, box, way, min(out, hold.leave_s * scene.fps), to_the_end)
     if double or not long:
-        seconds = hold.pad_s if double else hold.brief_s
+        seconds = hold.pad_s if double else _brief_s(chain, scene, hold, known, end=end)
         return _moving(
             last, box, way, min(hold.pad_s * scene.fps, to_the_end), min(seconds * scene.fps, to_the_end)
         )
@@ -230,6 +230,12 @@ def _held(
     return _moving(
         last, box, way, min(hold.pad_s * scene.fps, to_the_end), min(hold.lost_s * scene.fps, to_the_end)
     )
+
+
+def _brief_s(chain: Piece, scene: Scene, hold: HoldRules, known: bool, *, end: bool) -> float:
+    """How long somebody of whom too little was seen is held; longer, where the footage has no more to see of them."""
+    beyond = chain.first if end else scene.count - 1 - chain.last
+    return hold.lost_s if known and beyond <= hold.near_s * scene.fps else hold.brief_s
 
 
 def _leaving(last: Tip, box: Region, way: int, frames: float, most: int) -> list[tuple[float, Region]]:

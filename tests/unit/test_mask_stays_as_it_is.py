@@ -30,7 +30,7 @@ from tests.unit.vision_media import MEDIA
 FPS = 15.0
 FOUND = json.loads(gzip.decompress((MEDIA / "found.json.gz").read_bytes()))
 CLIPS = {
-    "both_up": "b7a399c2b5bce472",
+    "both_up": "ab80cad084ea3347",
     "crossing": "a309daa964867fc7",
     "lamp_adjust": "db031316cc455833",
     "raise_left": "4263c2de7ecf3076",
@@ -41,11 +41,11 @@ CLIPS = {
 }
 ROOMS = {
     0: "2f63b9fdfdfe9cf5",
-    1: "75807e6e4ec1fc3e",
-    2: "6862eac2eb0f3972",
-    3: "5744cd66c7244d62",
-    4: "1e0c10a8fcac5f09",
-    5: "4fe67188a5a911a3",
+    1: "f7b321c2e5fc9b7d",
+    2: "95f6a77caed377d2",
+    3: "6971fb6fd8f0e9ba",
+    4: "1c5e21249a6ebc25",
+    5: "9cb79ef46211489f",
 }
 LIVE = {(1, MaskMode.BODY): "7cd93eb65393e5a2", (2, MaskMode.HEAD): "798ccbba19f578b6"}
 

@@ -163,6 +163,16 @@ def test_between_two_heads_the_top_of_the_person_is_not_needed() -> None:
     assert all(covers(plan, square(110)) for plan in made)
 
 
+def test_of_whom_little_is_seen_because_the_footage_ends_more_is_held() -> None:
+    """Who comes out from behind another in the last looks of a short request lay there before."""
+    at_the_end = plans(looks(120, lambda i: [head(300)] if i >= 108 else [], every=4))
+    assert covers(at_the_end[80], square(300)) and not covers(at_the_end[60], square(300))
+    at_the_start = plans(looks(120, lambda i: [head(300)] if i < 12 else [], every=4))
+    assert covers(at_the_start[36], square(300)) and not covers(at_the_start[60], square(300))
+    between = plans(looks(120, lambda i: [head(300)] if 60 <= i < 72 else [], every=4))
+    assert not covers(between[45], square(300)) and not covers(between[85], square(300))
+
+
 def test_from_the_top_of_a_body_to_a_head_is_no_way_that_somebody_walks() -> None:
     """Who stands is found by a part of the body first; a mask that foresaw the jump would cover much of the room."""
     made = plans(
