@@ -195,6 +195,7 @@ def start_api(
     from ray import serve  # heavy: of all processes that know the app, one serves it
 
     def build_here() -> FastAPI:  # Serve tells a builder from an app by its being a plain function
+        _stay_on_loopback()
         return build()
 
     chosen = port or _free_port(host)
@@ -211,6 +212,19 @@ def start_api(
     )(serve.ingress(build_here)())
     serve.run(replica.bind(), name=_NAME, route_prefix="/")
     return chosen
+
+
+def _stay_on_loopback() -> None:
+    """Have this replica, before it is ready, listen for other replicas on this machine alone.
+
+    Serve opens that port on every address and has no setting for it; the cluster's token would travel in the clear.
+    """
+    from ray.serve._private import replica
+
+    def add_port(server: Any, _address: str) -> int:
+        return int(server.add_insecure_port("127.0.0.1:0"))
+
+    replica.add_port_to_grpc_server = add_port  # type: ignore[attr-defined] # imported there, called by this name
 
 
 def _tls_options(tls: tuple[Path, Path] | None) -> dict[str, str]:

@@ -161,8 +161,9 @@ def _on_unexpected(request: Request, error: Exception) -> JSONResponse:
 
 def _log(request: Request, error: Exception) -> str:
     correlation = secrets.token_hex(8)
-    # the path only: a query string may carry a download link's token
-    logger.error("%s: %s %s failed", correlation, request.method, request.url.path, exc_info=error)
+    # The path only: a query string may carry a download link's token. A view's stands in its path.
+    path = request.url.path.replace(request.path_params.get("token") or "\0", "...")
+    logger.error("%s: %s %s failed", correlation, request.method, path, exc_info=error)
     return correlation
 
 

@@ -32,6 +32,7 @@ from orvault.container.files import write_private
 from orvault.errors import ErrorKind, OrvaultError
 
 HEAD_S = 5.0  # for a head to take a connection
+_RAYS = "r"  # below a folder that is closed to other accounts
 WATCH_S = 2.0  # how often the state of the cameras is looked at
 
 
@@ -104,8 +105,7 @@ def _ray(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def _cluster_of_its_own(settings: Settings) -> Iterator[None]:
-    # A short folder: Ray's sockets live in it, and their paths may hold 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="orv-"))
+    folder = _private_folder()
     resources: dict[str, float] = {}
     for node in settings.nodes:
         resources |= node_resources(node.name, node.roles)
@@ -120,7 +120,7 @@ def _cluster_of_its_own(settings: Settings) -> Iterator[None]:
             log_to_driver=False,
             configure_logging=False,
             _node_ip_address=LOOPBACK,
-            _temp_dir=str(folder),
+            _temp_dir=str(folder / _RAYS),
         )
         _write_address(settings)
         yield
@@ -130,6 +130,14 @@ def _cluster_of_its_own(settings: Settings) -> Iterator[None]:
         shutil.rmtree(
             folder, ignore_errors=True
         )  # logs of a run that is over; sockets may still vanish by themselves
+
+
+def _private_folder() -> Path:
+    """Where Ray may have a folder: it opens its own to every account (mode 0777), sockets and logs in it.
+
+    A short name: Ray's sockets live below, and their paths may hold 107 bytes.
+    """
+    return Path(tempfile.mkdtemp(prefix="orv-"))
 
 
 def _address_file(settings: Settings) -> Path:
@@ -210,7 +218,7 @@ def run_node(settings: Settings, name: str, head_port: int, join: str) -> None:
             "--head",
             f"--port={head_port}",
             "--include-dashboard=false",
-            f"--temp-dir={tempfile.mkdtemp(prefix='orv-')}",
+            f"--temp-dir={_private_folder() / _RAYS}",
         ]
     )
     sys.argv = [

@@ -6,6 +6,7 @@ Ray reads its environment when it is imported, so what imports it is imported in
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -232,5 +233,6 @@ def _new_secret(settings: Settings) -> str:
 
 
 def main() -> None:
-    """The program."""
+    """The program. What it and its processes write is open to nobody else, whatever the shell's umask."""
+    os.umask(0o077)
     app()

@@ -144,4 +144,5 @@ class DirectorySettings(BaseModel):
 
 def _check_url(what: str, url: str) -> None:
     if not is_safe(url, loopback=True) or "#" in url:
-        raise ValueError(f"{what}: {url!r} is not https (or http on this machine)")
+        # Not the address itself: it may hold a password.
+        raise ValueError(f"{what}: it is not https (or http on this machine) without @ and #")

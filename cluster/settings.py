@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from cluster.access_settings import AccessSettings, RoomSettings, check_part
 from cluster.camera_settings import CameraSettings, Frozen, Name, holds_secret
@@ -234,6 +234,8 @@ def load_settings(path: Path) -> Settings:
     document, places = read_yaml(path)
     try:
         settings = Settings(**document)  # type: ignore[arg-type] # checked by pydantic, as every value of the file
+    except SettingsError as error:  # of the environment: it names the setting, not its value
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, f"{error}.", where="environment") from None
     except ValidationError as error:
         raise _explain(path, places, error) from None
     return anchored(settings, path.resolve().parent)

@@ -9,6 +9,9 @@ import yaml
 from orvault.errors import ErrorKind, OrvaultError
 
 MAX_BYTES = 1 << 20  # a settings file is a page or two; anything larger is a mistake
+MOST_PARTS = (
+    100_000  # with every reference (*NAME) written out: ten lines of them come to more than memory holds
+)
 
 
 class YamlPlaces:
@@ -31,7 +34,8 @@ class YamlPlaces:
 def read_yaml(path: Path) -> tuple[dict[str, object], YamlPlaces]:
     """The mapping in a YAML file, and where its keys stand.
 
-    Errors: BAD_SETTINGS when it is absent, too large, no YAML, no mapping, or names a key twice.
+    Errors: BAD_SETTINGS when it is absent, too large, also once its references are written out, no YAML, no mapping,
+    or names a key twice.
     """
     try:
         text = path.read_bytes()[: MAX_BYTES + 1].decode("utf-8")
@@ -50,18 +54,42 @@ def read_yaml(path: Path) -> tuple[dict[str, object], YamlPlaces]:
         ) from None
     if len(text) > MAX_BYTES:
         raise OrvaultError(ErrorKind.BAD_SETTINGS, f"is larger than {MAX_BYTES} bytes.", where=str(path))
+    root, document = _parsed(path, text)
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, "expected `key: value` lines.", where=path.name)
+    return document, YamlPlaces(root)
+
+
+def _parsed(path: Path, text: str) -> tuple[yaml.Node | None, object]:
+    """The file's parts with their places, and what they come to. Errors: BAD_SETTINGS."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if _parts(root, {}) > MOST_PARTS:
+            message = f"comes to more than {MOST_PARTS} parts: it refers to its own again and again."
+            raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=path.name)
         document = yaml.safe_load(text)
+        _refuse_twice(path, root)
+    except (RecursionError, ValueError):  # brackets without end, itself within itself, numbers without end
+        message = "holds what no setting is: parts too deep, or a number too long."
+        raise OrvaultError(ErrorKind.BAD_SETTINGS, message, where=path.name) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path.name}:{mark.line + 1}" if mark else path.name
         said = getattr(error, "problem", None) or "cannot be understood"
         raise OrvaultError(ErrorKind.BAD_SETTINGS, f"not valid YAML: {said}.", where=place) from None
-    if not isinstance(document, dict):
-        raise OrvaultError(ErrorKind.BAD_SETTINGS, "expected `key: value` lines.", where=path.name)
-    _refuse_twice(path, root)
-    return document, YamlPlaces(root)
+    return root, document
+
+
+def _parts(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """How many parts a node comes to, with its references written out; RecursionError for one within itself."""
+    if id(node) not in known:
+        inside: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            inside = node.value
+        if isinstance(node, yaml.MappingNode):
+            inside = [part for pair in node.value for part in pair]
+        known[id(node)] = 1 + sum(_parts(part, known) for part in inside)
+    return known[id(node)]
 
 
 def _child(node: yaml.Node | None, part: int | str) -> tuple[yaml.Mark, yaml.Node] | None:

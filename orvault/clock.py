@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 US_PER_S = 1_000_000
+_CALENDAR_US = 253_402_300_800 * US_PER_S  # the year 10000, where the library's calendar ends
 
 
 class Clock(Protocol):
@@ -55,7 +56,12 @@ class FakeClock:
 
 
 def utc_iso(us: int) -> str:
-    """RFC 3339 in UTC with microseconds, e.g. 2026-11-22T09:30:00.000000Z."""
+    """RFC 3339 in UTC with microseconds, e.g. 2026-11-22T09:30:00.000000Z.
+
+    A number beyond the calendar stands as it is: who names what was forged must not fail by its time.
+    """
+    if not 0 <= us < _CALENDAR_US:
+        return f"{us} us"
     return datetime.fromtimestamp(us / US_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{us % US_PER_S:06d}Z"
 
 

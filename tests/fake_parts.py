@@ -17,6 +17,7 @@ CAMERAS = (
     CameraInfo("or1-lamp", "OR 1 lamp", "OR 1", "node-1"),
     CameraInfo("or2-wall", "OR 2 wall", "OR 2", "node-2"),
 )
+_NODES = {camera.camera_id: camera.node_id for camera in CAMERAS}
 KEY = generate_private_key(Kem.X25519)
 SLOT = wrap_key(b"k" * 32, KEY.public(), b"test")
 
@@ -136,7 +137,7 @@ def make_segment(
     """A segment's record as a node would offer it; nothing lies on a disk."""
     meta = SegmentMeta(
         segment_id=f"{run_id}-{sequence:06d}",
-        node_id="node-1",
+        node_id=_NODES.get(camera_id, "node-1"),
         case_id=case_id,
         camera_id=camera_id,
         run_id=run_id,

@@ -135,6 +135,10 @@ def check_chain(
         raise _untrusted("A certificate is not readable.") from error
 
 
+def _in_us(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
 def _check_chain(
     leaf_der: bytes,
     chain_ders: Sequence[bytes],
@@ -155,10 +159,9 @@ def _check_chain(
         raise _untrusted(f"The signer's certificate is not that of {_ROLE_NAMES[role]}.")
     if not all(is_name(attribute(each, NameOID.COMMON_NAME)) for each in (leaf, root)):
         raise _untrusted("A certificate's name is not 1 to 64 printable characters.")
-    at = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)
     for certificate, what in ((leaf, "signer"), (root, "root")):
-        if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
-            raise _untrusted(f"The certificate of the {what} was not valid on {at:%Y-%m-%d}.")
+        if not _in_us(certificate.not_valid_before_utc) <= at_us <= _in_us(certificate.not_valid_after_utc):
+            raise _untrusted(f"The certificate of the {what} was not valid on {utc_iso(at_us)[:10]}.")
     root_der = to_der(root)
     revoked_us = None if revocations is None else revocations.revoked_us(root_der, leaf.serial_number)
     if revoked_us is not None and revoked_us <= at_us:

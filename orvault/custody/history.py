@@ -14,6 +14,7 @@ from typing import Protocol
 from orvault.container.canonical import encode
 from orvault.container.history import entry_bytes
 from orvault.container.proof import leaf_hash
+from orvault.errors import OrvaultError
 
 Detail = Mapping[str, object]
 
@@ -182,4 +183,8 @@ def bytes_of(entry: Entry) -> bytes:
 
 def entry_holds(entry: Entry, expected_seq: int) -> bool:
     """Whether a stored entry stands in its place and still has the hash of what it says."""
-    return entry.seq == expected_seq and leaf_hash(bytes_of(entry)).hex() == entry.leaf_hash
+    try:
+        written = bytes_of(entry)
+    except OrvaultError:  # nobody can have written this: a number, say, that no entry holds
+        return False
+    return entry.seq == expected_seq and leaf_hash(written).hex() == entry.leaf_hash

@@ -101,6 +101,12 @@ class Directory:
         c = directory_codes.c
         self._db.execute(update(directory_codes).where(c.code_digest == code_digest).values(used_us=at_us))
 
+    def end_codes(self, account_id: str, at_us: int) -> None:
+        """Mark those of the account used that nobody has brought yet."""
+        c = directory_codes.c
+        waiting = (c.account_id == account_id, c.used_us.is_(None))
+        self._db.execute(update(directory_codes).where(*waiting).values(used_us=at_us))
+
     def drop_codes(self, made_before_us: int) -> None:
         """Drop those that no sign-in can meet any more."""
         self._db.execute(delete(directory_codes).where(directory_codes.c.made_us < made_before_us))

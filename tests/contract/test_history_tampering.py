@@ -16,7 +16,7 @@ from orvault.container.proof import merkle_root, verify_consistency, verify_incl
 from orvault.container.tree import BLOCK, inclusion_path_at
 from orvault.custody.checkpoints import LogSigner, StoredCheckpoint
 from orvault.custody.history import Act, make_entry
-from orvault.custody.history_check import witnessed_in
+from orvault.custody.history_check import Witnessed, witnessed_in
 from orvault.custody.history_verdict import HistoryVerdict
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.ledger.engine import open_ledger
@@ -215,6 +215,20 @@ def test_a_checkpoint_changed_in_the_ledger_is_named(world: World, kept: Checkpo
     tamper(world, f"UPDATE checkpoints SET root = '{'0' * 64}' WHERE size > 15")
     found = verdict(world)
     assert not found.intact and "not as it was signed" in found.words
+
+
+@pytest.mark.parametrize("us", [1 << 62, -1])
+def test_times_beyond_the_calendar_do_not_keep_the_rest_from_being_named(
+    world: World, kept: CheckpointFolder, us: int
+) -> None:
+    newest = world.custody.newest_checkpoint()
+    assert newest is not None
+    lying = Witnessed("the witness far", 1_000_000 * ((1 << 64) - 1), newest.parsed())
+    tamper(world, f"UPDATE checkpoints SET at_us = {us}", forged(world, 3))
+    tamper(world, f"UPDATE history SET at_us = {us} WHERE seq = 19")
+    found = world.custody.verify_history([[lying]], TRUST)
+    assert not found.intact and found.broken_seq is not None
+    assert "the witness far" in found.words and "not valid on" in found.words
 
 
 def test_a_place_outside_that_saw_history_shrink_says_so(world: World, kept: CheckpointFolder) -> None:

@@ -47,7 +47,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         made.set_up()
         for name, password in {"right": CAMERA_PASSWORD, "wrong": WRONG_PASSWORD}.items():
             path = made.data / "secrets" / name
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
             path.write_text(password)
             path.chmod(0o600)
         made.up()

@@ -78,6 +78,7 @@ class Site:
             timeout=UP_S,
             env=os.environ | environment,
             start_new_session=True,  # no terminal: what it asks for comes from `stdin`
+            umask=0,  # a careless shell's
         )
 
     def set_up(self) -> None:
@@ -100,6 +101,7 @@ class Site:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            umask=0,
         )
         try:
             self._wait_until_it_runs(within_s)

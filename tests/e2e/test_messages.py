@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from cluster.client import ApiClient
 from tests.e2e.conftest import CAMERA_PASSWORD, WRONG_PASSWORD, Handed
 from tests.e2e.site import MODELS, Site, armed_case, eventually, player, wish
+from tests.e2e.test_no_plaintext import ray_of
 
 
 def problem(answer: httpx.Response, status: int) -> str:
@@ -74,6 +76,23 @@ def test_no_camera_password_is_written_anywhere(site: Site, asker: ApiClient) ->
         for path in site.data.rglob("*"):
             if path.is_file() and path.parent.name != "secrets":
                 assert secret.encode() not in path.read_bytes(), path
+
+
+def test_nothing_that_the_site_writes_is_open_to_other_accounts(site: Site, handed: Handed) -> None:
+    there = [site.data, *site.data.rglob("*")]
+    assert [path for path in there if path.lstat().st_mode & 0o077] == []
+    ray, _ = ray_of(site)
+    assert ray.stat().st_mode & 0o077 == 0, "Ray opens what lies below to everybody"
+
+
+def test_nothing_listens_beyond_this_machine(site: Site) -> None:
+    here = {
+        place.laddr.ip
+        for process in site.family()
+        for place in process.net_connections("inet")
+        if place.status == psutil.CONN_LISTEN
+    }
+    assert here <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}, here
 
 
 def test_requester_cannot_approve_its_own_request(site: Site, asker: ApiClient, handed: Handed) -> None:

@@ -10,9 +10,12 @@ import pytest
 
 from actors.index import IndexActor
 from orvault.clock import US_PER_S, FakeClock
+from orvault.container.certificates import CertificateRole
 from orvault.container.revocation import Reason, RevocationList, Revoked, issue_list
 from orvault.container.segment import SegmentMeta
+from orvault.container.trust import issue
 from orvault.custody.case import Case
+from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore
@@ -135,14 +138,19 @@ def test_a_thief_who_forges_everything_after_it_too_meets_the_anchor(site: Site)
 def backdated(site: Site, case: Case) -> SegmentRecord:
     """One more segment of the run, sealed by the thief, with a time of long before the theft."""
     last = rows(site, case)[-1]
-    meta = replace(
-        last.header.meta,
-        segment_id=last.header.meta.segment_id[:-1] + "9",
-        sequence=last.header.meta.sequence + 1,
-        start_us=last.header.meta.end_us,
-        end_us=last.header.meta.end_us + 2 * US_PER_S,
+    return forge(site, case, next_meta(last), last.digest)
+
+
+def next_meta(last: StoredSegment) -> SegmentMeta:
+    """What the segment after this one says of itself."""
+    meta = last.header.meta
+    return replace(
+        meta,
+        segment_id=meta.segment_id[:-1] + "9",
+        sequence=meta.sequence + 1,
+        start_us=meta.end_us,
+        end_us=meta.end_us + 2 * US_PER_S,
     )
-    return forge(site, case, meta, last.digest)
 
 
 def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(site: Site) -> None:
@@ -158,6 +166,37 @@ def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(
     assert (site.node.root / record.path).exists()
     assert site.world.acts().count("segments-refused") == 1
     assert ended(site, site.approved(case)).state is RequestState.READY
+
+
+def test_one_nodes_key_puts_nothing_into_a_run_of_another_nodes_camera(site: Site) -> None:
+    case = site.record(count=2)
+    stolen = issue(ROOT, "node-2", CertificateRole.NODE, FakeClock(us=START_US - US_PER_S), 30)
+    site.tools = replace(
+        site.tools, nodes=Enrolled(ROOT.certificate_der, (NODE.certificate_der, stolen.certificate_der))
+    )
+    last = rows(site, case)[-1]
+    meta = replace(next_meta(last), node_id="node-2")
+    assert case.case_key is not None
+    sealed = seal_segment(stolen, meta, fragments()[1].data, case.case_key, last.digest)
+    record = SegmentStore(site.folder / "node-2").write(sealed)
+    index = IndexActor(
+        lambda: site.world.custody, site.world.custody.known_cameras(), site.tools.nodes, 3600.0
+    )
+    assert index.index([record]).refused == {meta.segment_id}
+    assert len(rows(site, case)) == 2
+    assert site.world.acts().count("segments-refused") == 1
+
+
+def test_what_a_node_delivers_late_of_a_camera_that_moved_is_its_own(site: Site) -> None:
+    case = site.record(count=2)
+    record = forge(site, case, next_meta(rows(site, case)[-1]), rows(site, case)[-1].digest)
+    moved = [
+        replace(camera, node_id="node-2") if camera.camera_id == "or1-wall" else camera
+        for camera in site.world.custody.known_cameras()
+    ]
+    index = IndexActor(lambda: site.world.custody, moved, site.tools.nodes, 3600.0)
+    assert not index.index([record]).refused
+    assert len(rows(site, case)) == 3
 
 
 def test_a_backdated_segment_that_came_before_the_list_is_refused_at_export(site: Site) -> None:

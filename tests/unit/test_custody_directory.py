@@ -86,6 +86,33 @@ def test_second_factor_is_what_the_directory_says_and_nothing_else() -> None:
     )
 
 
+@pytest.mark.parametrize("ended_by", ["unlinked", "linked to somebody else", "closed and opened again"])
+def test_a_code_that_nobody_fetched_ends_with_the_accounts_sessions(world: World, ended_by: str) -> None:
+    account = sign_in(world)
+    code = world.custody.admit(KIM, "on its way", challenge_of(VERIFIER), "192.0.2.1")
+    if ended_by == "unlinked":
+        world.custody.unlink_directory(None, account.account_id)
+    elif ended_by == "closed and opened again":
+        world.custody.disable_account(None, account.account_id)
+        world.custody.enable_account(None, account.account_id)
+    else:
+        world.custody.link_directory(None, account.account_id, "s-2")
+    assert kind_of(world.custody.directory_session, code, VERIFIER) is ErrorKind.UNAUTHENTICATED
+
+
+def test_a_role_that_asks_for_a_second_factor_is_none_of_what_was_opened_without_one(world: World) -> None:
+    needs = SecondFactor(frozenset({Role.AUDITOR}), frozenset({"mfa"}))
+    set_policy(world.custody, replace(POLICY, second_factor=needs))
+    first = world.custody.admit(KIM, "first", challenge_of(VERIFIER), "192.0.2.1")
+    before = world.custody.directory_session(first, VERIFIER, "192.0.2.1").session
+    waiting = world.custody.admit(KIM, "waiting", challenge_of(VERIFIER), "192.0.2.1")
+    sign_in(world, replace(KIM, groups=frozenset({"or-auditors"}), methods=frozenset({"mfa"})))
+    assert (
+        kind_of(world.custody.authenticate, before.session_id, before.account_id) is ErrorKind.UNAUTHENTICATED
+    )
+    assert kind_of(world.custody.directory_session, waiting, VERIFIER) is ErrorKind.UNAUTHENTICATED
+
+
 def test_a_second_factor_is_asked_for_before_anything_is_made(world: World) -> None:
     needs = SecondFactor(frozenset({Role.RECORDS_MANAGER}), frozenset({"mfa"}))
     set_policy(world.custody, replace(POLICY, second_factor=needs))

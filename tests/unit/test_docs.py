@@ -116,6 +116,7 @@ def test_the_threat_model_names_each_attacker_and_tests_that_exist() -> None:
         "second recorder process on one disk",
         "curious administrator",
         "database administrator",
+        "another account of the same machine",
         "network",
         "leaked package",
         "insider with a grant",

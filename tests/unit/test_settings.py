@@ -224,3 +224,35 @@ def test_activation_names_where_it_is_asked_for_and_who_certifies_that(tmp_path:
     with pytest.raises(OrvaultError) as caught:
         settings.activation.place()
     assert caught.value.kind is ErrorKind.BAD_SETTINGS
+
+
+def _multiplied(of: str, into: str) -> str:
+    """Ten levels, each ten times the one before."""
+    levels = [f"a{n}: &a{n} {into.format(', '.join([f'*a{n - 1}'] * 10))}" for n in range(1, 10)]
+    return "\n".join([f"a0: &a0 {of}", *levels]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        _multiplied("[x, x]", "[{}]"),
+        _multiplied("{k: 1}", "{{<<: [{}]}}"),
+        "x: &x [*x]\n",
+        "x: " + "[" * 3000 + "]" * 3000 + "\n",
+        "x: " + "1" * 5000 + "\n",
+        "1: 2\n",
+    ],
+    ids=["lists", "merges", "itself", "deep", "long", "no name"],
+)
+def test_a_file_that_is_small_and_without_end_is_refused_at_once(tmp_path: Path, more: str) -> None:
+    assert "ray_config.yaml" in refused(tmp_path, GOOD + more)
+
+
+def test_no_password_of_a_mistyped_address_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = refused(tmp_path, f"{GOOD}directory: {{issuer: 'https://me:hush@login', client_id: a}}\n")
+    assert "directory: issuer" in told and "hush" not in told
+    monkeypatch.setenv("ORVAULT_CAMERAS", "[{'password': 'hush'")
+    told = refused(tmp_path, GOOD)
+    assert "cameras" in told and "hush" not in told

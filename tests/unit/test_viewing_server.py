@@ -246,7 +246,9 @@ def test_a_stored_player_is_told_of_the_switch(house: Cinema, case: Case) -> Non
         assert word(socket)["showing"] == "masked"
 
 
-def test_what_was_altered_on_a_disk_is_not_shown(house: Cinema, case: Case) -> None:
+def test_what_was_altered_on_a_disk_is_not_shown_and_its_link_is_not_logged(
+    house: Cinema, case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
     path = house.site.segment(case, 1)
     data = bytearray(path.read_bytes())
     data[-100] ^= 1
@@ -255,6 +257,7 @@ def test_what_was_altered_on_a_disk_is_not_shown(house: Cinema, case: Case) -> N
     assert get(f"{view.url}0.m4s").status_code == 200
     answer = get(f"{view.url}1.m4s")
     assert answer.status_code == 500 and answer.json()["type"].endswith(("altered", "damaged"))
+    assert answer.json()["correlation_id"] in caplog.text and view.url.split("/")[-2] not in caplog.text
     assert get(f"{view.url}3.m4s").status_code == 404
 
 

@@ -166,7 +166,14 @@ class DirectoryDesk(MachineDesk):
             return account
         uow.directory.put_role(account.account_id, followed.role)
         uow.accounts.put_scopes(followed)
-        detail = {"name": account.name, "before": _stands(account), "now": _stands(followed)}
+        detail: dict[str, object] = {
+            "name": account.name,
+            "before": _stands(account),
+            "now": _stands(followed),
+        }
+        if followed.role is not account.role:
+            # Sessions that are open were let in for the role before: a new one may ask for a second factor.
+            detail["sessions_ended"] = self._end_sessions(uow, account, now)
         uow.history.append(now, DIRECTORY, Act.ACCOUNT_FOLLOWED, account.actor, detail)
         return followed
 
@@ -176,7 +183,7 @@ class DirectoryDesk(MachineDesk):
         if found is None or now >= found.made_us + CODE_US:
             return None, "the code is unknown or over"
         if found.used_us is not None:
-            return None, "the code was used before"
+            return None, "the code was used before, or ended with the account's sessions"
         uow.directory.use_code(digest, now)
         if not hmac.compare_digest(challenge_of(verifier), found.challenge):
             return None, "the code was made for another program"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from orvault.container.canonical import is_identifier
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
+from orvault.container.segment_header import SegmentMeta
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.anchors import anchor_heads
@@ -80,8 +81,8 @@ class RecordingDesk(Desk):
         """Take sealed segments into the ledger; offering one again changes nothing.
 
         One that fits no known run, contradicts what is known, or is offered under the certificate of a node that is
-        unknown or revoked (which history is told), is refused by name and the rest is kept: the disk is the truth,
-        and an odd segment must not hold up the others.
+        unknown or revoked, or whose camera it is not (which history is told), is refused by name and the rest is
+        kept: the disk is the truth, and an odd segment must not hold up the others.
         """
         added, known, refused = 0, 0, []
         now = self._clock.now_us()
@@ -224,21 +225,24 @@ def _add(uow: UnitOfWork, segment: SegmentLike, now_us: int) -> None:
 def _distrust(uow: UnitOfWork, segment: SegmentLike, sealers: Sealers, now_us: int) -> str:
     """Why the segment's node is not believed, "" if it is. A node repeats its offers: history is told once a run."""
     meta = segment.header.meta
+    reason, advice = _not_its_node(uow, meta), ""
     try:
         sealers.check_first_seen(segment.header, now_us)
     except OrvaultError as error:
-        subject, act = f"run:{meta.run_id}", Act.SEGMENTS_REFUSED
-        if not uow.history.page(None, 1, subject=subject, actor=None, act=act.value):
-            detail = {
-                "case": meta.case_id,
-                "node": meta.node_id,
-                "certificate": segment.header.node_certificate,
-                "sequence": meta.sequence,
-                "reason": error.message,
-            }
-            uow.history.append(now_us, SYSTEM, act, subject, detail)
-        return f"{error.message} {error.advice}".strip()
-    return ""
+        reason, advice = error.message, error.advice
+    if not reason:
+        return ""
+    subject, act = f"run:{meta.run_id}", Act.SEGMENTS_REFUSED
+    if not uow.history.page(None, 1, subject=subject, actor=None, act=act.value):
+        detail = {
+            "case": meta.case_id,
+            "node": meta.node_id,
+            "certificate": segment.header.node_certificate,
+            "sequence": meta.sequence,
+            "reason": reason,
+        }
+        uow.history.append(now_us, SYSTEM, act, subject, detail)
+    return f"{reason} {advice}".strip()
 
 
 def _misfit(uow: UnitOfWork, segment: SegmentLike) -> str:
@@ -255,3 +259,17 @@ def _misfit(uow: UnitOfWork, segment: SegmentLike) -> str:
     if uow.segments.digest_at(meta.run_id, meta.sequence) is not None:
         return "another segment has its place in the run"
     return ""
+
+
+def _not_its_node(uow: UnitOfWork, meta: SegmentMeta) -> str:
+    """Why this node cannot have recorded the camera, "" if it can: one node's key must not speak for another's room.
+
+    A camera may have moved since: what its earlier node delivers late of a run that it began is still its own.
+    """
+    camera = uow.cameras.get(meta.camera_id)
+    if camera is not None and camera.node_id == meta.node_id:
+        return ""
+    last = uow.segments.last(meta.run_id)
+    if last is not None and last.header.meta.node_id == meta.node_id:
+        return ""
+    return f"node {meta.node_id!r} says that it recorded it, and its camera is not one of that node's."

@@ -197,8 +197,12 @@ class SessionDesk(ProvingDesk):
             uow.commit()
 
     def _end_sessions(self, uow: UnitOfWork, account: Account, now: int) -> int:
-        """End every session of the account, and the views opened in them; how many sessions those were."""
+        """End every session of the account, and the views opened in them; how many sessions those were.
+
+        A sign-in through the directory that its program has not fetched yet would else open one afterwards.
+        """
         uow.views.end(account.account_id, None, now)
+        uow.directory.end_codes(account.account_id, now)
         return uow.sessions.end_all(account.account_id, now)
 
     def _known_words(self, *names: str) -> tuple[str, ...]:
