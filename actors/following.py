@@ -64,6 +64,17 @@ def findings_work(
     return RenderWork(work_folder(packages, request_id), made_by)
 
 
+@dataclass(frozen=True)
+class _There:
+    """What is found in a segment, known already."""
+
+    found: list[FrameDetections] = field(repr=False)
+
+    def result(self) -> list[FrameDetections]:
+        """As `Answer.result`, at once."""
+        return self.found
+
+
 @dataclass
 class Finder:
     """Finds people in one camera's segments, whose `keys` these are. Errors: as for `Rendering.carry_out`."""
@@ -80,18 +91,16 @@ class Finder:
         self._spans = spans_of(self.track.segments, 1)
         metas = [segment.header.meta for segment in self.track.segments]
         self._thorough_s = thorough_times([(meta.start_us, meta.end_us) for meta in metas])
+        self._read: set[int] = set()  # pieces that an earlier worker, or a scan, had kept
         self._read_last: tuple[int, Found | None] = (-1, None)
 
     def found(self) -> Iterator[list[FrameDetections]]:
         """What is found in each segment, one after the other; memory holds that of a piece and a few fragments."""
-        for number, span in enumerate(self._spans):
-            found = self._kept(number)
-            if found is None:
-                found = list(self._detected(*span))
+        looked = self._looked()
+        for number, (begin, end) in enumerate(self._spans):
+            found = list(itertools.islice(looked, end - begin))
+            if number not in self._read:
                 self.work.put(*self._place(number), write_found(found))
-            else:
-                for _ in found:
-                    self._step()
             yield from found
 
     def again(self, segment: int) -> list[FrameDetections]:
@@ -116,23 +125,32 @@ class Finder:
         begin, end = self._spans[number]
         return f"{self.track.camera.camera_id}-{number:05d}-found", self.work.key(self.keys[begin:end])
 
-    def _detected(self, begin: int, end: int) -> Iterator[list[FrameDetections]]:
-        """In order; as many fragments under way as the detection actors can take."""
-        if self.mode is MaskMode.PICTURE:
-            # The whole picture is masked: nothing is looked for, but every segment is still verified.
-            for _, fragment in self.opened(begin, end):
-                # Counted, not taken from the header: a decoder may leave out pictures that were coded.
-                yield [None] * sum(1 for _ in decode_fragment(fragment, black_for_damaged=True))
-                self._step()
-            return
+    def _looked(self) -> Iterator[list[FrameDetections]]:
+        """In order; as many fragments under way as the detection actors can take, over the ends of pieces too."""
         window = WINDOW_PER_ACTOR * self.detection.width()
         under_way: deque[Answer] = deque()
-        for number, (_, fragment) in enumerate(self.opened(begin, end), begin):
-            under_way.append(self.detection.detect(fragment, self._thorough_s[number]))
-            if len(under_way) >= window:
-                yield self._answered(under_way)
+        for number, span in enumerate(self._spans):
+            for answer in self._asked(number, *span):
+                under_way.append(answer)
+                if len(under_way) >= window:
+                    yield self._answered(under_way)
         while under_way:
             yield self._answered(under_way)
+
+    def _asked(self, number: int, begin: int, end: int) -> Iterator[Answer]:
+        """For each segment of a piece what is found in it, begun or there already."""
+        kept = self._kept(number)
+        if kept is not None:
+            self._read.add(number)
+            yield from map(_There, kept)
+            return
+        for segment, (_, fragment) in zip(range(begin, end), self.opened(begin, end), strict=True):
+            if self.mode is MaskMode.PICTURE:
+                # The whole picture is masked: nothing is looked for, but every segment is still verified. Counted,
+                # not taken from the header: a decoder may leave out pictures that were coded.
+                yield _There([None] * sum(1 for _ in decode_fragment(fragment, black_for_damaged=True)))
+            else:
+                yield self.detection.detect(fragment, self._thorough_s[segment])
 
     def _answered(self, under_way: deque[Answer]) -> list[FrameDetections]:
         result = under_way.popleft().result()

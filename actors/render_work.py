@@ -45,7 +45,7 @@ class RenderWork:
 
     def put(self, name: str, key: bytes, data: bytes) -> None:
         """Keep a piece, durably; STORAGE where there is no room."""
-        write_private(self.folder / name, bytes(seal_bytes(data, key, self._bound(name), CHUNK_BYTES)))
+        write_private(self.folder / name, seal_bytes(data, key, self._bound(name), CHUNK_BYTES))
 
     @contextmanager
     def putting(self, name: str, key: bytes) -> Iterator[SealingWriter]:

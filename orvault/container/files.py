@@ -14,7 +14,7 @@ from typing import BinaryIO
 from orvault.errors import ErrorKind, OrvaultError
 
 
-def write_private(path: Path, data: bytes, *, replace: bool = True) -> None:
+def write_private(path: Path, data: bytes | bytearray, *, replace: bool = True) -> None:
     """Write `data` durably with mode 0600. Without `replace`, an existing file is left as it is.
 
     Raises:

@@ -5,7 +5,6 @@ Nothing is decoded: packets keep their bytes and get their place in the whole.
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,6 +17,7 @@ from av.video.stream import VideoStream
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import CLOCK_90K
 from orvault.video.encoding import FRAGMENTED, Sink, WriteOnly
+from orvault.video.opening import open_in_order
 
 _BASE = Fraction(1, CLOCK_90K)
 _MEDIA = b"mdat"
@@ -39,7 +39,7 @@ class Joiner:
         Errors: INTERNAL for a piece that was encoded otherwise than the first, or is no video.
         """
         try:
-            with av.open(io.BytesIO(piece), mode="r", format="mp4") as source:
+            with open_in_order(piece) as source:  # as Mp4Encoder writes
                 video = source.streams.video[0]
                 container, stream = self._output(video)
                 for packet in source.demux(video):
@@ -50,7 +50,7 @@ class Joiner:
                     packet.dts += shift
                     packet.stream = stream
                     container.mux(packet)
-        except (av.FFmpegError, IndexError) as error:
+        except (av.FFmpegError, ValueError, IndexError) as error:  # ValueError: there is no stream in it
             raise _unfit(type(error).__name__) from error
 
     def _output(self, video: VideoStream) -> tuple[OutputContainer, VideoStream]:

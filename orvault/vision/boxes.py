@@ -50,8 +50,14 @@ def _up(size: int) -> int:
 
 
 def to_planes(image: Image) -> Floats:
-    """(h, w, 3) uint8 -> (1, 3, h, w) float32, values as they are: the input of the face models."""
-    return np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
+    """(h, w, 3) uint8 -> (1, 3, h, w) float32, values as they are: the input of the face models.
+
+    Plane by plane, which costs a fraction of turning pixels into planes.
+    """
+    planes = np.empty((1, 3, *image.shape[:2]), np.float32)
+    for plane, values in zip(planes[0], cv2.split(image), strict=True):
+        plane[:] = values
+    return planes
 
 
 def cell_centres(rows: int, columns: int) -> Floats:
