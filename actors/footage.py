@@ -13,7 +13,7 @@ from orvault.clock import US_PER_S
 from orvault.container.gap import check_gap
 from orvault.container.segment import open_segment, segment_digest, verify_segment
 from orvault.custody.recorded import SegmentLike, StoredSegment
-from orvault.custody.stretches import Track, check_track
+from orvault.custody.stretches import Track, check_gap_node, check_track
 from orvault.custody.text import show_time
 from orvault.errors import ErrorKind, OrvaultError
 
@@ -68,7 +68,7 @@ class Footage:
     def check_gaps(self) -> None:
         """Gap records are their nodes': a forged one would excuse what was removed."""
         for gap in self.track.gaps:
-            check_gap(gap, self._nodes, gap.recorded_us)
+            check_gap_node(self.track, gap, check_gap(gap, self._nodes, gap.recorded_us))
 
     def open_keys(self, request_id: str) -> None:
         """Ask for the keys of all segments, for this request."""

@@ -58,12 +58,13 @@ class IndexActor:
     def gap(self, gap: Gap) -> Landmark:
         """Write a gap; one that is there already stays as it is. One that is refused is told to history.
 
-        Errors: UNTRUSTED, ALTERED (not its node's word), NOT_FOUND (of no known run); UNAVAILABLE: offer it again.
+        Errors: UNTRUSTED, ALTERED (not the word of its camera's node), NOT_FOUND (of no known run); UNAVAILABLE:
+        offer it again.
         """
         enrolled = self._enrolled()
         try:
-            check_gap(gap, enrolled, SystemClock().now_us())
-            self._custody.record_gap(gap)
+            node_id = check_gap(gap, enrolled, SystemClock().now_us())
+            self._custody.record_gap(gap, node_id)
         except OrvaultError as error:
             if not is_away(error):
                 self._custody.note_refused_gap(gap, error.message)

@@ -27,7 +27,7 @@ from cluster.fsck_compare import (
 from cluster.fsck_rows import LedgerRows
 from orvault.clock import Clock
 from orvault.container.enrolment import EnrolledNodes
-from orvault.container.gap import Gap
+from orvault.container.gap import Gap, check_gap
 from orvault.custody.case import Run
 from orvault.custody.rows import UnitsOfWork
 from orvault.custody.service import CustodyService
@@ -218,12 +218,10 @@ class SiteCheck:
             self.report.indexed += outcome.added
             refused = dict(outcome.refused)
             for record in batch:
-                mended.add(str(root / record.path))
+                mended.add(where := str(root / record.path))
                 if reason := refused.get(record.header.meta.segment_id):
-                    where = str(root / record.path)
-                    refusals.append(
-                        Fault(FaultKind.REFUSED, where, f"The ledger refuses it: {reason}", _REFUSED)
-                    )
+                    what = f"The ledger refuses it: {reason}"
+                    refusals.append(Fault(FaultKind.REFUSED, where, what, _REFUSED))
         still = [f for f in faults if f.kind is not FaultKind.NOT_INDEXED or f.where not in mended] + refusals
         return self._repair_gaps(found, rows, self._remove_leftovers(root, found, rows, still))
 
@@ -247,9 +245,15 @@ class SiteCheck:
     def _repair_gaps(self, found: RunOnDisk, rows: Rows, faults: list[Fault]) -> list[Fault]:
         if rows.run is None:
             return faults
+        still = [fault for fault in faults if fault.kind is not FaultKind.GAP_NOT_INDEXED]
         for gap in unknown_gaps(found, rows):
-            self.report.gaps_indexed += self._custody.record_gap(gap)
-        return [fault for fault in faults if fault.kind is not FaultKind.GAP_NOT_INDEXED]
+            try:
+                signer = check_gap(gap, self._nodes, self._first_seen(gap, rows))
+                self.report.gaps_indexed += self._custody.record_gap(gap, signer)
+            except OrvaultError as error:
+                where = f"{found.name.run_id}, gap from {gap.from_us}"
+                still.append(Fault(FaultKind.REFUSED, where, error.message, _REFUSED))
+        return still
 
     def _remove_leftovers(self, root: Path, found: RunOnDisk, rows: Rows, faults: list[Fault]) -> list[Fault]:
         if rows.run is not None and rows.run.open:
@@ -288,9 +292,7 @@ def _lies(root: Path, path: str) -> bool:
     return whole.resolve() == whole and whole.is_file()
 
 
-_DESTROYED = (
-    "A running site removes them by itself, as does `orvault fsck --repair` once the receipt is signed."
-)
+_DESTROYED = "A running site removes them by itself, and `orvault fsck --repair` once the receipt is signed."
 _REFUSED = (
     "It stays on the disk. A run that the ledger does not know is taken in by `orvault fsck --repair --adopt`, "
     "or comes back with a newer back-up of the ledger."

@@ -56,8 +56,10 @@ def signed_gap(gap: Gap, identity: Identity) -> Gap:
     return replace(gap, envelope=seal_envelope(payload, PAYLOAD_TYPE, identity))
 
 
-def check_gap(gap: Gap, nodes: EnrolledNodes, seen_us: int) -> None:
-    """Raise unless an enrolled node signed exactly this gap; `seen_us`: when the server saw it first.
+def check_gap(gap: Gap, nodes: EnrolledNodes, seen_us: int) -> str:
+    """The node that signed it; raise unless an enrolled one signed exactly this gap.
+
+    `seen_us`: when the server saw it first. Whether the camera is that node's, the caller has to see.
 
     Errors: UNTRUSTED (nobody signed it, a node that is not enrolled or was revoked), ALTERED.
     """
@@ -70,6 +72,7 @@ def check_gap(gap: Gap, nodes: EnrolledNodes, seen_us: int) -> None:
     envelope.verify(nodes.maker(claim, seen_us))
     if signed != Gap(gap.camera_id, gap.case_id, gap.run_id, gap.from_us, gap.to_us, gap.reason):
         raise OrvaultError(ErrorKind.ALTERED, "It is not the gap that its node signed.", where=where)
+    return node_id
 
 
 def _read_payload(envelope: Envelope, where: str) -> tuple[str, Gap]:

@@ -35,7 +35,8 @@ class Surroundings:
 
     `before`: the nearest segment that the ledger has before those of the period. `beyond`: those after them, as far
     as the next anchor, or the next one alone. `anchors`: all of the run, by number. `started_us`: when its start was
-    ordered, 0 if the ledger does not know the run any more.
+    ordered, 0 if the ledger does not know the run any more. `begun_by`: the node of its earliest known segment, "" if
+    there is none.
     """
 
     run_id: str
@@ -43,6 +44,7 @@ class Surroundings:
     before: StoredSegment | None
     beyond: tuple[StoredSegment, ...]
     anchors: tuple[Anchor, ...]
+    begun_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,23 @@ def _surroundings(
     anchor = next((each for each in anchors if each.sequence > at), None)
     beyond = uow.segments.following(run_id, at, anchor.sequence) if anchor is not None else ()
     beyond = beyond or uow.segments.following(run_id, at)
-    return Surroundings(run_id, started_us, before, tuple(beyond), anchors)
+    earliest = uow.segments.following(run_id, -1)
+    begun_by = earliest[0].header.meta.node_id if earliest else ""
+    return Surroundings(run_id, started_us, before, tuple(beyond), anchors, begun_by)
+
+
+def check_gap_node(track: Track, gap: StoredGap, node_id: str) -> None:
+    """Raise UNTRUSTED unless this node, which signed the gap, may speak for the camera: as for segments.
+
+    A run of which nothing is known excuses nothing, and its camera may have moved since: any enrolled node's counts.
+    """
+    begun_by = next((each.begun_by for each in track.runs if each.run_id == gap.run_id), "") or node_id
+    if node_id not in (track.camera.node_id, begun_by):
+        raise OrvaultError(
+            ErrorKind.UNTRUSTED,
+            f"Node {node_id!r} signed it, and the camera is not one of that node's.",
+            where=f"gap of camera {track.camera.camera_id} from {show_time(gap.from_us)}",
+        )
 
 
 def check_track(track: Track, from_us: int, to_us: int) -> FirstSeen:
@@ -152,6 +170,7 @@ class _Stretch:
         """The anchors that the run was found to agree with. Errors: see `check_track`."""
         if self._open_end:
             self._check_end()
+        self._check_nodes()
         links = [*self._inside, *self._unbroken_beyond()]
         if not links:
             return []
@@ -162,6 +181,19 @@ class _Stretch:
         except OrvaultError as error:
             raise self._told(error.kind, f"{error.where}: {error.message}") from error
         return agreed
+
+    def _check_nodes(self) -> None:
+        """One node's key must not speak for another's camera; one that moved is its earlier node's in the runs that
+        this began. The index holds to it too, but a row may have come past it.
+        """
+        for segment in self._inside:
+            meta = segment.header.meta
+            if meta.node_id not in (self._camera.node_id, self._around.begun_by):
+                raise self._told(
+                    ErrorKind.ALTERED,
+                    f"Segment {meta.sequence} says that node {meta.node_id!r} recorded it, and the camera is not one"
+                    " of that node's.",
+                )
 
     @property
     def _at(self) -> int:

@@ -159,7 +159,9 @@ class NodeCheck:
     def _check_gap(self, folder: Path, gap: Gap, found: RunOnDisk) -> None:
         found.told.add((gap.from_us, gap.to_us))
         try:
-            check_gap(gap, self._by.nodes, self._by.seen_us(gap))
+            signer = check_gap(gap, self._by.nodes, self._by.seen_us(gap))
+            if signer != self._by.node_id:
+                raise OrvaultError(ErrorKind.UNTRUSTED, f"The node {signer!r} signed it.")
         except OrvaultError as error:
             where = f"{folder}/gaps, from {gap.from_us}"
             found.faults.append(Fault(FaultKind.GAP_RECORD, where, error.message, _ALTERED))

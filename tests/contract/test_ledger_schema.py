@@ -67,7 +67,9 @@ def test_gaps_from_before_they_had_a_room_have_that_of_their_case(world: World, 
     case = world.armed_case()
     (run, *_) = world.custody.start_recording(world.manager, case.case_id).view.runs
     at = run.started_us
-    assert world.custody.record_gap(StoredGap(run.camera_id, case.case_id, run.run_id, at, at + 1, "cable"))
+    assert world.custody.record_gap(
+        StoredGap(run.camera_id, case.case_id, run.run_id, at, at + 1, "cable"), "node-1"
+    )
     downgrade(url, "0022")
     migrate(url)
     with world.ledger.engine.connect() as connection:

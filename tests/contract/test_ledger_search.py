@@ -119,7 +119,7 @@ def eventful(world: World) -> Run:
     run = started(world)
     offer(world, run, 0)
     gap = StoredGap("or1-wall", run.case_id, run.run_id, run.started_us + 5, run.started_us + 9, "cable")
-    assert world.custody.record_gap(gap)
+    assert world.custody.record_gap(gap, "node-1")
     world.clock.us += 10 * US_PER_S
     world.recorders.states["or1-wall"] = "frozen"
     world.custody.watch()

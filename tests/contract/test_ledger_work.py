@@ -162,7 +162,7 @@ def test_summary_counts_segments_bytes_gaps_and_holes(world: World) -> None:
         segment = make_segment(run.run_id, case.case_id, "or1-wall", n, at + n * 2 * US_PER_S)
         world.index([segment])
     gap = StoredGap("or1-wall", case.case_id, run.run_id, at + 4 * US_PER_S, at + 8 * US_PER_S, "cable")
-    assert world.custody.record_gap(gap) and not world.custody.record_gap(gap)
+    assert world.custody.record_gap(gap, "node-1") and not world.custody.record_gap(gap, "node-1")
     (summary,) = world.custody.recordings(world.manager, case.case_id)
     assert (summary.segments, summary.bytes, summary.frames) == (3, 3 * 2048, 90)
     assert (summary.missing_segments, summary.gaps, summary.recording) == (2, (gap,), True)

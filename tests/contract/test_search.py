@@ -116,7 +116,7 @@ def recorded(world: World, number: str, room: str, camera: str, missing: Sequenc
     for n in missing:
         at = run.started_us + n * SEGMENT_US
         gap = StoredGap(camera, run.case_id, run.run_id, at, at + SEGMENT_US, "cable")
-        assert world.custody.record_gap(gap)
+        assert world.custody.record_gap(gap, "node-1")
     world.clock.us += HOUR_US
     return world.custody.close_case(world.manager, run.case_id).view.case
 

@@ -169,7 +169,7 @@ def test_a_gap_that_no_enrolled_node_signed_ends_the_export_by_name(site: Site, 
     signer = hospital("Elsewhere")[2] if forgery == "stranger" else site.node.identity
     envelope = b"" if forgery == "unsigned" else signed_gap(gap, signer).envelope
     told = replace(gap, envelope=envelope, reason="maintenance" if forgery == "reason" else "away")
-    site.world.custody.record_gap(told)
+    site.world.custody.record_gap(told, "node-1")
     request = site.approved(case)
     site.worker().work_off()
     now = site.request(request.request_id)
@@ -182,7 +182,7 @@ def test_gaps_lie_within_the_wish_and_are_told_once(site: Site) -> None:
     for begin, end in ((-30.0, 0.5), (2.5, 900.0)):  # told beyond the period on both sides
         told = (run.case_id, run.run_id, round(START_US + begin * US_PER_S), round(START_US + end * US_PER_S))
         gap = signed_gap(Gap("or1-wall", *told, "The camera did not answer."), site.node.identity)
-        site.world.custody.record_gap(gap)
+        site.world.custody.record_gap(gap, "node-1")
     begins, ends = START_US, START_US + 4 * US_PER_S
     request = site.approved(case, from_us=begins, to_us=ends)
     site.worker().work_off()

@@ -11,12 +11,14 @@ import pytest
 from actors.index import IndexActor
 from orvault.clock import US_PER_S, FakeClock
 from orvault.container.certificates import CertificateRole
+from orvault.container.gap import Gap, signed_gap
 from orvault.container.revocation import Reason, RevocationList, Revoked, issue_list
 from orvault.container.segment import SegmentMeta
-from orvault.container.trust import issue
+from orvault.container.trust import Identity, issue
 from orvault.custody.case import Case
 from orvault.custody.recorded import StoredSegment
 from orvault.custody.request import ExportRequest, RequestState
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.recording.records import SegmentRecord
 from orvault.recording.store import SegmentStore
 from tests.unit.actors_support import START_US, Enrolled, Site, fragments, make_site
@@ -168,12 +170,8 @@ def test_a_revoked_nodes_backdated_segment_is_not_indexed_and_stays_on_the_disk(
     assert ended(site, site.approved(case)).state is RequestState.READY
 
 
-def test_one_nodes_key_puts_nothing_into_a_run_of_another_nodes_camera(site: Site) -> None:
+def test_one_nodes_key_puts_nothing_into_a_run_of_another_nodes_camera(site: Site, stolen: Identity) -> None:
     case = site.record(count=2)
-    stolen = issue(ROOT, "node-2", CertificateRole.NODE, FakeClock(us=START_US - US_PER_S), 30)
-    site.tools = replace(
-        site.tools, nodes=Enrolled(ROOT.certificate_der, (NODE.certificate_der, stolen.certificate_der))
-    )
     last = rows(site, case)[-1]
     meta = replace(next_meta(last), node_id="node-2")
     assert case.case_key is not None
@@ -187,15 +185,80 @@ def test_one_nodes_key_puts_nothing_into_a_run_of_another_nodes_camera(site: Sit
     assert site.world.acts().count("segments-refused") == 1
 
 
-def test_what_a_node_delivers_late_of_a_camera_that_moved_is_its_own(site: Site) -> None:
-    case = site.record(count=2)
-    record = forge(site, case, next_meta(rows(site, case)[-1]), rows(site, case)[-1].digest)
-    moved = [
+@pytest.fixture
+def stolen(site: Site) -> Identity:
+    """The key of node-2, which is enrolled, and none of the cameras here are of it."""
+    identity = issue(ROOT, "node-2", CertificateRole.NODE, FakeClock(us=START_US - US_PER_S), 30)
+    certificates = (NODE.certificate_der, identity.certificate_der)
+    site.tools = replace(site.tools, nodes=Enrolled(ROOT.certificate_der, certificates))
+    return identity
+
+
+def moved(site: Site) -> IndexActor:
+    """The index after the camera was given to node-2."""
+    cameras = [
         replace(camera, node_id="node-2") if camera.camera_id == "or1-wall" else camera
         for camera in site.world.custody.known_cameras()
     ]
-    index = IndexActor(lambda: site.world.custody, moved, site.tools.nodes, 3600.0)
-    assert not index.index([record]).refused
+    return IndexActor(lambda: site.world.custody, cameras, site.tools.nodes, 3600.0)
+
+
+def excuse(case: Case, run_id: str) -> Gap:
+    return Gap("or1-wall", case.case_id, run_id, START_US + US_PER_S, START_US + 2 * US_PER_S, "away")
+
+
+def gaps(site: Site, case: Case) -> int:
+    with site.world.ledger.uow(read_only=True) as uow:
+        return len(uow.gaps.of(case.case_id, "or1-wall", 0, 1 << 60))
+
+
+def test_a_row_of_another_nodes_segment_that_came_past_the_index_ends_the_export(
+    site: Site, stolen: Identity
+) -> None:
+    case = site.record(count=2)
+    last = rows(site, case)[-1]
+    for end in "89":
+        name = last.header.meta.segment_id[:-1] + end
+        meta = replace(next_meta(last), node_id="node-2", segment_id=name)
+        assert case.case_key is not None
+        sealed = seal_segment(stolen, meta, fragments()[1].data, case.case_key, last.digest)
+        put_row(site, SegmentStore(site.folder / "node-2").write(sealed))
+        last = rows(site, case)[-1]
+    site.world.custody.anchor_moved_runs()
+    failed(site, site.approved(case), "Segment 2 says that node 'node-2' recorded it")
+    only = site.approved(case, from_us=last.header.meta.start_us, to_us=last.header.meta.end_us)
+    failed(site, only, "Segment 3 says that node 'node-2' recorded it")
+
+
+def test_one_nodes_key_excuses_nothing_in_a_run_of_another_nodes_camera(site: Site, stolen: Identity) -> None:
+    case = site.record(count=2)
+    run_id = rows(site, case)[0].header.meta.run_id
+    index = IndexActor(
+        lambda: site.world.custody, site.world.custody.known_cameras(), site.tools.nodes, 3600.0
+    )
+    forged = signed_gap(excuse(case, run_id), stolen)
+    with pytest.raises(OrvaultError, match="node 'node-2' says that it recorded it") as refused:
+        index.gap(forged)
+    assert refused.value.kind is ErrorKind.UNTRUSTED
+    assert gaps(site, case) == 0 and site.world.acts().count("gaps-refused") == 1
+    with site.world.ledger.uow() as uow:  # past the index
+        uow.gaps.add(forged, START_US)
+        uow.commit()
+    failed(site, site.approved(case), "gap of camera or1-wall")
+
+
+def test_a_gap_of_a_camera_that_moved_is_its_earlier_nodes_word(site: Site) -> None:
+    case = site.record(count=2)
+    run_id = rows(site, case)[0].header.meta.run_id
+    moved(site).gap(signed_gap(excuse(case, run_id), NODE))
+    assert gaps(site, case) == 1
+    assert ended(site, site.approved(case)).state is RequestState.READY
+
+
+def test_what_a_node_delivers_late_of_a_camera_that_moved_is_its_own(site: Site) -> None:
+    case = site.record(count=2)
+    record = forge(site, case, next_meta(rows(site, case)[-1]), rows(site, case)[-1].digest)
+    assert not moved(site).index([record]).refused
     assert len(rows(site, case)) == 3
 
 

@@ -297,8 +297,8 @@ def test_gaps_of_the_recorder_are_kept(world: World) -> None:
     case = world.armed_case()
     (run,) = world.custody.start_recording(world.manager, case.case_id, ["or1-wall"]).view.runs
     gap = Gap("or1-wall", case.case_id, run.run_id, 5, 9, "the cable was out")
-    assert world.custody.record_gap(gap) and not world.custody.record_gap(gap)
+    assert world.custody.record_gap(gap, "node-1") and not world.custody.record_gap(gap, "node-1")
     with raises(ErrorKind.NOT_FOUND):
-        world.custody.record_gap(Gap("or1-lamp", case.case_id, run.run_id, 5, 9, "x"))
+        world.custody.record_gap(Gap("or1-lamp", case.case_id, run.run_id, 5, 9, "x"), "node-1")
     with raises(ErrorKind.BAD_REQUEST):
-        world.custody.record_gap(Gap("or1-wall", case.case_id, run.run_id, 9, 9, "x"))
+        world.custody.record_gap(Gap("or1-wall", case.case_id, run.run_id, 9, 9, "x"), "node-1")

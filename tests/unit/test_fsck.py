@@ -66,7 +66,7 @@ FAULTS: list[tuple[str, Callable[[Recorded], object], FaultKind, str]] = [
     ("stretch gone", lambda r: r.sql("DELETE FROM stretches"), FaultKind.STRETCH, ""),
     ("begun late", lambda r: r.sql("UPDATE runs SET started_us = started_us - 3000000"), FaultKind.HOLE, ""),
     ("ended", lambda r: r.sql("UPDATE runs SET stop_ordered_us = stop_ordered_us + 9000000"), FaultKind.HOLE, ""),
-    ("gap record gone", lambda r: r.site.world.custody.record_gap(r.gap()), FaultKind.GAP_MISSING, ""),
+    ("gap record gone", lambda r: r.site.world.custody.record_gap(r.gap(), "node-1"), FaultKind.GAP_MISSING, ""),
 ]  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def test_a_gap_that_came_while_the_disks_were_read_is_neither_missing_nor_unknow
 
     def told(gap: Gap) -> None:
         store.write(gap)
-        recorded.site.world.custody.record_gap(gap)
+        recorded.site.world.custody.record_gap(gap, "node-1")
 
     assert named(recorded.check(step=lambda _run: told(gap))) == []
 
@@ -129,7 +129,7 @@ def test_a_gap_that_came_while_the_disks_were_read_is_neither_missing_nor_unknow
 
     def indexed_behind_it(self: NodeCheck, *about: Any) -> RunOnDisk:
         found = look(self, *about)
-        recorded.site.world.custody.record_gap(later)
+        recorded.site.world.custody.record_gap(later, "node-1")
         return found
 
     monkeypatch.setattr(NodeCheck, "run", indexed_behind_it)
@@ -164,7 +164,7 @@ def test_a_run_of_which_nothing_is_there_is_a_hole_unless_a_gap_tells_of_it(
     gap = Gap(run.camera_id, case.case_id, run.run_id, run.started_us, run.started_us + 58 * US_PER_S, "away")
     signed = signed_gap(gap, site.node.identity)
     GapStore(site.node.root).write(signed)
-    site.world.custody.record_gap(signed)
+    site.world.custody.record_gap(signed, "node-1")
     assert named(recorded.check()) == []
 
 
@@ -190,7 +190,7 @@ def test_a_hole_that_no_gap_record_tells_of_is_named_until_one_does(recorded: Re
     gap = Gap("or1-wall", case.case_id, told.run_id, end - 60 * US_PER_S, end, "away")
     gap = signed_gap(gap, site.node.identity)
     GapStore(site.node.root).write(gap)
-    site.world.custody.record_gap(gap)
+    site.world.custody.record_gap(gap, "node-1")
     assert named(recorded.check()) == []
 
 
@@ -209,7 +209,7 @@ def test_time_missing_at_either_end_of_a_run_is_named_until_a_gap_record_tells_o
             Gap(run.camera_id, run.case_id, run.run_id, from_us, to_us, "away"), recorded.site.node.identity
         )
         GapStore(recorded.site.node.root).write(gap)
-        recorded.site.world.custody.record_gap(gap)
+        recorded.site.world.custody.record_gap(gap, "node-1")
     assert named(recorded.check()) == []
 
 

@@ -22,7 +22,7 @@ def recorded(tmp_path: Path) -> Recorded:
 def test_a_ledger_without_rows_is_rebuilt_from_the_disk_exactly_once(recorded: Recorded) -> None:
     gap = recorded.gap()
     GapStore(recorded.site.node.root).write(gap)
-    recorded.site.world.custody.record_gap(gap)
+    recorded.site.world.custody.record_gap(gap, "node-1")
     before = recorded.rows()
     assert len(before) == COUNT + 1
     recorded.sql("DELETE FROM segments")
@@ -88,7 +88,7 @@ def forget_run(recorded: Recorded) -> None:
 def test_a_run_that_the_ledger_lost_is_adopted_from_what_its_node_signed(recorded: Recorded) -> None:
     gap = recorded.gap()
     GapStore(recorded.site.node.root).write(gap)
-    recorded.site.world.custody.record_gap(gap)
+    recorded.site.world.custody.record_gap(gap, "node-1")
     before = recorded.rows()
     forget_run(recorded)
     assert {kind for kind, _ in named(recorded.check(repair=True))} == {

@@ -43,7 +43,7 @@ def test_what_a_revoked_node_sealed_is_named_unless_the_server_saw_it_before(
 ) -> None:
     gap = recorded.gap()
     GapStore(recorded.site.node.root).write(gap)
-    recorded.site.world.custody.record_gap(gap)
+    recorded.site.world.custody.record_gap(gap, "node-1")
     recorded.sql(f"UPDATE gaps SET recorded_us = {gap.to_us + gap_seen_s * US_PER_S}")
     faults = recorded.check(nodes=revoked(gap.to_us + since_s * US_PER_S)).faults
     assert sorted(fault.kind for fault in faults) == kinds, faults

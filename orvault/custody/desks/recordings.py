@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from orvault.container.canonical import is_identifier
 from orvault.container.gap import Gap
 from orvault.container.keys import KeySlot
-from orvault.container.segment_header import SegmentMeta
 from orvault.custody.access import Right, require
 from orvault.custody.account import Account
 from orvault.custody.anchors import anchor_heads
@@ -21,7 +20,7 @@ from orvault.custody.ports import CameraInfo, CameraStatus
 from orvault.custody.recorded import IndexReport, RunSummary, RunsWanted, Sealers, SegmentLike, StoredSegment
 from orvault.custody.rows import UnitOfWork
 from orvault.custody.text import MAX_TIME_US, check_range
-from orvault.errors import OrvaultError
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.text import printable
 
 RUNS_AT_ONCE = 100
@@ -155,15 +154,18 @@ class RecordingDesk(Desk):
             view = view_in(uow, case_id)
         return view.case.state is CaseState.CLOSED and not any(run.open for run in view.runs)
 
-    def record_gap(self, gap: Gap) -> bool:
-        """Keep a gap of a run; False when it was known. NOT_FOUND for an unknown run, BAD_REQUEST for bad
-        times.
+    def record_gap(self, gap: Gap, node_id: str) -> bool:
+        """Keep a gap of a run, which `node_id` signed, as the caller has verified; False when it was known.
+
+        Errors: NOT_FOUND (unknown run), BAD_REQUEST (bad times), UNTRUSTED (its camera is another node's).
         """
         check_range(gap.from_us, gap.to_us)
         with self._uow() as uow:
             run = uow.runs.get(gap.run_id)
             if run is None or (run.case_id, run.camera_id) != (gap.case_id, gap.camera_id):
                 raise not_found("run", gap.run_id)
+            if problem := _not_its_node(uow, gap.camera_id, gap.run_id, node_id):
+                raise OrvaultError(ErrorKind.UNTRUSTED, f"Its gap record is not believed: {problem}")
             added = uow.gaps.add(gap, self._clock.now_us())
             uow.commit()
         return added
@@ -225,7 +227,7 @@ def _add(uow: UnitOfWork, segment: SegmentLike, now_us: int) -> None:
 def _distrust(uow: UnitOfWork, segment: SegmentLike, sealers: Sealers, now_us: int) -> str:
     """Why the segment's node is not believed, "" if it is. A node repeats its offers: history is told once a run."""
     meta = segment.header.meta
-    reason, advice = _not_its_node(uow, meta), ""
+    reason, advice = _not_its_node(uow, meta.camera_id, meta.run_id, meta.node_id), ""
     try:
         sealers.check_first_seen(segment.header, now_us)
     except OrvaultError as error:
@@ -261,15 +263,15 @@ def _misfit(uow: UnitOfWork, segment: SegmentLike) -> str:
     return ""
 
 
-def _not_its_node(uow: UnitOfWork, meta: SegmentMeta) -> str:
-    """Why this node cannot have recorded the camera, "" if it can: one node's key must not speak for another's room.
+def _not_its_node(uow: UnitOfWork, camera_id: str, run_id: str, node_id: str) -> str:
+    """Why this node cannot speak for the camera, "" if it can: one node's key must not speak for another's room.
 
     A camera may have moved since: what its earlier node delivers late of a run that it began is still its own.
     """
-    camera = uow.cameras.get(meta.camera_id)
-    if camera is not None and camera.node_id == meta.node_id:
+    camera = uow.cameras.get(camera_id)
+    if camera is not None and camera.node_id == node_id:
         return ""
-    last = uow.segments.last(meta.run_id)
-    if last is not None and last.header.meta.node_id == meta.node_id:
+    last = uow.segments.last(run_id)
+    if last is not None and last.header.meta.node_id == node_id:
         return ""
-    return f"node {meta.node_id!r} says that it recorded it, and its camera is not one of that node's."
+    return f"node {node_id!r} says that it recorded it, and its camera is not one of that node's."
