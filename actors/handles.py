@@ -6,7 +6,6 @@ in facades.py.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
@@ -22,6 +21,7 @@ from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskErro
 from ray.util import list_named_actors
 
 from actors.fingerprint import fingerprint
+from actors.start_failures import start_failure, told
 from orvault.errors import ErrorKind, OrvaultError, is_away
 
 NAMESPACE = "orvault"
@@ -29,8 +29,6 @@ CALL_S = 15.0  # an actor of ours answers in milliseconds; a restarting one in a
 START_S = 120.0  # loading models on a busy machine
 FORGET_S = 1.0  # after a call that carried something clear
 PASS_S = 0.05
-
-_TOLD = "\x02orvault\x03"  # marks our own words inside the text of an actor that could not start
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -57,15 +55,17 @@ class Starting:
 
         Errors: what its constructor raises; UNAVAILABLE when it does not come up.
         """
-        since, reference = time.monotonic(), self.reference
+        since, reference, why = time.monotonic(), self.reference, None
         while True:
             try:
                 reference = reference or submit(self.name, "__ray_call__", _node_id)
                 return cast("str", wait(self.name, reference, START_S, since))
             except OrvaultError as error:
+                if reference is None and why is not None:
+                    raise why from None  # its name is free: Ray has given it up, and this is what ended it
                 if not is_away(error) or time.monotonic() - since >= START_S:
                     raise
-            reference = None
+                reference, why = None, error
             time.sleep(PASS_S)
 
 
@@ -204,7 +204,7 @@ def wait(name: str, reference: Any, timeout_s: float, since: float | None = None
     except GetTimeoutError:
         raise OrvaultError(ErrorKind.UNAVAILABLE, f"{name} did not answer in {timeout_s:g} s.") from None
     except RayActorError as error:
-        raise _start_failure(name, error) from None
+        raise start_failure(name, str(error), error.actor_init_failed) from None
     except RayError as error:
         raise OrvaultError(
             ErrorKind.UNAVAILABLE, f"{name} cannot be reached ({type(error).__name__})."
@@ -224,8 +224,7 @@ def _shell(actor: type, name: str, threads: int, made_of: str) -> type:
         try:
             _patient(actor.__init__, self, *args, **kwargs)  # type: ignore[misc] # of this class, and no other's
         except OrvaultError as error:
-            told = [error.kind, error.message, error.where, error.advice]
-            raise RuntimeError(f"{_TOLD}{json.dumps(told)}{_TOLD}") from None
+            raise RuntimeError(told(error)) from None
         if clear:
             given = self._given = threading.Event()
             run = partial(_forget_for_ever, name, threads, given)
@@ -284,15 +283,6 @@ def _end_process(failure: threading.ExceptHookArgs) -> None:
 _patient = tenacity.Retrying(
     wait=tenacity.wait_fixed(1.0), retry=tenacity.retry_if_exception(is_away), reraise=True
 )
-
-
-def _start_failure(name: str, error: RayActorError) -> OrvaultError:
-    """What a constructor raised, as it was; any other death is UNAVAILABLE."""
-    parts = str(error).split(_TOLD)
-    if len(parts) > 1:
-        kind, message, where, advice = json.loads(parts[1])
-        return OrvaultError(ErrorKind(kind), message, where=where, advice=advice)
-    return OrvaultError(ErrorKind.UNAVAILABLE, f"{name} died or is being restarted.")
 
 
 def call(name: str, method: str, *args: object, timeout_s: float = CALL_S) -> Any:

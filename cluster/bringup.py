@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ from orvault.container.files import write_private
 from orvault.errors import ErrorKind, OrvaultError
 
 HEAD_S = 5.0  # for a head to take a connection
+_OURS = Path(__file__).parents[1]  # its processes import from where Ray is started before anything else
 _RAYS = "r"  # below a folder that is closed to other accounts
 WATCH_S = 2.0  # how often the state of the cameras is looked at
 
@@ -83,6 +85,8 @@ def running(settings: Settings, say: Callable[[str], None] = lambda _line: None)
     Errors: NO_PLACE, BAD_SETTINGS, PROVIDER_MISSING, UNAVAILABLE, CONFLICT (another process runs it already).
     """
     with _ray(settings):
+        # As Ctrl-C does: Ray's own handler ends its processes first, and then cannot shut down in order.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         site = _start_all(settings, say)  # where it fails, what an earlier `up` left goes on: it may record
         try:
             yield site
@@ -110,23 +114,24 @@ def _cluster_of_its_own(settings: Settings) -> Iterator[None]:
     for node in settings.nodes:
         resources |= node_resources(node.name, node.roles)
     try:
-        ray.init(
-            address="local",
-            namespace=handles.NAMESPACE,
-            num_cpus=settings.cluster.num_cpus,
-            resources=resources,
-            object_store_memory=settings.cluster.object_store_mb << 20,
-            include_dashboard=False,
-            log_to_driver=False,
-            configure_logging=False,
-            _node_ip_address=LOOPBACK,
-            _temp_dir=str(folder / _RAYS),
-        )
+        with chdir(_OURS):
+            ray.init(
+                address="local",
+                namespace=handles.NAMESPACE,
+                num_cpus=settings.cluster.num_cpus,
+                resources=resources,
+                object_store_memory=settings.cluster.object_store_mb << 20,
+                include_dashboard=False,
+                log_to_driver=False,
+                configure_logging=False,
+                _node_ip_address=LOOPBACK,
+                _temp_dir=str(folder / _RAYS),
+            )
         _write_address(settings)
         yield
     finally:
-        ray.shutdown()
         _address_file(settings).unlink(missing_ok=True)
+        ray.shutdown()
         shutil.rmtree(
             folder, ignore_errors=True
         )  # logs of a run that is over; sockets may still vanish by themselves
@@ -170,7 +175,10 @@ def joined(address: str) -> Iterator[None]:
     _stay_on_loopback(address)
     _require_head(address)
     try:
-        ray.init(address=address, namespace=handles.NAMESPACE, log_to_driver=False, configure_logging=False)
+        with chdir(_OURS):
+            ray.init(
+                address=address, namespace=handles.NAMESPACE, log_to_driver=False, configure_logging=False
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise _no_cluster(address, str(error).splitlines()[0]) from None
     try:

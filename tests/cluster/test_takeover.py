@@ -15,6 +15,7 @@ from actors import facades, handles
 from actors.handles import Placed, Starting
 from cluster import roster
 from cluster.settings import Settings, load_settings
+from orvault.errors import OrvaultError
 
 HERE = Placed({})
 
@@ -41,6 +42,13 @@ class Busy(Plain):
 
     def idle(self) -> bool:
         return not self.recording
+
+
+class Broken(Plain):
+    """One that nobody foresaw cannot start."""
+
+    def __init__(self, word: str) -> None:
+        raise ValueError(word)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -84,6 +92,14 @@ def test_one_that_records_is_left_until_it_rests() -> None:
     handles.call("busy", "rest")
     assert "was replaced" in start("busy", Busy, "new").note
     assert handles.call("busy", "word") == "new"
+
+
+def test_why_one_cannot_start_is_said_at_once_without_what_it_was_given() -> None:
+    with pytest.raises(
+        OrvaultError, match=r"^broken could not start: ValueError at .*test_takeover"
+    ) as caught:
+        start("broken", Broken, "a secret")
+    assert "secret" not in str(caught.value)
 
 
 def settings(folder: Path, *cameras: str) -> Settings:
