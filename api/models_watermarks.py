@@ -75,16 +75,19 @@ class WatermarkIn(LayoutIn):
 
     text: Words = Field(default="", examples=["{hospital} {case} {recipient} {time}"])
     position: Position = Position.BOTTOM_RIGHT
-    utc_offset_min: Annotated[int, Field(ge=-840, le=840)] = Field(
-        default=0, examples=[540], description="Minutes from UTC at which `{time}` is drawn; 540 is Korea's."
+    utc_offset_min: Annotated[int, Field(ge=-840, le=840)] | None = Field(
+        default=None,
+        examples=[540],
+        description="Minutes from UTC at which `{time}` is drawn; the rooms' clocks when left out.",
     )
     image: ImageMarkIn | None = None
 
-    def redaction(self, masking: Masking, style: Style) -> Redaction:
-        """As custody takes it."""
+    def redaction(self, masking: Masking, style: Style, rooms_offset_min: int) -> Redaction:
+        """As custody takes it; `rooms_offset_min`: how far the rooms' clocks are from UTC."""
+        offset_min = rooms_offset_min if self.utc_offset_min is None else self.utc_offset_min
         image = self.image.mark() if self.image is not None else None
         layout = self.layout("watermark")
-        return Redaction(masking, style, self.text, self.position, layout, self.utc_offset_min, image)
+        return Redaction(masking, style, self.text, self.position, layout, offset_min, image)
 
 
 class WatermarkOut(WatermarkIn):
@@ -162,7 +165,7 @@ class PreviewIn(Model):
 
     watermark: WatermarkIn
     case_id: Annotated[str, Field(max_length=64)] | None = Field(
-        default=None, description="Its number is drawn; an example when left out."
+        default=None, description="Its number is drawn; `(case)` when left out."
     )
     recipients: list[Words] = Field(default=[], max_length=MAX_RECIPIENTS)
     width: Annotated[int, Field(ge=320, le=1920)] = 1280

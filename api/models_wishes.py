@@ -119,8 +119,9 @@ class DraftIn(Model):
         default="", description="Terms of use that the recipient accepts; the standing ones when left out."
     )
 
-    def wish(self) -> Wish:
+    def wish(self, rooms_offset_min: int) -> Wish:
         """As custody takes it; passwords are turned into keys on the way (about a third of a second each).
+        `rooms_offset_min`: how far the rooms' clocks are from UTC.
 
         Errors: BAD_REQUEST; TOO_MANY_ATTEMPTS while too many do the same.
         """
@@ -132,7 +133,7 @@ class DraftIn(Model):
             purpose=self.purpose,
             basis=self.basis.basis(),
             recipients=_keyed(self.recipients),
-            redaction=self.watermark.redaction(self.masking.mode, self.masking.style),
+            redaction=self.watermark.redaction(self.masking.mode, self.masking.style, rooms_offset_min),
             terms=self.terms,
             activation=self.activation.wish(),
         )
@@ -166,9 +167,12 @@ class DraftChangeIn(Model):
     activation: ActivationIn | None = None
     terms: Annotated[str, Field(max_length=8000)] | None = None
 
-    def change(self) -> WishChange:
+    def change(self, rooms_offset_min: int) -> WishChange:
         """As custody takes it. Errors: as for `ExportIn.wish`."""
-        masking, watermark = self.masking, self.watermark
+        masking = self.masking
+        redaction = None
+        if self.watermark is not None:
+            redaction = self.watermark.redaction(Masking.HEAD, Style.SOLID, rooms_offset_min)
         return WishChange(
             camera_ids=None if self.camera_ids is None else tuple(self.camera_ids),
             from_us=self.from_,
@@ -177,7 +181,7 @@ class DraftChangeIn(Model):
             basis=None if self.basis is None else self.basis.basis(),
             recipients=None if self.recipients is None else _keyed(self.recipients),
             masking=None if masking is None else (masking.mode, masking.style),
-            watermark=None if watermark is None else watermark.redaction(Masking.HEAD, Style.SOLID),
+            watermark=redaction,
             terms=self.terms,
             activation=None if self.activation is None else self.activation.wish(),
         )

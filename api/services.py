@@ -30,7 +30,7 @@ _bearer = OAuth2PasswordBearer(
 class Services:
     """The parts behind the API. `media_url` says where downloads are served now, e.g. https://host:8443, and
     `viewing_url` where views are; UNAVAILABLE where their server has to be asked and is away. `directory`: the
-    hospital's, where people may sign in through it.
+    hospital's, where people may sign in through it. `rooms_offset_min`: how far clocks in the rooms are from UTC.
     """
 
     custody: CustodyService
@@ -40,6 +40,7 @@ class Services:
     version: str = "0"
     viewing_url: Callable[[], str] = lambda: ""
     directory: Directory | None = None
+    rooms_offset_min: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,6 +285,7 @@ def _start_all(settings: Settings, say: Callable[[str], None]) -> Site:
         viewing,
         settings.site,
         services.directory_place(settings),
+        settings.export.utc_offset_min,
     )
     tls = services.tls_files(settings)
     if settings.cluster.address is not None:

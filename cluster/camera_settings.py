@@ -6,9 +6,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_SOURCE = re.compile(r"(rtsp|rtsps|file):.")
 _SECRET_IN_QUERY = re.compile(r"[?&;][^=&;]*(?:pass|pwd|secret|token|credential)[^=&;]*=", re.IGNORECASE)
 
 
@@ -30,12 +31,9 @@ class CameraSettings(Frozen):
     title: str = Field(min_length=1, max_length=80, description="What people call it.")
     room: str = Field(min_length=1, max_length=40, description="The operating room it looks at.")
     node: Name = Field(description="The client node that records it.")
-    source: str = Field(
-        pattern=r"^(rtsp|rtsps|file):.+", description="rtsp://HOST/PATH, or file:PATH for a clip."
-    )
+    source: str = Field(description="rtsp://HOST/PATH, or file:PATH for a clip.")
     sub_source: str = Field(
         default="",
-        pattern=r"^((rtsp|rtsps|file):.+)?$",
         description="Its smaller stream, for gestures; empty: the same.",
     )
     username: str = Field(default="", description="The camera account's name.")
@@ -48,6 +46,13 @@ class CameraSettings(Frozen):
     timeout_s: float = Field(
         default=5.0, gt=0, le=60, description="No packet for so long: the camera is lost."
     )
+
+    @field_validator("source", "sub_source")
+    @classmethod
+    def _known_form(cls, url: str, field: ValidationInfo) -> str:
+        if not _SOURCE.match(url) and (url or field.field_name == "source"):
+            raise ValueError("rtsp://HOST/PATH, rtsps://HOST/PATH, or file:PATH for a clip")
+        return url
 
     @model_validator(mode="after")
     def _no_password_in_url(self) -> Self:

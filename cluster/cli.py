@@ -64,6 +64,8 @@ def check(config: ConfigOption = DEFAULT_CONFIG) -> None:
         _show_capacity(settings)
         out.print(settings.retention.words())
         _warn(settings)
+        if lacking := setup.lacking_models(settings):
+            err.print(lacking, style="bold yellow", markup=False)
         state = "is set up" if setup.is_set_up(settings) else "is not set up yet: run `orvault init`"
         if setup.is_set_up(settings):
             setup.check_activation(settings)
@@ -201,7 +203,7 @@ def account(
         settings = _settings(config)
         from cluster import setup
 
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        password = root_access.new_secret("Password")
         setup.create_account(settings, name, role, password, accounts_cli.read_scopes(scope))
         out.print(f"Account {name} ({role.value}) was added.")
 
@@ -229,7 +231,7 @@ def _new_secret(settings: Settings) -> str:
         return read_secret(pin) if pin is not None else root_access.ask_secret(settings)
     if settings.keys.passphrase_file is not None:
         return setup.make_password()
-    return root_access.new_secret("New passphrase of the key store")
+    return root_access.new_secret("New passphrase of the key store", root_access.KEY_STORE_FILE)
 
 
 def main() -> None:

@@ -29,6 +29,7 @@ def build_api(
     viewing: ByteServer,
     hospital: str,
     directory: ProviderPlace | None = None,
+    rooms_offset_min: int = 0,
 ) -> FastAPI:
     """The API, with its own ledger connection and secrets; called in the replica's process."""
     from api.app import build_app
@@ -46,6 +47,7 @@ def build_api(
             version=__version__,
             viewing_url=viewing.url,
             directory=None if directory is None else Directory.at(directory, tokens, SystemClock()),
+            rooms_offset_min=rooms_offset_min,
         )
     )
 

@@ -16,6 +16,7 @@ from cluster import keys_backup_cli, node_keys_cli
 from cluster.command import DEFAULT_CONFIG, ConfigOption, ready, settings_of
 from cluster.console import errors_in_words, out
 from cluster.root_access import (
+    KEY_STORE_FILE,
     RootFolderOption,
     ask_secret,
     new_secret,
@@ -188,7 +189,7 @@ def rotate(
                 "a token's PIN is changed with the tools of its maker.",
                 where="--new-passphrase",
             )
-        secret = new_secret("New passphrase of the key store") if new_passphrase else None
+        secret = new_secret("New passphrase of the key store", KEY_STORE_FILE) if new_passphrase else None
         from cluster import keys_rotation
 
         generation = keys_rotation.rotate(settings, secret, ask_secret)

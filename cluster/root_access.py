@@ -6,6 +6,7 @@ its passphrase.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -26,9 +27,30 @@ RootFolderOption = Annotated[
 ]
 
 
-def new_secret(what: str) -> str:
-    """Ask for a new passphrase, twice."""
-    return str(typer.prompt(what, hide_input=True, confirmation_prompt=True, err=True))
+KEY_STORE_FILE = "Or let the setting `keys.passphrase_file` name a file that holds it."
+
+
+def new_secret(what: str, instead: str = "") -> str:
+    """Ask for a new secret, twice. Errors: as `_typed`."""
+    return _typed(what, twice=True, instead=instead)
+
+
+def _typed(what: str, *, twice: bool = False, instead: str = "") -> str:
+    """A secret that a person types, or a program writes to standard input. `instead`: what else gives it, in words.
+
+    Errors: BAD_REQUEST without a terminal, where nothing comes or the two lines of a new secret differ.
+    """
+    if sys.stdin.isatty():
+        return str(typer.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
+    lines = {sys.stdin.readline().rstrip("\r\n") for _ in range(2 if twice else 1)}
+    secret = lines.pop()
+    if lines or not secret:
+        problem = (
+            "the two lines differ." if lines else "there is no terminal to ask for it, and no line came."
+        )
+        advice = f"Write it to standard input as one line{', twice' if twice else ''}. {instead}".rstrip()
+        raise OrvaultError(ErrorKind.BAD_REQUEST, problem, where=what, advice=advice)
+    return secret
 
 
 def root_passphrase(settings: Settings, folder: Path) -> str | None:
@@ -73,7 +95,7 @@ def opened_root(settings: Settings, given: Path | None) -> Authority:
 def _root_passphrase(folder: Path) -> str | None:
     if not Authority.is_protected(folder):
         return None
-    return str(typer.prompt("Passphrase of the root", hide_input=True, err=True))
+    return _typed("Passphrase of the root")
 
 
 def publish(settings: Settings, made: RevocationList) -> None:
@@ -82,5 +104,6 @@ def publish(settings: Settings, made: RevocationList) -> None:
 
 
 def ask_secret(settings: Settings) -> str:
-    """Ask for what opens the key store."""
-    return str(typer.prompt(secret_name(settings), hide_input=True, err=True))
+    """Ask for what opens the key store. Errors: as `_typed`."""
+    instead = KEY_STORE_FILE if settings.keys.kek == "passphrase" else "Or let `keys.pin_file` name a file."
+    return _typed(secret_name(settings), instead=instead)

@@ -85,6 +85,16 @@ def check_activation(settings: Settings) -> None:
         raise OrvaultError(error.kind, error.message, where=where, advice=advice) from error
 
 
+def lacking_models(settings: Settings) -> str:
+    """That the models are not on this machine, in words; "" where they are. Not every machine needs them."""
+    folder = settings.vision.models
+    if (folder / "SHA256SUMS").is_file():
+        return ""
+    return (
+        f"vision.models {folder}: the models are not there; without them nobody is detected on this machine."
+    )
+
+
 def is_set_up(settings: Settings) -> bool:
     """Whether `set_up` has run for these settings."""
     return settings.keys.root_certificate.exists()

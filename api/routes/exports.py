@@ -40,7 +40,9 @@ def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) ->
     Recipients' passwords are turned into public keys at once; the server keeps nothing that opens the package.
     """
     services.custody.check_exportable(caller.account, body.case_id)  # before passwords are worked on
-    request = services.custody.submit_export(caller.account, body.wish(), body.valid_from, body.valid_until)
+    request = services.custody.submit_export(
+        caller.account, body.wish(services.rooms_offset_min), body.valid_from, body.valid_until
+    )
     return ExportOut.of(request)
 
 
@@ -53,7 +55,7 @@ def submit_export(services: ServicesHere, caller: CallerHere, body: ExportIn) ->
 def draft_export(services: ServicesHere, caller: CallerHere, body: DraftIn) -> ExportOut:
     """Keep a request that is not complete yet. Nobody decides on it; it expires after 30 days."""
     services.custody.check_exportable(caller.account, body.case_id)  # before passwords are worked on
-    return ExportOut.of(services.custody.draft_export(caller.account, body.wish()))
+    return ExportOut.of(services.custody.draft_export(caller.account, body.wish(services.rooms_offset_min)))
 
 
 @router.patch(
@@ -66,7 +68,9 @@ def change_draft(
 ) -> ExportOut:
     """By whoever began it, until it is submitted."""
     services.custody.check_draft(caller.account, request_id)  # before passwords are worked on
-    return ExportOut.of(services.custody.change_draft(caller.account, request_id, body.change()))
+    return ExportOut.of(
+        services.custody.change_draft(caller.account, request_id, body.change(services.rooms_offset_min))
+    )
 
 
 @router.post(

@@ -75,7 +75,7 @@ def preview_watermark(services: ServicesHere, caller: CallerHere, body: PreviewI
     from actors.watermark_preview import preview_png  # OpenCV: loaded at the first use
     from actors.watermarks import check_watermark
 
-    redaction = body.watermark.redaction(Masking.PICTURE, Style.SOLID)
+    redaction = body.watermark.redaction(Masking.PICTURE, Style.SOLID, services.rooms_offset_min)
     (shown, *others), image, now_us = services.custody.preview_watermark(
         caller.account, redaction, body.case_id, body.recipients
     )

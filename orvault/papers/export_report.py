@@ -142,7 +142,7 @@ def _acts(paper: Paper, entries: Sequence[Entry], names: Mapping[str, str]) -> N
             paper.time(entry.at_us),
             paper.either(*words_of(entry)),
             _who(entry.actor, names),
-            _particulars(entry.detail),
+            _particulars(paper, entry.detail),
         ]
         for entry in entries
     ]
@@ -177,12 +177,14 @@ def _who(actor: str | None, names: Mapping[str, str]) -> str:
     return f"{names[account]} ({account})" if account in names else actor
 
 
-def _particulars(detail: str) -> str:
-    """One line: lists as their lengths where they are long, the rest as it is written."""
+def _particulars(paper: Paper, detail: str) -> str:
+    """One line: long lists as their lengths, times as the paper shows them, the rest as it is written."""
     found = json.loads(detail)
     assert isinstance(found, dict), "an entry's particulars are an object"
     parts = []
     for name, value in sorted(found.items()):
+        if name.endswith("_us") and isinstance(value, int):
+            name, value = name.removesuffix("_us"), paper.second(value)
         shown = f"{len(value)}" if isinstance(value, list) and len(value) > 3 else value
         parts.append(f"{name}: {shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)}")
     text = ", ".join(parts)

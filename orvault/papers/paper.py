@@ -61,7 +61,11 @@ class Paper:
 
     def period(self, from_us: int, to_us: int) -> str:
         """A period of footage, to the second: a minute holds several of them."""
-        return " - ".join(self._shown(us, "%Y-%m-%d %H:%M:%S") for us in (from_us, to_us))
+        return f"{self.second(from_us)} - {self.second(to_us)}"
+
+    def second(self, us: int) -> str:
+        """A time as the paper shows it, to the second."""
+        return self._shown(us, "%Y-%m-%d %H:%M:%S")
 
     def _shown(self, us: int, form: str) -> str:
         moment = datetime.fromtimestamp(us // US_PER_S, self._zone)

@@ -21,6 +21,7 @@ from orvault.custody.account import Account, Role
 from tests.fakes import KEY, PASSWORD, World, make_world, sqlite_url
 
 MEDIA, VERSION = "https://media.test", "1.2.3"
+ROOMS_OFFSET_MIN = 540
 
 
 @dataclass
@@ -71,7 +72,13 @@ def make_api(folder: Path) -> Api:
     world = make_world(sqlite_url(folder))
     tokens, links = TokenSigner(b"t" * 32, world.clock), LinkSigner(b"l" * 32, world.clock)
     app = copy(_app())
-    app.state = State({"services": Services(world.custody, links, tokens, lambda: MEDIA, VERSION)})
+    app.state = State(
+        {
+            "services": Services(
+                world.custody, links, tokens, lambda: MEDIA, VERSION, rooms_offset_min=ROOMS_OFFSET_MIN
+            )
+        }
+    )
     return Api(world, app, links, tokens, folder)
 
 

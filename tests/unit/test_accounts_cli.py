@@ -35,6 +35,12 @@ def run(config: Path, *words: str, typed: str = "") -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def test_a_secret_that_nobody_is_there_to_type_is_asked_for_in_words(config: Path) -> None:
+    for typed, told in (("", "no line came"), ("Long-enough-pw-1\nanother\n", "lines differ")):
+        code, said = run(config, "account", "kim.jiwon", "auditor", typed=typed)
+        assert code == 1 and told in said and "standard input as one line, twice" in said
+
+
 def test_accounts_are_listed_closed_opened_and_reset(config: Path) -> None:
     password = "Long-enough-pw-1\n"
     assert run(config, "account", "kim.jiwon", "auditor", typed=password * 2)[0] == 0

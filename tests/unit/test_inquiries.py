@@ -21,8 +21,9 @@ from orvault.custody.retention import DAY_US
 from orvault.custody.service import SeenSpan
 from orvault.custody.viewing import Showing, ViewKind
 from orvault.errors import ErrorKind, OrvaultError
-from orvault.papers.export_report import export_report
+from orvault.papers.export_report import _particulars, export_report
 from orvault.papers.language import Language
+from orvault.papers.paper import Paper
 from tests.contract.test_history_tampering import SIGNER
 from tests.fakes import CAMERAS, PASSWORD, World, make_world, sqlite_url
 from tests.unit.api_support import Api, is_problem, make_api
@@ -156,6 +157,9 @@ def test_everything_about_an_export_as_a_paper(world: World, language: Language)
     pdf = export_report(dossier, names, language)
     assert pdf == export_report(dossier, names, language) and pdf.startswith(b"%PDF-")
     assert f"/Lang ({language.value})".encode() in pdf
+    paper = Paper("t", "i", dossier.asked_us, language)
+    told = _particulars(paper, dossier.entries[0].detail)
+    assert f"from: {paper.second(request.wish.from_us)}" in told and "_us" not in told
     other = world.account(Role.RECORDS_MANAGER, "second")
     with pytest.raises(OrvaultError) as caught:
         world.custody.export_dossier(other, request.request_id)

@@ -81,7 +81,7 @@ def test_the_projects_own_file_is_good() -> None:
         ("site: Test", "sight: x\nsite: Test", ["ray_config.yaml:1", "sight", "unknown key", "site"]),
         ("roles: [client]", "roles: [clinet]", ["ray_config.yaml:7", "nodes.1.roles", "'client'"]),
         ("node: client-1", "node: client-9", ["cam-1", "'client-9'", "client-1"]),
-        ("rtsp://camera", "http://camera", ["ray_config.yaml:13", "cameras.0.source", "rtsp"]),
+        ("rtsp://camera", "http://camera", ["ray_config.yaml:13", "cameras.0.source", "file:PATH"]),
         ("id: cam-1", "id: ../etc", ["ray_config.yaml:9", "cameras.0.id"]),
         ("data: var", "data: var\ndata: other", ["ray_config.yaml:3", "'data'", "twice"]),
         ("data: var", "data: [var", ["ray_config.yaml", "YAML"]),

@@ -141,6 +141,17 @@ def test_a_site_that_offers_activation_has_its_secret(tmp_path: Path) -> None:
     assert _checked(config) == 0
 
 
+def test_models_that_are_not_there_are_told(tmp_path: Path) -> None:
+    settings = site_in(tmp_path / "site")
+    config = str(tmp_path / "site/ray_config.yaml")
+    assert "the models are not there" in " ".join(
+        CliRunner().invoke(app, ["check", "-c", config]).output.split()
+    )
+    settings.vision.models.mkdir()
+    (settings.vision.models / "SHA256SUMS").touch()
+    assert setup.lacking_models(settings) == ""
+
+
 def _checked(config: Path) -> int:
     """What `orvault check` ends with at a site that has its keys."""
     files.write_private(load_settings(config).keys.root_certificate, b"a root")

@@ -25,7 +25,7 @@ from orvault.vision import watermark as painted
 from orvault.vision.watermark import Anchor, ImageWatermark, TextWatermark
 from orvault.vision.watermark_image import clean_png
 from tests.fakes import NOTHING_LEFT, World, cheap_passwords
-from tests.unit.api_support import Api, export_body, is_problem, make_api
+from tests.unit.api_support import ROOMS_OFFSET_MIN, Api, export_body, is_problem, make_api
 from tests.unit.watermark_images import PNG, logo
 
 MANAGER = Role.RECORDS_MANAGER
@@ -241,6 +241,13 @@ def test_nothing_is_submitted_with_an_image_that_was_removed_meanwhile(world: Wo
     assert (caught.value.kind, caught.value.where) == (ErrorKind.NOT_FOUND, "watermark.image.id")
 
 
+def test_a_preview_names_what_is_not_known_yet(world: World) -> None:
+    (shown,), _image, _now_us = world.custody.preview_watermark(
+        world.manager, asked(watermark=ALL_FIELDS), None, []
+    )
+    assert shown.drawn.endswith("(case) (recipient) (request) {time}")
+
+
 def test_images_are_listed_without_their_bytes(world: World) -> None:
     kept_image(world)
     read: list[str] = []
@@ -318,6 +325,7 @@ def test_an_image_is_sent_listed_previewed_and_asked_for(api: Api) -> None:
     period = utc_iso(case.armed_us), utc_iso(api.world.clock.now_us())
     body = export_body(case.case_id, *period, watermark={"text": "{case} {time}", "size": 5, "image": seal})
     made = api.post("exports", MANAGER, json=body).json()
+    assert made["watermark"]["utc_offset_min"] == ROOMS_OFFSET_MIN
     assert made["watermark"]["drawn"] == "2026-1 {time}" and made["watermark"]["size"] == 5
     assert made["watermark"]["image"] == seal | {"x": None, "y": None, "tiled": False}
     assert is_problem(api.call("DELETE", f"watermark-images/{image['id']}", MANAGER), 409, "conflict")

@@ -16,7 +16,8 @@ from orvault.custody.text import clean_text
 from orvault.custody.watermark import MAX_IMAGES, WatermarkImage, fill_template
 from orvault.errors import ErrorKind, OrvaultError
 
-_EXAMPLE = "0000"  # stands for a number that is not there yet, in a preview
+# what stands in a preview for what is not known yet
+_CASE, _RECIPIENT, _REQUEST = "(case)", "(recipient)", "(request)"
 
 
 class WatermarkDesk(Desk):
@@ -78,16 +79,16 @@ class WatermarkDesk(Desk):
     ) -> tuple[list[Redaction], bytes | None, int]:
         """The watermark as each recipient's copy would have it, its image (PNG), and now; nothing is kept.
 
-        Without a case, and for the request's number, an example stands. Errors: as at submit.
+        What is not known yet stands in it by its field's name, as `(case)`. Errors: as at submit.
         """
         require(by, Right.EXPORT_SUBMIT)
-        names = [clean_text(name, "recipients", longest=80) for name in recipients] or [_EXAMPLE]
+        names = [clean_text(name, "recipients", longest=80) for name in recipients] or [_RECIPIENT]
         with self._uow(read_only=True) as uow:
             case = (
                 None if case_id is None else self._case_for(uow, by, Right.EXPORT_SUBMIT, case_id, "case_id")
             )
-            number = _EXAMPLE if case is None else case.number
-            ready, image = self._drawable(uow, redaction.checked(), number, _EXAMPLE)
+            number = _CASE if case is None else case.number
+            ready, image = self._drawable(uow, redaction.checked(), number, _REQUEST)
         return [ready.for_copy([name]) for name in names], image, self._clock.now_us()
 
     def _drawable(
