@@ -5,6 +5,7 @@ Sealing is render_work.py's; what is written of a piece render_pieces.py's.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,10 @@ from dataclasses import dataclass, field
 from actors.render_pieces import Piece
 from actors.render_work import RenderWork, result_key
 from actors.result_pieces import piece_name
+from orvault.errors import OrvaultError
 from orvault.video.encoding import Sink
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,11 @@ class KeptPieces:
         data = self.work.get(self._name(number, "piece"), self._key(number))
         if data is None:
             return None
-        piece = Piece.read(data)
+        try:
+            piece = Piece.read(data)
+        except OrvaultError as error:
+            log.warning("a piece of a rendering is not usable and is made again: %s", error)
+            return None
         copies = range(self.copies) if piece.frames else ()
         whole = all(
             self._has_result(number) if self.is_result(copy) else self.copy(number, copy) is not None

@@ -13,10 +13,12 @@ from typing import Any
 
 from orvault.clock import US_PER_S
 from orvault.custody.recorded import SegmentLike
+from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.placing import Reached
 from orvault.vision.detection import SKIPPED, Detection, FrameDetections, Kind
 from orvault.vision.second_look import Left
 
+_PAIRS = ("gaps", "damaged")
 PIECE_S, LEAST_PIECE_S = 60, 10  # of footage: what a killed worker loses at most; of each of many copies
 
 
@@ -40,14 +42,16 @@ class Piece:
 
     @classmethod
     def read(cls, data: bytes) -> Piece:
-        """What `to_bytes` wrote; it was sealed, so it is ours."""
-        fields: dict[str, Any] = json.loads(data)
-        gaps, damaged = (
-            tuple((begin, end) for begin, end in fields.pop(name, ())) for name in ("gaps", "damaged")
-        )
-        left = tuple(Left(**each | {"box": tuple(each["box"])}) for each in fields.pop("left"))
-        reached = Reached(**fields.pop("reached"))
-        return cls(**fields, gaps=gaps, damaged=damaged, left=left, reached=reached)
+        """What `to_bytes` wrote; it was sealed, so it is ours. DAMAGED where it was another state of this program."""
+        try:
+            fields: dict[str, Any] = json.loads(data)
+            gaps, damaged = (tuple((begin, end) for begin, end in fields.pop(name)) for name in _PAIRS)
+            left = tuple(Left(**each | {"box": tuple(each["box"])}) for each in fields.pop("left"))
+            reached = Reached(**fields.pop("reached"))
+            return cls(**fields, gaps=gaps, damaged=damaged, left=left, reached=reached)
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"The record of a piece was written otherwise: {error}"
+            raise OrvaultError(ErrorKind.DAMAGED, message) from error
 
 
 def spans_of(segments: Sequence[SegmentLike], copies: int) -> list[tuple[int, int]]:

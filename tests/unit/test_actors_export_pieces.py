@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from actors import render_pieces
+from actors.kept_pieces import KeptPieces
+from actors.render_pieces import Piece
 from actors.render_work import RenderWork
 from actors.second_looking import LookOrder
 from orvault.container.package import PackageReader
@@ -18,8 +21,9 @@ from orvault.custody.account import Role
 from orvault.custody.request import ExportRequest, RequestState
 from orvault.errors import ErrorKind, OrvaultError
 from orvault.video.codec import decode_fragment
+from orvault.video.placing import Reached
 from orvault.vision.second_look import Left, Trial
-from tests.unit.actors_support import Site, make_site
+from tests.unit.actors_support import START_US, Site, make_site
 from tests.unit.test_actors_export import HEAD, INSIDE, done, flat, opened, pictures
 
 SEGMENTS = 3
@@ -184,6 +188,21 @@ def test_a_piece_opens_for_its_own_request_name_and_keys_only(tmp_path: Path) ->
     assert other.get("one", other.key([b"a" * 32, b"b" * 32])) is None
     work.remove()
     assert not (tmp_path / "w").exists()
+
+
+def test_a_record_that_was_written_otherwise_is_no_finished_piece(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    work, key = RenderWork(tmp_path / "w", {"request": "1"}), b"a" * 32
+    kept = KeptPieces("or1-wall", work, [(0, 1)], [key], 0, "")
+    piece = Piece(0, 15, ((1, 2),), (), START_US, START_US + 1, Reached(15), 15, (LEFT,))
+    kept.finish(0, piece)
+    assert kept.finished(0) == piece
+    fields = json.loads(piece.to_bytes())
+    for other in (fields | {"trial": "seen"}, {"frames": 15}, [], fields | {"left": [{"box": 1}]}):
+        work.put("or1-wall-00000-piece", work.key([key]), json.dumps(other).encode())
+        assert kept.finished(0) is None
+    assert caplog.text.count("is made again") == 4
 
 
 def test_what_comes_bit_by_bit_is_kept_when_it_is_whole_and_nothing_of_it_otherwise(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from orvault.vision.detection import Detection, FrameDetections, Kind
 from orvault.vision.mask import MaskMode, MaskPolicy
 from orvault.vision.second_look import Trial
 from orvault.vision.watermark import TextWatermark
+from tests.unit.actors_support import eventually
 
 WIDTH, HEIGHT = 320, 180
 PIECES, SEGMENTS_EACH = 4, 2
@@ -63,13 +64,20 @@ class Asked:
         return SimpleNamespace(result=lambda: LookAnswer(1, (), Trial.SEEN))
 
 
-def rendered(folder: Path, die_at: int | None = None) -> tuple[bytes, Asked]:
-    """The joined video; where `die_at` is given, the process is gone at that step."""
+def rendered(
+    folder: Path, cores: int = 1, die_at: int | None = None, die_behind: int | None = None
+) -> tuple[bytes, Asked]:
+    """The joined video. The process is gone at step `die_at`; or, while piece `die_behind` is rendered, as soon as a
+    later one is finished.
+    """
     render_pieces.PIECE_S = render_pieces.LEAST_PIECE_S = 2 * SEGMENTS_EACH
     clip = small_fragments("crossing", WIDTH, HEIGHT)
     track, asked, steps = track_of(SEGMENTS, WIDTH, HEIGHT, SMALL_PICTURES), Asked(), 0
 
     def opened(first: int, end: int) -> Iterator[tuple[SegmentLike, bytes]]:
+        if die_behind is not None and steps >= SEGMENTS and first == die_behind * SEGMENTS_EACH:
+            eventually(lambda: any(n > die_behind for n in finished(folder)), "a later piece is finished")
+            os.kill(os.getpid(), signal.SIGKILL)
         yield from ((track.segments[n], clip[n % len(clip)]) for n in range(first, end))
 
     def step(_stage: str, *, advanced: bool = False) -> None:
@@ -89,7 +97,7 @@ def rendered(folder: Path, die_at: int | None = None) -> tuple[bytes, Asked]:
         keys=[bytes([n]) * 32 for n in range(SEGMENTS)],
         mark_keys=[mark_key(bytes(32), "copy", "or1-wall")],
     )
-    tools = SimpleNamespace(detection=asked, clock=SystemClock(), preset="superfast", crf=21, cores=1)
+    tools = SimpleNamespace(detection=asked, clock=SystemClock(), preset="superfast", crf=21, cores=cores)
     rendering = CameraRendering(
         job, opened, cast(RenderTools, tools), RenderWork(folder, {"request": "1"}), step
     )
@@ -99,21 +107,34 @@ def rendered(folder: Path, die_at: int | None = None) -> tuple[bytes, Asked]:
     return sink.getvalue(), asked
 
 
+def finished(folder: Path) -> list[int]:
+    """The numbers of the pieces with a record."""
+    return sorted(int(path.name.split("-")[-2]) for path in folder.glob("*-piece"))
+
+
 @pytest.fixture(autouse=True)
 def _whole_minutes_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIECE_S", "LEAST_PIECE_S"):
         monkeypatch.setattr(render_pieces, name, getattr(render_pieces, name))
 
 
-def test_a_killed_process_leaves_pieces_from_which_the_very_same_video_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cores", "dies", "leaves"),
+    [(1, {"die_at": KILLED_AT_STEP}, range(1)), (6, {"die_behind": 1}, (2, 3))],
+    ids=["in order", "a later piece first"],
+)
+def test_a_killed_process_leaves_pieces_from_which_the_very_same_video_is_made(
+    tmp_path: Path, cores: int, dies: dict[str, int], leaves: Sequence[int]
+) -> None:
     whole, asked = rendered(tmp_path / "whole")
     assert (asked.detected, asked.looked) == (SEGMENTS, PIECES)
-    process = get_context("spawn").Process(target=rendered, args=(tmp_path / "killed", KILLED_AT_STEP))
+    there = tmp_path / "killed"
+    process = get_context("spawn").Process(target=rendered, args=(there, cores), kwargs=dies)
     process.start()
     process.join(120)
     assert process.exitcode == -signal.SIGKILL
-    kept = sorted(path.name for path in (tmp_path / "killed").glob("*-piece"))
-    assert 0 < len(kept) < PIECES - 1, "it was killed in the middle"
-    again, asked = rendered(tmp_path / "killed")
+    kept = finished(there)
+    assert 0 < len(kept) < PIECES and set(kept) & set(leaves), "it was killed in the middle"
+    again, asked = rendered(there, cores)
     assert again == whole
     assert (asked.detected, asked.looked) == (0, PIECES - len(kept))
