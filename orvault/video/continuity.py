@@ -15,7 +15,7 @@ from orvault.errors import OrvaultError
 from orvault.video import nal
 from orvault.video.packet import StreamInfo
 
-_SLICES, _SPS = (1, 5), 7  # H.264, table 7-1
+_SLICES, _IDR, _SPS = (1, 5), 5, 7  # H.264, table 7-1
 _LAST_SLICE_H265 = 31
 _INTRA_SLICES = (2, 4, 7, 9)  # I and SI, table 7-6
 _HEADER_BYTES = 32  # hold all that is read of a slice
@@ -56,8 +56,11 @@ class Continuity:
         if not slices or self._count is None:
             return Coded(begins=keyframe, missing=False)
         number = self._count.slice(slices[0])[1]
-        # A keyframe that is coded by and by (intra refresh) is none: what was missing before it still is.
-        begins = keyframe and all(self._count.slice(unit)[0] in _INTRA_SLICES for unit in slices)
+        # A keyframe that is coded by and by (intra refresh) is none: what was missing before it still is. An IDR
+        # picture is one even where its second field is predicted, from its first.
+        begins = keyframe and (
+            slices[0][0] & 0x1F == _IDR or all(self._count.slice(unit)[0] in _INTRA_SLICES for unit in slices)
+        )
         follows = begins or self._last is None or (number - self._last) % self._count.of in (0, 1)
         if slices[0][0] & 0x60:  # others may be predicted from it
             self._last = number

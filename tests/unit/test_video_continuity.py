@@ -14,6 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 
 from orvault.video import fmp4, nal
 from orvault.video.codec import Image, decode_fragment
+from orvault.video.continuity import Coded, Continuity
+from orvault.video.packet import StreamInfo
 
 W, H, COUNT, GROUP, STEP_90K = 96, 64, 40, 20, 4_500
 ENCODERS = {"h264": "libx264", "hevc": "libx265"}
@@ -103,6 +105,28 @@ def test_a_stream_that_renews_itself_by_and_by_shows_nothing_after_a_loss() -> N
     made = stream("h264", "bframes=0:intra-refresh=1")
     seen = shown("h264", made, 6)
     assert [n for n, picture in seen.items() if picture is not None] == list(range(6))
+
+
+def field_of(kind: int, slice_type: str, number: int) -> bytes:
+    """The beginning of a slice of the first stream here, which counts in four bits; the rest says nothing."""
+    bits = "1" + slice_type + "1" + f"{number:04b}" + "1" * 32
+    return bytes([kind]) + int(bits[: len(bits) // 8 * 8], 2).to_bytes(len(bits) // 8, "big")
+
+
+def test_a_keyframe_whose_second_field_is_predicted_from_its_first_is_one() -> None:
+    sets, _ = stream("h264", "bframes=0")
+    seen = Continuity(StreamInfo("h264", W, H, 20.0, sets))
+    intra, predicted = "0001000", "00110"  # I (7) and P (5) alone, in ue(v)
+    for _ in range(2):
+        fields = [field_of(0x65, intra, 0), field_of(0x41, predicted, 0)]
+        assert seen.see(nal.with_start_codes(fields), keyframe=True) == Coded(begins=True, missing=False)
+        for number in (1, 2, 3):
+            fields = [field_of(0x41, predicted, number)] * 2
+            assert seen.see(nal.with_start_codes(fields), keyframe=False) == Coded(
+                begins=False, missing=False
+            )
+    fields = [field_of(0x41, predicted, 5)] * 2
+    assert seen.see(nal.with_start_codes(fields), keyframe=False).missing
 
 
 @pytest.mark.parametrize("form", ["yuv422p", "yuv444p", "yuv420p10le"])
